@@ -1,0 +1,163 @@
+"""Make what a target runs: the command that starts Python, and the bytes that it reads."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import importlib.util
+import marshal
+import secrets
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.util import MAGIC_NUMBER
+from pathlib import Path
+from typing import Any
+
+from opslib.errors import UsageError
+from opslib.host.task import Task
+
+__all__ = ["MARK", "READY", "Job", "command", "encode"]
+
+MARK = b"opslib-payload-1\n"
+READY = b"opslib-ready\n"
+_LOADER = (
+    'import sys,zlib;f=sys.stdin.buffer;print("opslib-ready",flush=True);'
+    'any(x==b"opslib-payload-1\\n" for x in iter(f.readline,b"")) or sys.exit(71);'
+    "exec(zlib.decompress(f.read(int(f.readline()))))"
+)
+_PACKAGE = "opslib.host"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One batch of steps for one host, as the runtime reads it.
+
+    token: begins each line of the answer; steps: what `opslib.host.runtime` documents; check: change nothing;
+    deadline: seconds the target may take, None for no limit; watch: the run dies when its standard input closes;
+    changed: ids of steps that changed something in earlier jobs, for handlers.
+    """
+
+    steps: Sequence[Mapping[str, Any]]
+    tasks: Sequence[type[Task]]
+    check: bool = False
+    deadline: float | None = None
+    watch: bool = True
+    changed: Sequence[int] = ()
+    token: str = ""
+
+    @staticmethod
+    def new_token() -> str:
+        """Return a token that a host cannot have guessed."""
+        return "opslib:" + secrets.token_hex(12)
+
+
+def command(interpreter: str = "python3") -> list[str]:
+    """Return the argument vector that starts a payload: it holds no parameter of any task.
+
+    `-I -S -B`: nothing from the environment or the working directory, no site packages, no byte code written.
+    """
+    return [interpreter, "-ISB", "-c", _LOADER]
+
+
+def encode(job: Job) -> bytes:
+    """Return what the started command reads from standard input.
+
+    Raises UsageError for a task whose module cannot be sent.
+    """
+    modules = tuple(sorted({_module_of(task) for task in job.tasks}))
+    plan = {
+        "token": job.token,
+        "steps": [dict(step) for step in job.steps],
+        "check": job.check,
+        "deadline": job.deadline,
+        "watch": job.watch,
+        "changed": list(job.changed),
+    }
+    head = _boot()
+    fixed = _modules(modules)
+    body = marshal.dumps(
+        {
+            "token": job.token,
+            "magic": MAGIC_NUMBER,
+            "bytecode": fixed[0],
+            "source": fixed[1],
+            "tasks": {task.name: (_module_of(task), task.__name__) for task in job.tasks},
+            "job": plan,
+        },
+        2,
+    )
+    return b"%s%d\n%s%d\n%s" % (MARK, len(head), head, len(body), body)
+
+
+def _module_of(task: type[Task]) -> str:
+    if task.__module__ == "__main__":
+        raise UsageError(f"{task.__name__} is defined in a script; put it into a module of its own, which can be sent")
+    return task.__module__
+
+
+@functools.cache
+def _source(name: str) -> str:
+    spec = importlib.util.find_spec(name)
+    if spec is None or not spec.origin or not spec.origin.endswith(".py"):
+        raise UsageError(f"{name} cannot be sent to a host: it has no source file")
+    return Path(spec.origin).read_text(encoding="utf-8")
+
+
+@functools.cache
+def _boot() -> bytes:
+    return zlib.compress(ast.unparse(_bare(_source(f"{_PACKAGE}.boot"))).encode(), 9)
+
+
+@functools.cache
+def _modules(names: tuple[str, ...]) -> tuple[bytes, bytes]:
+    """Return the modules that a set of task modules needs, in import order, as byte code and as source."""
+    order = _closure((f"{_PACKAGE}.runtime", *names))
+    trees = [(name, _bare(_source(name))) for name in order]
+    codes = [(name, compile(tree, f"{name}.py", "exec", optimize=2)) for name, tree in trees]
+    texts = [(name, ast.unparse(tree)) for name, tree in trees]
+    return zlib.compress(marshal.dumps(codes), 6), zlib.compress(marshal.dumps(texts, 2), 6)
+
+
+def _closure(names: Sequence[str]) -> list[str]:
+    """Return modules, and those of the host package that they need, so that each stands after those it imports."""
+    order: list[str] = []
+
+    def visit(name: str) -> None:
+        if name in order:
+            return
+        for node in ast.walk(ast.parse(_source(name))):
+            if not isinstance(node, ast.ImportFrom):
+                continue
+            base = _PACKAGE if node.level == 1 else node.module or ""
+            if node.level == 1 and node.module:
+                visit(f"{base}.{node.module}")
+            elif base == _PACKAGE:
+                for alias in node.names:
+                    visit(f"{base}.{alias.name}")
+            elif base.startswith(f"{_PACKAGE}."):
+                visit(base)
+        order.append(name)
+
+    for name in names:
+        visit(name)
+    return order
+
+
+def _bare(tree_source: str) -> ast.Module:
+    """Parse a module and drop what a target does not need: docstrings and code for type checkers only."""
+    tree = ast.parse(tree_source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+            start = 0 if ast.get_docstring(node, clean=False) is None else 1
+            node.body = [part for part in node.body[start:] if not _typing_only(part)] or [ast.Pass()]
+    return ast.fix_missing_locations(tree)
+
+
+def _typing_only(node: ast.stmt) -> bool:
+    return (
+        isinstance(node, ast.If)
+        and isinstance(node.test, ast.Name)
+        and node.test.id == "TYPE_CHECKING"
+        and not node.orelse
+    )

@@ -1,0 +1,115 @@
+"""Read what a payload answers. Pure: bytes in, messages out. The host may send anything."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from opslib.carriers.payload import READY
+from opslib.errors import CarrierError
+
+__all__ = ["Answer", "Beat", "Bye", "End", "Hello", "Message", "Start"]
+
+MAX_LINE = 16 << 20
+MAX_TOTAL = 64 << 20
+MAX_NOISE = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """The payload runs, under this version of Python."""
+
+    python: str
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Step `number` of the job begins."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Step `number` of the job has ended with this result."""
+
+    number: int
+    result: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Bye:
+    """The payload is done; `error` says why when it did not do everything."""
+
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """The payload is alive; said every few seconds."""
+
+
+Message = Hello | Start | End | Beat | Bye
+
+
+class Answer:
+    """Takes the output of one payload in pieces and gives its messages. `ready`: Python runs and waits for its input.
+
+    Lines that do not begin with the run's token are noise (a login script's greeting); the first 4 KiB of it are kept
+    to explain a failure. Raises CarrierError when a line with the token makes no sense or there is too much.
+    """
+
+    def __init__(self, token: str, steps: int) -> None:
+        self._token = token.encode() + b" "
+        self._steps = steps
+        self._rest = b""
+        self._total = 0
+        self.noise = b""
+        self.ready = False
+
+    def feed(self, piece: bytes) -> Iterator[Message]:
+        """Yield the messages that this piece completes."""
+        self._total += len(piece)
+        if self._total > MAX_TOTAL:
+            raise CarrierError(f"the host sent more than {MAX_TOTAL >> 20} MiB; its answer is dropped")
+        *lines, self._rest = (self._rest + piece).split(b"\n")
+        if len(self._rest) > MAX_LINE:
+            raise CarrierError(f"the host sent a line of more than {MAX_LINE >> 20} MiB; its answer is dropped")
+        for line in lines:
+            if line.startswith(self._token):
+                yield self._message(line[len(self._token) :])
+            elif line + b"\n" == READY:
+                self.ready = True
+            elif len(self.noise) < MAX_NOISE:
+                self.noise = (self.noise + line + b"\n")[:MAX_NOISE]
+
+    def explain(self) -> str:
+        """Return the noise as one printable line, for an error message."""
+        return " / ".join((self.noise + self._rest[:MAX_NOISE]).decode("utf-8", "backslashreplace").split("\n")).strip(" /")
+
+    def _message(self, line: bytes) -> Message:
+        word, _, rest = line.partition(b" ")
+        try:
+            if word == b"hello":
+                return Hello(".".join(str(int(part)) for part in json.loads(rest)["python"]))
+            if word == b"beat":
+                return Beat()
+            if word == b"bye":
+                error = json.loads(rest)["error"]
+                return Bye(None if error is None else str(error))
+            number, _, rest = rest.partition(b" ")
+            if int(number) not in range(self._steps):
+                raise ValueError("no such step")
+            if word == b"start":
+                return Start(int(number))
+            if word == b"end":
+                _status, _changed, body = rest.split(b" ", 2)
+                result = json.loads(body)
+                if not isinstance(result, dict):
+                    raise TypeError("no mapping")
+                return End(int(number), result)
+            raise ValueError("unknown word")
+        except (ValueError, TypeError, KeyError, IndexError, RecursionError) as error:
+            raise CarrierError(f"the host's answer makes no sense ({error}): {line[:200]!r}") from None

@@ -1,0 +1,99 @@
+"""The batch engine: many hosts at once, each with all its steps in one round trip."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from opslib.carriers.connections import Connections
+from opslib.engines.emitter import Emitter
+from opslib.engines.session import Session
+from opslib.engines.work import HostWork, Policy
+from opslib.result import HostResult, StepResult
+from opslib.step import Step
+
+__all__ = ["BatchEngine"]
+
+
+class BatchEngine:
+    """Runs hosts' items over connections that stay open until `close`.
+
+    forks: how many hosts are worked on at once; connections may be shared with other engines.
+    """
+
+    def __init__(self, *, forks: int = 50, emit: Emitter | None = None, cancel: threading.Event | None = None) -> None:
+        self.connections = Connections()
+        self.emit = emit or Emitter(None)
+        self.cancel = cancel or threading.Event()
+        self._forks = forks
+
+    def run(
+        self,
+        works: Sequence[HostWork],
+        *,
+        check: bool = False,
+        timeout: float | None = None,
+        policy: Policy | None = None,
+        secrets: frozenset[str] = frozenset(),
+    ) -> dict[str, HostResult]:
+        """Run every host's items and return how each host ended, in the given order. Never raises for a host.
+
+        timeout: seconds per host for everything, counted from the moment its turn comes.
+        """
+        sessions = [
+            Session(
+                work, self.connections, check=check, timeout=timeout, secrets=secrets, emit=self.emit, cancel=self.cancel
+            )
+            for work in works
+        ]
+        if not sessions:
+            return {}
+        threads = max(1, min(self._forks, len(sessions)))
+        with ThreadPoolExecutor(threads, thread_name_prefix="opslib-host") as pool:
+            if policy is not None and policy.lockstep:
+                self._lockstep(sessions, works, policy, pool)
+                results = [session.result() for session in sessions]
+            else:
+                results = list(pool.map(_whole, sessions))
+        return {result.name: result for result in results}
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.connections.close()
+
+    @staticmethod
+    def _lockstep(sessions: list[Session], works: Sequence[HostWork], policy: Policy, pool: ThreadPoolExecutor) -> None:
+        """Bring all hosts through one task before any begins the next, and stop when too many have failed."""
+        waiting = {session: list(_by_position(work)) for session, work in zip(sessions, works, strict=True)}
+        for position in sorted({place for parts in waiting.values() for place, _items in parts}):
+            turn = []
+            for session, parts in waiting.items():
+                if parts and parts[0][0] == position:
+                    items = parts.pop(0)[1]
+                    if not session.over or any(isinstance(item, Step) and item.always for item in items):
+                        turn.append((session, items))
+            list(pool.map(lambda pair: pair[0].run(pair[1]), turn))
+            failed = sum(session.over for session in sessions)
+            share = 100 * failed / len(sessions)
+            limit = policy.max_fail_percentage
+            if failed and (policy.any_errors_fatal or (limit is not None and share > limit)):
+                return
+
+
+def _whole(session: Session) -> HostResult:
+    session.run()
+    return session.result()
+
+
+def _by_position(work: HostWork) -> Iterator[tuple[int, list[Step | StepResult]]]:
+    """Cut a host's items up by the play's tasks; a skipped item goes with the step before it."""
+    places: list[tuple[int, Step | StepResult]] = []
+    place = -1
+    for item in work.items:
+        if isinstance(item, Step):
+            place = place + 1 if item.position is None else item.position
+        places.append((place, item))
+    for place, group in itertools.groupby(places, key=lambda pair: pair[0]):
+        yield place, [item for _place, item in group]

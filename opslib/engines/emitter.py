@@ -1,0 +1,39 @@
+"""Hand events to a caller's function: one at a time, and without letting it harm the run."""
+
+from __future__ import annotations
+
+import threading
+
+from opslib.events import Event, OnEvent
+
+__all__ = ["Emitter"]
+
+
+class Emitter:
+    """Calls `on_event` under a lock; what it raises becomes a warning of the run, once per kind of error."""
+
+    def __init__(self, on_event: OnEvent | None) -> None:
+        self._on_event = on_event
+        self._lock = threading.Lock()
+        self._warnings: dict[str, None] = {}
+
+    def __call__(self, event: Event) -> None:
+        """Pass an event on."""
+        if self._on_event is None:
+            return
+        with self._lock:
+            try:
+                self._on_event(event)
+            except Exception as error:
+                self._warnings[f"on_event raised {type(error).__name__}: {error}"] = None
+
+    def warn(self, text: str) -> None:
+        """Keep a remark for the report."""
+        with self._lock:
+            self._warnings[text] = None
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the report is to say about the run as a whole."""
+        with self._lock:
+            return tuple(self._warnings)

@@ -1,0 +1,327 @@
+"""One host's share of a run: its steps, sent in as few payloads as their users allow, and what came of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from opslib.carriers import payload
+from opslib.carriers.base import Channel, Deadline
+from opslib.carriers.connections import Connections
+from opslib.carriers.protocol import Answer, Bye, End, Message, Start
+from opslib.engines.work import HostWork
+from opslib.errors import CarrierError, UnreachableError
+from opslib.events import Event, HostEnded, HostStarted, StepEnded, StepStarted
+from opslib.host import wire
+from opslib.result import HostResult, Status, StepResult
+from opslib.step import Become, Step
+from opslib.target import Target
+
+__all__ = ["Session"]
+
+SILENCE = 45.0
+GRACE = 2.0
+_TICK = 0.2
+_HIDDEN = "hidden: no_log is set"
+
+
+class Session:
+    """Works one host's items off, all at once with `run()` or part by part with `run(items)`.
+
+    connections: where connections come from; check: change nothing; timeout: seconds for everything on this host,
+    from the first `run` on; secrets: texts to mask; emit: takes events; cancel: set by whoever wants the run to end.
+    """
+
+    def __init__(
+        self,
+        work: HostWork,
+        connections: Connections,
+        *,
+        check: bool,
+        timeout: float | None,
+        secrets: frozenset[str],
+        emit: Callable[[Event], None],
+        cancel: threading.Event,
+    ) -> None:
+        self.target = work.target
+        self._items = work.items
+        self._connections = connections
+        self._check = check
+        self._timeout = timeout
+        self._secrets = secrets.union(work.target.all_secrets())
+        self._emit = emit
+        self._cancel = cancel
+        self._results: list[StepResult] = []
+        self._changed: set[int] = set()
+        self._failed: list[Step] = []
+        self._deadline: Deadline | None = None
+        self._began = 0.0
+        self._over: tuple[Status, str] | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether this host takes no more steps: it failed, or could not be reached."""
+        return self._over is not None or bool(self._failed)
+
+    def run(self, items: Sequence[Step | StepResult] | None = None) -> None:
+        """Do some items, by default all. Never raises: what goes wrong becomes the host's result."""
+        if self._deadline is None:
+            self._deadline = Deadline.after(self._timeout)
+            self._began = time.monotonic()
+            self._emit(HostStarted(host=self.target.name))
+        try:
+            for become, part in _by_user(self._items if items is None else items, self.target):
+                self._segment(part, become)
+        except UnreachableError as error:
+            self._end(Status.UNREACHABLE, str(error))
+        except CarrierError as error:
+            self._end(Status.FAILED, str(error))
+        except Exception as error:  # one bad host never harms the others
+            self._end(Status.FAILED, f"internal error: {type(error).__name__}: {error}")
+
+    def result(self, *, emit: bool = True) -> HostResult:
+        """Return how the host ended."""
+        seconds = round(time.monotonic() - self._began, 3) if self._deadline else 0.0
+        status, error = self._over or (None, None)
+        result = HostResult.of_steps(self.target.name, self._results, error=error, seconds=seconds)
+        if status is Status.UNREACHABLE:
+            result = dataclasses.replace(result, status=status)
+        if emit:
+            self._emit(HostEnded(host=self.target.name, result=result))
+        return result
+
+    def _end(self, status: Status, error: str) -> None:
+        if self._over is None:
+            self._over = (status, wire.mask(error, self._secrets))
+
+    def _add(self, result: StepResult) -> None:
+        self._results.append(result)
+        self._emit(StepEnded(host=self.target.name, result=result))
+
+    def _segment(self, items: list[Step | StepResult], become: Become | None) -> None:
+        """Do consecutive items of one user."""
+        steps = [item for item in items if isinstance(item, Step) and self._wanted(item)]
+        if self._cancel.is_set():
+            self._end(Status.FAILED, "interrupted before its end")
+        if self._over:
+            return
+        waiting = iter(items)
+        if steps:
+            for number, outcome in self._outcomes(steps, become):
+                self._skips_before(steps[number], waiting)
+                self._take(steps[number], outcome)
+                if self._over:
+                    return
+        if not self._failed:
+            for item in waiting:
+                if isinstance(item, StepResult):
+                    self._add(item)
+
+    def _wanted(self, step: Step) -> bool:
+        return step.always or not any(self._stops(failure, step) for failure in self._failed)
+
+    @staticmethod
+    def _stops(failure: Step, step: Step) -> bool:
+        return step.position is None or failure.position != step.position
+
+    def _skips_before(self, step: Step, waiting: Iterator[Step | StepResult]) -> None:
+        for item in waiting:
+            if item is step:
+                return
+            if isinstance(item, StepResult) and not self._failed:
+                self._add(item)
+
+    def _take(self, step: Step, outcome: Mapping[str, Any]) -> None:
+        masked = wire.mask(dict(outcome), self._secrets.union(step.task.secrets()))
+        failed = masked.get("status") == Status.FAILED
+        if step.no_log:
+            masked.update(reason=_HIDDEN, changes=[], warnings=[], data={}, error=_HIDDEN if failed else None)
+        try:
+            result = StepResult.from_dict(
+                {**masked, "name": step.title, "task": step.task.name, "ignored": failed and step.ignore_errors}
+            )
+        except (ValueError, TypeError, KeyError) as error:
+            raise CarrierError(f"the host's answer to {step.title!r} makes no sense: {error}") from error
+        if result.changed:
+            self._changed.add(step.id)
+        if failed and not step.ignore_errors:
+            self._failed.append(step)
+        self._add(result)
+
+    def _outcomes(self, steps: list[Step], become: Become | None) -> Iterator[tuple[int, Mapping[str, Any]]]:
+        """Send steps to the host and yield what comes of each, as it comes."""
+        assert self._deadline is not None
+        job = self._job(steps)
+        argv = payload.command(self.target.interpreter)
+        channel = self._start(self._sudo(become, job.token) + argv if become else argv)
+        running: int | None = None
+        answer = Answer(job.token, len(steps))
+        try:
+            if become and become.password:
+                self._log_in(channel, answer, become.password, job.token)
+            channel.send(payload.encode(job), self._deadline)
+            for message in self._messages(channel, answer):
+                if isinstance(message, Start):
+                    running = message.number
+                    step = steps[running]
+                    self._emit(StepStarted(host=self.target.name, step=step.title, task=step.task.name))
+                elif isinstance(message, End):
+                    running = None
+                    yield message.number, message.result
+                elif isinstance(message, Bye):
+                    if message.error:
+                        self._end(Status.FAILED, message.error)
+                    return
+        except TimeoutError:
+            self._lost(steps, running, "the time for this host was up", Status.FAILED)
+        except UnreachableError as error:
+            self._lost(steps, running, str(error), Status.UNREACHABLE)
+        finally:
+            channel.close()
+
+    def _job(self, steps: list[Step]) -> payload.Job:
+        assert self._deadline is not None
+        known = {step.id for step in steps}
+        rows = []
+        for step in steps:
+            row: dict[str, Any] = {"id": step.id, "task": step.task.name, "args": step.task.args()}
+            optional = {
+                "timeout": step.timeout,
+                "check": step.check,
+                "notified": None if step.handler_of is None else list(step.handler_of),
+                "group": step.position,
+                "always": step.always or None,
+                "ignore_errors": step.ignore_errors or None,
+            }
+            row.update({key: value for key, value in optional.items() if value is not None})
+            rows.append(row)
+        return payload.Job(
+            steps=rows,
+            tasks=sorted({type(step.task) for step in steps}, key=lambda task: task.name),
+            check=self._check,
+            deadline=self._deadline.left,
+            changed=sorted(self._changed - known),
+            token=payload.Job.new_token(),
+        )
+
+    def _start(self, argv: list[str]) -> Channel:
+        """Start the payload, on a new connection when the one held turns out to be stale."""
+        assert self._deadline is not None
+        connection, held = self._connections.get(self.target, self._deadline)
+        try:
+            return connection.start(argv, self._deadline)
+        except CarrierError as error:
+            self._connections.drop(self.target)
+            if not held:
+                raise UnreachableError(str(error)) from error
+        connection, _held = self._connections.get(self.target, self._deadline)
+        try:
+            return connection.start(argv, self._deadline)
+        except CarrierError as error:
+            raise UnreachableError(str(error)) from error
+
+    @staticmethod
+    def _sudo(become: Become, token: str) -> list[str]:
+        way = ["-S", "-p", f"[{token}] "] if become.password else ["-n"]
+        return [become.exe, *become.flags, *way, "-H", "-u", become.user, "--"]
+
+    def _log_in(self, channel: Channel, answer: Answer, password: str, token: str) -> None:
+        """Answer sudo's question, once, and wait until Python runs: sudo takes whatever comes early for a password."""
+        assert self._deadline is not None
+        asked = 0
+        while not answer.ready:
+            piece = channel.receive(self._deadline.cap(0.05))
+            for _message in answer.feed(piece or b""):
+                pass
+            prompts = channel.errors().count(f"[{token}]")
+            if prompts > asked == 0:
+                channel.send(password.encode() + b"\n", self._deadline)
+                asked = prompts
+            elif prompts > asked:
+                raise CarrierError("sudo does not accept the become password")
+            if piece == b"":
+                raise CarrierError(self._no_payload(channel, answer))
+            self._check_patience()
+
+    def _check_patience(self) -> None:
+        assert self._deadline is not None
+        if self._cancel.is_set():
+            raise CarrierError("interrupted before its end")
+        if self._deadline.left == 0:
+            raise TimeoutError
+
+    def _messages(self, channel: Channel, answer: Answer) -> Iterator[Message]:
+        """Yield messages until the payload says goodbye; ask it to stop when the run is cancelled."""
+        assert self._deadline is not None
+        heard = time.monotonic()
+        give_up: float | None = None if self._deadline.at is None else self._deadline.at + GRACE
+        stopping = False
+        while True:
+            piece = channel.receive(_TICK)
+            now = time.monotonic()
+            if piece == b"":
+                raise UnreachableError(self._no_payload(channel, answer))
+            if piece:
+                heard = now
+                yield from answer.feed(piece)
+            if self._cancel.is_set() and not stopping:
+                stopping = True
+                channel.end_input()
+                give_up = min(now + GRACE, give_up or now + GRACE)
+            if give_up is not None and now > give_up:
+                if stopping:
+                    raise CarrierError("interrupted; the host did not confirm that its processes were killed")
+                raise TimeoutError
+            if now - heard > SILENCE:
+                raise UnreachableError(f"the host has been silent for {SILENCE:g} seconds; it is frozen or cut off")
+
+    def _no_payload(self, channel: Channel, answer: Answer) -> str:
+        """Say why a payload's output ended early."""
+        code = channel.exit_code()
+        said = "; ".join(filter(None, [channel.errors()[-500:], answer.explain()[-500:]]))
+        if code is None:
+            return "the connection was lost" + (f" ({said})" if said else "")
+        if "password is required" in said:
+            raise CarrierError("sudo wants a password on this host; give ansible_become_password")
+        if code == 127 or "command not found" in said:
+            raise CarrierError(f"{self.target.interpreter} was not found on the host; set ansible_python_interpreter")
+        raise CarrierError(f"the host did not run the payload to its end (exit code {code}): {said or 'it said nothing'}")
+
+    def _lost(self, steps: list[Step], running: int | None, why: str, status: Status) -> None:
+        """Record a host that stopped answering, in the middle of a step or between two."""
+        self._connections.drop(self.target)
+        if running is not None:
+            why = f"{why}, while {steps[running].title!r} was running: whether it was finished is not known"
+        self._end(status, why)
+
+
+def _by_user(
+    items: Sequence[Step | StepResult], target: Target
+) -> Iterator[tuple[Become | None, list[Step | StepResult]]]:
+    """Cut items up into runs of the same user; a skipped one goes with those before it."""
+    part: list[Step | StepResult] = []
+    user: Become | None = None
+    for item in items:
+        if isinstance(item, Step):
+            wanted = _become(item, target)
+            if wanted != user and any(isinstance(other, Step) for other in part):
+                yield user, part
+                part = []
+            user = wanted
+        part.append(item)
+    yield user, part
+
+
+def _become(step: Step, target: Target) -> Become | None:
+    """Return as whom a step runs: its own word, or its host's; a password not given is the host's."""
+    own = target.become
+    if step.become is None or step.become is True:
+        return own or (Become() if step.become else None)
+    if step.become is False:
+        return None
+    if step.become.password is None and own is not None:
+        return dataclasses.replace(step.become, password=own.password)
+    return step.become

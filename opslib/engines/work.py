@@ -1,0 +1,70 @@
+"""What engines work on: hosts with their steps, and plays as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from opslib.result import HostResult, StepResult
+from opslib.step import Step
+from opslib.target import Target
+
+__all__ = ["Compiled", "HostWork", "Play", "Policy"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostWork:
+    """One host and what is to happen there, in order; a `StepResult` stands for a step known to be skipped."""
+
+    target: Target
+    items: Sequence[Step | StepResult]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """When hosts share a fate.
+
+    any_errors_fatal: one failed host ends the play for all; max_fail_percentage: the play ends when more than this
+    share of a batch's hosts has failed. Either makes steps go one at a time over all hosts.
+    """
+
+    any_errors_fatal: bool = False
+    max_fail_percentage: float | None = None
+
+    @property
+    def lockstep(self) -> bool:
+        """Whether all hosts must finish a step before any begins the next."""
+        return self.any_errors_fatal or self.max_fail_percentage is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Play:
+    """One play of a playbook.
+
+    source, line: where it stands; hosts: those it targets, in order; batches: the same, cut up by `serial`;
+    obstacle: the construct that the ssh engine does not carry, in words, or None; carries_state: later plays may
+    depend on what this one learns (facts, registered results), so they cannot be run apart from it.
+    """
+
+    index: int
+    name: str
+    source: Path
+    line: int
+    hosts: tuple[str, ...]
+    batches: tuple[tuple[str, ...], ...]
+    policy: Policy = field(default_factory=Policy)
+    obstacle: str | None = None
+    carries_state: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compiled:
+    """A playbook, loaded: its plays, and `work(play, host_names)`, which gives each host its items."""
+
+    plays: Sequence[Play]
+    work: Callable[[Play, Sequence[str]], Sequence[HostWork]]
+    secrets: frozenset[str] = frozenset()
+
+
+HostResults = Mapping[str, HostResult]

@@ -1,0 +1,83 @@
+"""Every exception that opslib raises on purpose.
+
+    OpslibError
+    ├── UsageError                 what was asked cannot be done; nothing was touched (exit code 1)
+    │   ├── ParamError             a task's parameter has a wrong value (also a ValueError)
+    │   ├── InventoryError         an inventory or a host pattern is wrong, or no host matches
+    │   ├── PlaybookError          a playbook, role or variable file is wrong
+    │   └── MissingError           a program or library that is needed is not installed
+    ├── UnreachableError           no connection to a host: name, network, host key, authentication, become
+    ├── CarrierError               the connection broke, or the host answered what no payload answers
+    ├── InterruptedRunError        the caller stopped the run; carries the partial report (exit code 130)
+    └── RunFailedError             hosts failed or were unreachable; carries the report (exit code 2 or 4)
+
+Foreign exceptions are turned into these at the edge, with the original as `__cause__`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from opslib.host.params import ParamError as _HostParamError
+
+if TYPE_CHECKING:
+    from opslib.result import Report
+
+__all__ = [
+    "CarrierError",
+    "InterruptedRunError",
+    "InventoryError",
+    "MissingError",
+    "OpslibError",
+    "ParamError",
+    "PlaybookError",
+    "RunFailedError",
+    "UnreachableError",
+    "UsageError",
+]
+
+
+class OpslibError(Exception):
+    """Base of all exceptions of opslib."""
+
+
+class UsageError(OpslibError):
+    """What was asked cannot be done as it was asked; nothing was touched."""
+
+
+class ParamError(UsageError, _HostParamError):
+    """A parameter has a value it cannot have."""
+
+
+class InventoryError(UsageError):
+    """An inventory cannot be read, a pattern is wrong, or no host matches."""
+
+
+class PlaybookError(UsageError):
+    """A playbook, a role or a variable file is wrong."""
+
+
+class MissingError(UsageError):
+    """Something that has to be installed is not; the message says how to install it."""
+
+
+class UnreachableError(OpslibError):
+    """A host cannot be reached; the message says at which stage and what to do."""
+
+
+class CarrierError(OpslibError):
+    """A connection broke, or an answer was not of the protocol."""
+
+
+class _ReportError(OpslibError):
+    def __init__(self, message: str, report: Report) -> None:
+        super().__init__(message)
+        self.report = report
+
+
+class InterruptedRunError(_ReportError):
+    """The run was stopped before its end; `report` holds what is known."""
+
+
+class RunFailedError(_ReportError):
+    """Some hosts failed or were unreachable; `report` holds everything."""

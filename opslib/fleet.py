@@ -1,0 +1,129 @@
+"""A fleet: hosts with connections that stay open between runs."""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Self
+
+from opslib.engines.batch import BatchEngine
+from opslib.engines.emitter import Emitter
+from opslib.engines.work import HostWork
+from opslib.errors import InventoryError, UsageError
+from opslib.events import OnEvent, RunEnded, RunStarted
+from opslib.host.task import Task
+from opslib.result import Report
+from opslib.step import Step
+from opslib.target import Target
+
+__all__ = ["Fleet", "new_run_id"]
+
+MAX_FORKS = 1000
+
+
+def new_run_id(now: datetime) -> str:
+    """Return an id that sorts by time and is never used twice."""
+    return f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+
+
+def check_limits(forks: object, timeout: object) -> None:
+    """Refuse numbers that make no sense. Raises UsageError."""
+    if isinstance(forks, bool) or not isinstance(forks, int) or not 1 <= forks <= MAX_FORKS:
+        raise UsageError(f"forks {forks!r} is no whole number from 1 to {MAX_FORKS}")
+    if timeout is not None and (
+        isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 < timeout < 1e7
+    ):
+        raise UsageError(f"timeout {timeout!r} is no number of seconds above 0")
+
+
+class Fleet:
+    """Runs tasks on hosts.
+
+    targets: from `Inventory.select`, or made by hand; forks: hosts worked on at once; timeout: seconds per host and
+    run, for name look-up, connecting, logging in and work; on_event: is told what happens, one event at a time;
+    cancel: set it (from another thread) to end a run: the hosts' processes are killed and the report is partial.
+
+    Not thread-safe: one run at a time. Use it in a `with` statement, or call `close`.
+    """
+
+    def __init__(
+        self,
+        targets: Sequence[Target],
+        *,
+        forks: int = 50,
+        timeout: float | None = None,
+        on_event: OnEvent | None = None,
+        cancel: threading.Event | None = None,
+    ) -> None:
+        check_limits(forks, timeout)
+        self._targets = tuple(targets)
+        if not self._targets:
+            raise InventoryError("the fleet has no host; select at least one")
+        names = [target.name for target in self._targets]
+        twice = {name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else set()
+        if twice:
+            raise InventoryError(f"the fleet has more than one host named {sorted(twice)[0]!r}")
+        self._timeout = timeout
+        self._on_event = on_event
+        self._engine = BatchEngine(forks=forks, cancel=cancel)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """The hosts, in order."""
+        return self._targets
+
+    def run(
+        self, steps: Sequence[Task | Step], *, check: bool = False, timeout: float | None = None, name: str = ""
+    ) -> Report:
+        """Run steps on every host, in order, and return the report; it does not raise for hosts that fail.
+
+        steps: tasks, or `Step`s where one needs become, a timeout or a name; check: say what would change, change
+        nothing; timeout: in place of the fleet's; name: the report's source. Raises UsageError for a wrong argument.
+        """
+        check_limits(1, timeout)
+        if isinstance(steps, Task | Step) or not steps:
+            raise UsageError("give run() a list of at least one task or step")
+        wrong = next((step for step in steps if not isinstance(step, Task | Step)), None)
+        if wrong is not None:
+            raise UsageError(f"{wrong!r} is neither a task nor a step; make one with opslib.tasks")
+        rows = [step if isinstance(step, Step) else Step(task=step) for step in steps]
+        rows = [dataclasses.replace(step, id=number, position=number) for number, step in enumerate(rows)]
+        started = datetime.now(UTC)
+        run_id = new_run_id(started)
+        source = name or ", ".join(dict.fromkeys(step.title for step in rows))
+        emit = self._engine.emit = Emitter(self._on_event)
+        emit(RunStarted(run_id=run_id, source=source, check=check, hosts=tuple(target.name for target in self._targets)))
+        hosts = self._engine.run(
+            [HostWork(target=target, items=rows) for target in self._targets],
+            check=check,
+            timeout=timeout if timeout is not None else self._timeout,
+        )
+        report = Report(
+            run_id=run_id,
+            source=source,
+            engine="ssh",
+            check=check,
+            started=started,
+            ended=datetime.now(UTC),
+            hosts=hosts,
+            warnings=emit.warnings,
+            interrupted=self._engine.cancel.is_set(),
+        )
+        emit(RunEnded(report=report))
+        return report if report.warnings == emit.warnings else dataclasses.replace(report, warnings=emit.warnings)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.close()

@@ -1,0 +1,366 @@
+"""The program that a payload runs on the target: a supervisor and the worker that does the steps.
+
+The supervisor watches three things: the clock (of the run and of each step), the channel it was started through, and
+the worker. When time is up or the channel is gone it kills every process of the run, and only then ends. The runtime,
+and nothing else, knows check mode.
+
+Protocol, on standard output, each line begun with the run's token so that noise from login scripts is no answer:
+`TOKEN hello {...}`, `TOKEN start N`, `TOKEN end N STATUS CHANGED {...}` (CHANGED is 0 or 1), `TOKEN beat` (every few
+seconds, so that silence means trouble), `TOKEN bye {...}`.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+import time
+
+from . import wire
+from .command import SIGKILL
+from .task import ACTION, TaskError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Sequence
+
+    from .plan import Change, Plan
+    from .task import Task
+
+OK, CHANGED, FAILED, SKIPPED = "ok", "changed", "failed", "skipped"
+MAX_LINE = 8 << 20
+SWEEPS = 40
+BEAT = 5.0
+
+
+def main(job: dict[str, Any], tasks: dict[str, type[Task]]) -> None:
+    """Run a job until it ends, its time is up, or its channel is gone; never returns.
+
+    job: `token`, `steps`, `check`, `deadline` (seconds from now, or None), `watch` (standard input stays open for as
+    long as the controller wants the run to live), `changed` (steps of earlier jobs that changed something).
+    """
+    supervisor = _Supervisor(job, tasks)
+    try:
+        code = supervisor.run()
+    except BaseException as error:  # whatever happened, nothing may stay behind
+        supervisor.kill()
+        supervisor.say("bye", {"error": "%s: %s" % (type(error).__name__, error)})
+        code = 70
+    os._exit(code)
+
+
+def run_step(task_type: type[Task], args: dict[str, Any], check: bool) -> dict[str, Any]:
+    """Carry one task through probe, plan, apply, verify and the second plan; return its result."""
+    result: dict[str, Any] = {"status": FAILED, "reason": "", "changes": [], "warnings": [], "data": {}, "error": None}
+    done: list[Change] = []
+    applied = False
+    task = None
+    try:
+        task = task_type(**args)
+        plan = task.plan(task.probe())
+        if plan.changes and not plan.failure and not check:
+            for change in plan.changes:
+                applied = True
+                task.apply(change)
+                done.append(change)
+            task.verify(plan)
+            again = task.plan(task.probe())
+            left = [change.summary for change in again.changes if change.kind != ACTION]
+            if left and not again.failure:
+                raise TaskError("did not converge: after the changes it would still " + "; ".join(left))
+            _take(result, again)
+            result["reason"] = ""
+        else:
+            _take(result, plan)
+            if not plan.failure:
+                done = list(plan.changes)
+        if not result["error"]:
+            result["status"] = CHANGED if done else OK
+    except TaskError as error:
+        result["error"] = str(error)
+        result["data"] = dict(result["data"], **error.data)
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except MemoryError:
+        result["error"] = "the host has no memory left for this step"
+    except Exception as error:
+        result["error"] = explain(error)
+        result["data"] = dict(result["data"], traceback=_traceback())
+    result["changes"] = [_report(change) for change in done]
+    result["changed"] = bool(done) or (applied and result["status"] == FAILED)
+    secrets = list(task.secrets()) if task is not None else []
+    return wire.mask(result, secrets) if secrets else result
+
+
+def explain(error: BaseException) -> str:
+    """Return an unforeseen error in words: what the system says, or that this is a defect."""
+    if isinstance(error, OSError) and error.strerror:
+        where = " %s" % os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else ""
+        return "%s:%s (errno %s)" % (error.strerror, where, error.errno) if where else error.strerror
+    return "internal error: %s: %s" % (type(error).__name__, error)
+
+
+def _take(result: dict[str, Any], plan: Plan) -> None:
+    result["reason"] = plan.reason
+    result["warnings"] = list(plan.warnings)
+    result["data"] = plan.data
+    result["error"] = plan.failure or None
+
+
+def _report(change: Change) -> dict[str, Any]:
+    hide = change.sensitive
+    return {
+        "kind": change.kind,
+        "summary": change.summary,
+        "before": "(hidden)" if hide and change.before is not None else change.before,
+        "after": "(hidden)" if hide and change.after is not None else change.after,
+        "certain": change.certain,
+    }
+
+
+def _traceback() -> list[str]:
+    import traceback
+
+    return traceback.format_exc().splitlines()[-12:]
+
+
+class _Worker:
+    """Does the steps, one after the other, and tells the supervisor through a pipe."""
+
+    def __init__(self, job: dict[str, Any], tasks: dict[str, type[Task]], pipe: int) -> None:
+        self.job = job
+        self.tasks = tasks
+        self.pipe = pipe
+
+    def run(self, first: int, changed: set[int], failed: list[dict[str, Any]]) -> None:
+        """Do the steps from `first` on; after a failure only those of the same loop, and those that run `always`."""
+        for number in range(first, len(self.job["steps"])):
+            step = self.job["steps"][number]
+            when = step.get("notified")
+            group = step.get("group")
+            over = [other for other in failed if group is None or other.get("group") != group]
+            if (over and not step.get("always")) or (when is not None and not changed.intersection(when)):
+                continue
+            self._tell(b"start %d" % number)
+            began = time.monotonic()
+            result = run_step(self.tasks[step["task"]], step["args"], step.get("check", self.job["check"]))
+            result["seconds"] = round(time.monotonic() - began, 4)
+            if result["changed"]:
+                changed.add(step["id"])
+            if result["status"] == FAILED and not step.get("ignore_errors"):
+                failed.append(step)
+            self._tell(_end(number, result))
+
+    def _tell(self, line: bytes) -> None:
+        data = line + b"\n"
+        while data:
+            data = data[os.write(self.pipe, data) :]
+
+
+def _end(number: int, result: dict[str, Any]) -> bytes:
+    return b"end %d %s %d " % (number, result["status"].encode(), result["changed"]) + _encode(result)
+
+
+def _encode(result: dict[str, Any]) -> bytes:
+    try:
+        data = wire.dumps(result).encode("ascii")
+    except (TypeError, ValueError, RecursionError) as error:
+        data = b""
+        problem = "the result cannot be represented in JSON: %s" % error
+    else:
+        problem = "the result has %d bytes; at most %d are sent" % (len(data), MAX_LINE)
+    if data and len(data) < MAX_LINE:
+        return data
+    short = dict(result, changes=[], warnings=[problem], data={})
+    return wire.dumps(short).encode("ascii")
+
+
+class _Supervisor:
+    def __init__(self, job: dict[str, Any], tasks: dict[str, type[Task]]) -> None:
+        self.job = job
+        self.tasks = tasks
+        self.token = job["token"]
+        self.worker = 0
+        self.failed: list[dict[str, Any]] = []
+        self.changed = set(job["changed"])
+        self.running: int | None = None
+        self.step_ends: float | None = None
+        self.began = 0.0
+
+    def run(self) -> int:
+        os.environ["OPSLIB_RUN"] = self.token
+        limit = self.job["deadline"]
+        self.ends = None if limit is None else time.monotonic() + limit
+        self.say("hello", {"python": list(sys.version_info[:3]), "pid": os.getpid()})
+        first = 0
+        while True:
+            verdict = self._watch(self._fork(first))
+            if verdict == "next" and self.running is not None:
+                first, self.running = self.running + 1, None
+                continue
+            self.say("bye", {"error": None if verdict == "done" else verdict})
+            return 0 if verdict == "done" else 75
+
+    def say(self, word: str, body: Any) -> None:
+        self._write(("%s %s " % (self.token, word)).encode() + wire.dumps(body).encode("ascii") + b"\n")
+
+    def kill(self) -> None:
+        """Kill the worker and every process that carries this run's mark, again and again until none is left."""
+        if self.worker:
+            _signal(self.worker)
+            try:
+                os.waitpid(self.worker, 0 if _mortal(self.worker) else os.WNOHANG)
+            except OSError:
+                pass
+            self.worker = 0
+        mark = b"OPSLIB_RUN=" + self.token.encode()
+        for _sweep in range(SWEEPS):
+            found = [pid for pid in _processes() if pid != os.getpid() and _carries(pid, mark)]
+            for pid in found:
+                _signal(pid)
+            if not found:
+                return
+            time.sleep(0.01)
+
+    def _fork(self, first: int) -> int:
+        reader, writer = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            code = 70
+            try:
+                os.close(reader)
+                null = os.open(os.devnull, os.O_RDWR)
+                for fd in (0, 1, 2):
+                    os.dup2(null, fd)
+                _Worker(self.job, self.tasks, writer).run(first, self.changed, self.failed)
+                code = 0
+            finally:
+                os._exit(code)
+        os.close(writer)
+        self.worker = pid
+        return reader
+
+    def _watch(self, reader: int) -> str:
+        """Relay the worker's lines until it ends; return `done`, `next` (go on after a killed step) or the reason."""
+        poll = select.poll()
+        poll.register(reader, select.POLLIN)
+        poll.register(1, 0)
+        if self.job["watch"]:
+            poll.register(0, select.POLLIN)
+        buffer = b""
+        try:
+            while True:
+                left = self._left()
+                if left is not None and left <= 0:
+                    return self._time_is_up()
+                ready = poll.poll(int(min(left, BEAT) * 1000) + 1 if left is not None else int(BEAT * 1000))
+                if not ready and self.job["watch"]:
+                    self._write(self.token.encode() + b" beat\n")
+                for fd, event in ready:
+                    if fd == reader:
+                        piece = os.read(reader, 1 << 16)
+                        if not piece:
+                            return self._ended()
+                        *lines, buffer = (buffer + piece).split(b"\n")
+                        for line in lines:
+                            self._relay(line)
+                    elif fd == 1 or event & ~select.POLLIN or not os.read(0, 4096):
+                        self.kill()
+                        self._cut_short("interrupted: the run was stopped; its processes were killed")
+                        return "the run was stopped"
+        finally:
+            os.close(reader)
+
+    def _relay(self, line: bytes) -> None:
+        word, number, status, changed, _result = (line + b"    ").split(b" ", 4)
+        step = self.job["steps"][int(number)]
+        if word == b"start":
+            self.running, self.began = int(number), time.monotonic()
+            limit = step.get("timeout")
+            self.step_ends = None if limit is None else self.began + limit
+        else:
+            self.running, self.step_ends = None, None
+            if status == b"failed" and not step.get("ignore_errors"):
+                self.failed.append(step)
+            if changed == b"1":
+                self.changed.add(step["id"])
+        self._write(self.token.encode() + b" " + line + b"\n")
+
+    def _left(self) -> float | None:
+        ends = [end for end in (self.ends, self.step_ends) if end is not None]
+        return min(ends) - time.monotonic() if ends else None
+
+    def _time_is_up(self) -> str:
+        over = self.ends is not None and time.monotonic() >= self.ends
+        self.kill()
+        if over:
+            self._cut_short("cut short: the time for this host was up; its processes were killed")
+            return "the time for this host was up"
+        limit = self.job["steps"][self.running]["timeout"]
+        self._cut_short("cut short after its timeout of %g seconds; its processes were killed" % limit)
+        return "next"
+
+    def _ended(self) -> str:
+        """The worker closed its pipe: it is done, or it died in the middle of a step."""
+        _pid, status = os.waitpid(self.worker, 0)
+        self.worker = 0
+        if status == 0:
+            return "done"
+        how = "signal %d" % os.WTERMSIG(status) if os.WIFSIGNALED(status) else "code %d" % os.WEXITSTATUS(status)
+        if self.running is None:
+            return "the worker died (%s)" % how
+        self.kill()
+        self._cut_short("the step's process died (%s)%s" % (how, ", perhaps for want of memory" if status == 9 else ""))
+        return "next"
+
+    def _cut_short(self, error: str) -> None:
+        if self.running is None:
+            return
+        result: dict[str, Any] = {"status": FAILED, "reason": "", "changes": [], "warnings": [], "data": {}}
+        result.update(error=error, changed=not self.job["check"], seconds=round(time.monotonic() - self.began, 4))
+        self.step_ends = None
+        step = self.job["steps"][self.running]
+        if not step.get("ignore_errors"):
+            self.failed.append(step)
+        self._write(self.token.encode() + b" " + _end(self.running, result) + b"\n")
+
+    def _write(self, data: bytes) -> None:
+        try:
+            while data:
+                data = data[os.write(1, data) :]
+        except OSError:
+            self.kill()
+            os._exit(75)
+
+
+def _processes() -> Sequence[int]:
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def _carries(pid: int, mark: bytes) -> bool:
+    try:
+        with open("/proc/%d/environ" % pid, "rb") as environ:
+            return mark in environ.read().split(b"\0")
+    except OSError:
+        return False
+
+
+def _mortal(pid: int) -> bool:
+    """Whether a killed process will end at once: not while it hangs in the kernel (a dead network mount)."""
+    for _look in range(50):
+        try:
+            with open("/proc/%d/stat" % pid, "rb") as stat:
+                state = stat.read().rpartition(b") ")[2][:1]
+        except OSError:
+            return True
+        if state in b"ZX":
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def _signal(pid: int) -> None:
+    try:
+        os.kill(pid, SIGKILL)
+    except OSError:
+        pass

@@ -1,0 +1,27 @@
+"""Quantities and names as people read them."""
+
+from __future__ import annotations
+
+
+def size(count: float) -> str:
+    """Return a number of bytes in words: "512 B", "23.1 GiB"."""
+    if count < 1024:
+        return "%d B" % count
+    for unit in ("KiB", "MiB", "GiB", "TiB", "PiB"):
+        count /= 1024.0
+        if count < 1023.95 or unit == "PiB":
+            break
+    return "%.1f %s" % (count, unit)
+
+
+def printable(text: str) -> str:
+    """Return text on one line, in which everything but printable characters is escaped."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def listed(items: list[str], most: int = 5) -> str:
+    """Return items as one line, separated by semicolons, at most so many of them."""
+    more = len(items) - most
+    return "; ".join(items[:most]) + ("; and %d more" % more if more > 0 else "")

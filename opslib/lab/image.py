@@ -1,0 +1,128 @@
+"""Lab images: built once with mmdebstrap, kept as a tarball, unpacked on tmpfs while a lab uses them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import places
+from .cgroup import ControlGroup
+from .command import PLAIN_ENVIRONMENT, call, tail
+from .customise import DPKG_OPTIONS, PACKAGES, customise, fingerprint
+from .errors import LabError
+from .launch import launch
+from .places import locked, remove_tree, unmount_below
+
+__all__ = ["Image", "borrow", "give_back"]
+
+_BUILD_SECONDS = 1200
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A Debian release with packages, customised for labs."""
+
+    suite: str
+    packages: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        """Names this very content; images of another architecture, release or package list have other keys."""
+        text = f"{platform.machine()} {fingerprint(self.suite, self.packages)}"
+        return f"{self.suite}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+
+    def tarball(self, cache: Path) -> Path:
+        """Where the packed image is kept."""
+        return cache / f"{self.key}.tar.zst"
+
+    def build(self, cache: Path, scratch: Path, group: ControlGroup) -> Path:
+        """Build the tarball unless it is there, and return its path. Takes half a minute, and two builders take turns.
+
+        scratch: a folder that does not exist yet, for the tree (on a tmpfs of its own).
+        group: control group of the build's processes, so that whoever tears the lab down finds them.
+        """
+        tarball = self.tarball(cache)
+        with locked(cache / f"{self.key}.lock"):
+            if not tarball.exists():
+                aside = tarball.with_suffix(f".partial-{os.getpid()}")
+                try:
+                    self._build_tree(scratch, group)
+                    call(["tar", "-C", str(scratch), *_TAR, "-cf", str(aside), "."], timeout=_BUILD_SECONDS)
+                    aside.rename(tarball)
+                finally:
+                    aside.unlink(missing_ok=True)
+                    remove_tree(scratch)
+        return tarball
+
+    def _build_tree(self, scratch: Path, group: ControlGroup) -> None:
+        scratch.mkdir(parents=True)
+        # Debian forces every file to the disk; on tmpfs that costs nothing.
+        call(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", str(scratch)])
+        argv = [
+            "mmdebstrap",
+            "--mode=root",
+            "--variant=minbase",
+            *(f"--dpkgopt={option}" for option in DPKG_OPTIONS),
+            f"--include={','.join(sorted({*PACKAGES, *self.packages}))}",
+            self.suite,
+            str(scratch),
+        ]
+        log = scratch.with_name(f"{scratch.name}.log")
+        code = launch(argv, group=group, log=log, env=PLAIN_ENVIRONMENT).wait(_BUILD_SECONDS)
+        said = tail(log.read_text(errors="replace"), 8)
+        log.unlink()
+        if code:
+            raise LabError(f"mmdebstrap could not build the image (exit code {code}):\n{said}")
+        customise(scratch)
+
+
+_TAR = ("--numeric-owner", "--xattrs", "--xattrs-include=*", "--use-compress-program=zstd -1 -T0")
+
+
+def borrow(image: Image, cache: Path, borrower: str, scratch: Path, group: ControlGroup, say: Callable[[str], None]) -> Path:
+    """Return the folder with the unpacked image, read-only, which stays at least until `give_back`.
+
+    borrower: the lab's id. say: told what takes long.
+    """
+    if not image.tarball(cache).exists():
+        say("building the image, once")
+    tarball = image.build(cache, scratch, group)
+    store = places.RUN / ".images"
+    folder, borrowers = store / image.key, store / f"{image.key}.borrowers"
+    with locked(places.RUN / ".images.lock"):
+        borrowers.mkdir(parents=True, exist_ok=True)
+        (borrowers / borrower).touch()
+        if not (store / f"{image.key}.ready").exists() or not folder.is_mount():
+            say("unpacking the image")
+            unmount_below(folder)
+            folder.mkdir(exist_ok=True)
+            call(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", str(folder)])
+            call(["tar", "-C", str(folder), *_TAR, "-xpf", str(tarball)], timeout=_BUILD_SECONDS)
+            call(["mount", "-o", "remount,ro", str(folder)])
+            (store / f"{image.key}.ready").touch()
+    return folder
+
+
+def give_back(key: str, borrower: str) -> None:
+    """Say that a lab needs the image no more; the last one to do so frees its memory."""
+    store = places.RUN / ".images"
+    borrowers = store / f"{key}.borrowers"
+    with locked(places.RUN / ".images.lock"):
+        if not borrowers.is_dir():
+            return
+        (borrowers / borrower).unlink(missing_ok=True)
+        if not any(borrowers.iterdir()):
+            (store / f"{key}.ready").unlink(missing_ok=True)
+            remove_tree(store / key)
+            borrowers.rmdir()
+            if not any(store.iterdir()):
+                store.rmdir()
+
+
+def unpacked(key: str) -> Path:
+    """Where the image with this key is unpacked while labs use it."""
+    return places.RUN / ".images" / key

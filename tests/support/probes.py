@@ -1,0 +1,76 @@
+"""Host tasks that only tests need: they do on command what real tasks do by mishap."""
+
+from __future__ import annotations
+
+from opslib.host import command
+from opslib.host.params import Boolean, Choice, Number, Path, Text
+from opslib.host.task import ACTION, MODIFY, Change, Plan, Task, TaskError, param
+
+
+class Note(Task, name="note"):
+    """Keep a text in a file: the smallest task that has a state."""
+
+    path: str = param(Path(), "the file")
+    text: str = param(Text(empty=True), "what it is to hold", default="hello")
+    sensitive: bool = param(Boolean(), "hide before and after", default=False)
+
+    def probe(self) -> str | None:
+        """Return what the file holds."""
+        try:
+            with open(self.path, encoding="utf-8") as file:
+                return file.read()
+        except FileNotFoundError:
+            return None
+
+    def plan(self, state: str | None) -> Plan:
+        """Write when it differs."""
+        if state == self.text:
+            return Plan(reason="%s is as it should be" % self.path)
+        change = Change(
+            kind=MODIFY, summary="write %s" % self.path, before=state, after=self.text, sensitive=self.sensitive
+        )
+        return Plan(changes=[change])
+
+    def apply(self, change: Change) -> None:
+        """Write."""
+        with open(self.path, "w", encoding="utf-8") as file:
+            file.write(self.text)
+
+
+class Mishap(Task, name="mishap"):
+    """Go wrong in a chosen way."""
+
+    how: str = param(Choice("fine", "fail", "raise", "die", "hang", "spawn", "flood", "diverge", "act", "garbage"), "how")
+    seconds: float = param(Number(), "how long to hang", default=1000)
+    secret: str = param(Text(secret=True), "a secret to let slip", default=None)
+
+    def probe(self) -> str:
+        """Go wrong while reading."""
+        if self.how == "fail":
+            raise TaskError("it failed as told: %s" % (self.secret or "no secret"), log=["a line", self.secret or ""])
+        if self.how == "raise":
+            raise RuntimeError("unforeseen: %s" % (self.secret or "no secret"))
+        if self.how == "die":
+            import os
+
+            os.kill(os.getpid(), 9)
+        if self.how == "hang":
+            command.run(["sleep", "%d" % self.seconds], timeout=self.seconds + 10)
+        if self.how == "spawn":
+            command.run(["setsid", "-f", "sh", "-c", "sleep %d & sleep %d" % (self.seconds, self.seconds)], timeout=9999)
+        return self.how
+
+    def plan(self, state: str) -> Plan:
+        """Plan what cannot come true."""
+        if state == "diverge":
+            return Plan(changes=[Change(kind=MODIFY, summary="do what does not last", before=1, after=2)])
+        if state == "act":
+            return Plan(changes=[Change(kind=ACTION, summary="act")])
+        if state == "flood":
+            return Plan(data={"lines": ["x" * 1000] * 9000})
+        if state == "garbage":
+            return Plan(reason="\x1b[31mred\udcff\x00[bold]", data={"\udc80": "\x9b2J"})
+        return Plan(reason="nothing went wrong")
+
+    def apply(self, change: Change) -> None:
+        """Do nothing."""
