@@ -7,6 +7,7 @@ import functools
 import importlib.util
 import marshal
 import secrets
+import threading
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ _LOADER = (
     "exec(zlib.decompress(f.read(int(f.readline()))))"
 )
 _PACKAGE = "opslib.host"
+_BUILDING = threading.Lock()  # Python 3.11 cannot parse in two threads at once (AST constructor recursion depth)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +76,8 @@ def encode(job: Job) -> bytes:
         "watch": job.watch,
         "changed": list(job.changed),
     }
-    head = _boot()
-    fixed = _modules(modules)
+    with _BUILDING:
+        head, fixed = _boot(), _modules(modules)
     body = marshal.dumps(
         {
             "token": job.token,

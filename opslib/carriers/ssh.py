@@ -66,18 +66,19 @@ class SshConnector:
 
     def _client(self, host: str, target: Target, login: Target | None) -> fabric.Connection:
         """Return a connection that is not open yet; `login` gives user, port and keys, None for those of the config."""
-        kwargs: dict[str, Any] = {}
+        kwargs: dict[str, Any] = {"compress": False}  # an empty mapping would be replaced by one that all hosts share
         if login and login.password:
             kwargs["password"] = login.password
         if login and login.identity_files:
             kwargs["key_filename"] = [os.path.expanduser(path) for path in login.identity_files]
-            kwargs["look_for_keys"] = False
+            kwargs["look_for_keys"] = login is not target
         user, port = (login.user, login.port) if login else (None, None)
+        config = self._config(target.ssh_config)
         try:
-            # without the shorthand: a name is a name, whatever characters it holds
-            client = fabric.Connection(
-                host, user=user, port=port, config=self._config(target.ssh_config), gateway=False, connect_kwargs=kwargs
-            )
+            with self._lock:  # making a connection changes the configuration it shares
+                client = fabric.Connection(
+                    host, user=user, port=port, config=config, gateway=False, connect_kwargs=kwargs
+                )
         except (ValueError, TypeError, OSError, paramiko.SSHException, paramiko.ConfigParseError) as error:
             raise UnreachableError(f"the ssh configuration for {host} cannot be used: {error}") from error
         if client.ssh_config.get("identitiesonly") == "yes":
@@ -153,7 +154,9 @@ class SshConnector:
         host, _, port = where.rpartition(":") if where.count(":") == 1 or where.startswith("[") else (where, "", "")
         if not host.strip("[]") or host.startswith("-") or (port and not port.isdecimal()):
             raise UnreachableError(f"{hop!r} is no gateway: write [user@]host[:port]")
-        login = Target(name=host, user=user or None, port=int(port) if port else None, password=target.password)
+        login = Target(
+            name=host, user=user or None, port=int(port) if port else None, identity_files=target.identity_files
+        )
         return self._client(host.strip("[]"), target, login)
 
     @staticmethod

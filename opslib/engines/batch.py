@@ -44,7 +44,13 @@ class BatchEngine:
         """
         sessions = [
             Session(
-                work, self.connections, check=check, timeout=timeout, secrets=secrets, emit=self.emit, cancel=self.cancel
+                work,
+                self.connections,
+                check=check,
+                timeout=timeout if work.timeout is None else work.timeout,
+                secrets=secrets,
+                emit=self.emit,
+                cancel=self.cancel,
             )
             for work in works
         ]

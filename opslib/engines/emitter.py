@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from opslib.events import Event, OnEvent
+from opslib.events import Event, Notice, OnEvent
 
 __all__ = ["Emitter"]
 
@@ -26,6 +26,10 @@ class Emitter:
                 self._on_event(event)
             except Exception as error:
                 self._warnings[f"on_event raised {type(error).__name__}: {error}"] = None
+
+    def say(self, text: str) -> None:
+        """Tell something about the run as a whole."""
+        self(Notice(text=text))
 
     def warn(self, text: str) -> None:
         """Keep a remark for the report."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from opslib.result import HostResult, StepResult
+from opslib.result import StepResult
 from opslib.step import Step
 from opslib.target import Target
 
@@ -15,10 +15,14 @@ __all__ = ["Compiled", "HostWork", "Play", "Policy"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostWork:
-    """One host and what is to happen there, in order; a `StepResult` stands for a step known to be skipped."""
+    """One host and what is to happen there, in order; a `StepResult` stands for a step known to be skipped.
+
+    timeout: seconds this host may still take, in place of the run's.
+    """
 
     target: Target
     items: Sequence[Step | StepResult]
+    timeout: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +69,3 @@ class Compiled:
     plays: Sequence[Play]
     work: Callable[[Play, Sequence[str]], Sequence[HostWork]]
     secrets: frozenset[str] = frozenset()
-
-
-HostResults = Mapping[str, HostResult]

@@ -129,7 +129,7 @@ class DiskUsage(Task, name="disk_usage"):
 
     def _silence(self, mount: Mount | None) -> str:
         kind = " (%s from %s)" % (mount.fstype, mount.source) if mount else ""
-        return "did not answer within %g seconds%s" % (self.timeout, kind)
+        return "did not answer within %g second%s%s" % (self.timeout, "" if self.timeout == 1 else "s", kind)
 
     def plan(self, state: dict[str, Any]) -> Plan:
         found = sorted(state["mounts"], key=lambda facts: (-_fullness(facts), facts["mount"]))
@@ -228,6 +228,8 @@ def _facts(mount: Mount | None, paths: list[str], usage: tuple[int, int, int, in
     if available >= 1 << 63:  # less than nothing: ordinary users have used what is reserved
         available = 0
     counted = 0 < files and files_free <= files
+    frozen = mount is not None and "ro" in mount.options
+    sealed = mount is not None and "ro" in mount.features
     return {
         "paths": paths,
         "mount": mount.point if mount else "/",
@@ -240,8 +242,8 @@ def _facts(mount: Mount | None, paths: list[str], usage: tuple[int, int, int, in
         "inodes": files if counted else None,
         "inodes_free": files_free if counted else None,
         "inodes_used_percent": percent(files - files_free, files_free) if counted else None,
-        "read_only": mount is not None and (mount.read_only or mount.sealed),
-        "sealed": mount is not None and mount.sealed and not mount.read_only and mount.source.startswith("/dev/"),
+        "read_only": frozen or sealed,
+        "sealed": sealed and not frozen and mount is not None and mount.source.startswith("/dev/"),
     }
 
 

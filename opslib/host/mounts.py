@@ -26,7 +26,7 @@ class Mount(Record):
     """One line of the table.
 
     device: "major:minor", the same for all mounts of one file system; root: what of the file system is mounted;
-    point: where; read_only: this mount; sealed: the file system as a whole is read-only.
+    point: where; options: of this mount; features: options of the file system as a whole.
     """
 
     id: int
@@ -36,8 +36,8 @@ class Mount(Record):
     point: str
     fstype: str
     source: str
-    read_only: bool
-    sealed: bool
+    options: Sequence[str]
+    features: Sequence[str]
 
 
 def read_table() -> list[Mount]:
@@ -63,8 +63,8 @@ def parse(text: str) -> list[Mount]:
                 point=unescape(fields[4]),
                 fstype=unescape(rest[0]),
                 source=unescape(rest[1]),
-                read_only="ro" in fields[5].split(","),
-                sealed="ro" in rest[2].split(","),
+                options=fields[5].split(","),
+                features=rest[2].split(","),
             )
         )
     return mounts

@@ -42,6 +42,8 @@ MASKED = (
     "systemd-ask-password-wall.path",
     "systemd-firstboot.service",
     "systemd-pstore.service",
+    "systemd-logind.service",
+    "systemd-remount-fs.service",
     "systemd-update-utmp-runlevel.service",
 )
 """Units that a disposable host can do without; the rest of a Debian boot is as on any server."""
@@ -60,6 +62,7 @@ FILES: Mapping[str, tuple[int, str]] = {
     ),
     "etc/sudoers.d/opslib-lab": (0o440, "ops ALL=(ALL:ALL) NOPASSWD: ALL\npat ALL=(ALL:ALL) ALL\n"),
     "etc/resolv.conf": (0o644, "# No name server: a lab has no way out.\n"),
+    "etc/systemd/journald.conf.d/x.conf": (0o644, "[Journal]\nStorage=volatile\n"),
     "etc/machine-id": (0o444, ""),
 }
 
@@ -92,7 +95,7 @@ def customise(root: Path) -> None:
         (root / name).unlink(missing_ok=True)
     for name, (mode, text) in FILES.items():
         path = root / name
-        path.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True,exist_ok=True); path.unlink(missing_ok=True)
         path.write_text(text)
         path.chmod(mode)
     units = root / "etc/systemd/system"

@@ -1,0 +1,163 @@
+"""The ansible carrier: one task, one payload, over whatever runs a command for us. Imports nothing of Ansible.
+
+The action plugins of the collection `opslib.runbook` are thin wrappers around `carry`.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from opslib.carriers import payload
+from opslib.carriers.protocol import Answer, Bye, End, Hello
+from opslib.errors import CarrierError
+from opslib.host import wire
+from opslib.host.params import ParamError
+from opslib.host.task import ACTION, Task
+from opslib.result import Status, StepResult
+
+__all__ = ["DEADLINE", "Execute", "carry", "prepare", "shell_command"]
+
+DEADLINE = 3600.0
+_HIDDEN = "(hidden)"
+_INTERPRETERS = ("python3", "/usr/bin/python3", "/usr/local/bin/python3", "/usr/libexec/platform-python")
+_MAX_SAID = 500
+
+Execute = Callable[[str, bytes], tuple[int, str, str]]
+
+
+def prepare(task_type: type[Task]) -> None:
+    """Compile what a task's payload is made of, so that processes forked from this one need not."""
+    payload.encode(payload.Job(steps=(), tasks=(task_type,)))
+
+
+def shell_command(interpreter: str | None) -> str:
+    """Return the shell command that starts a payload.
+
+    interpreter: a path, or a command with arguments; None for the first Python that is found on the host.
+    """
+    if interpreter:
+        program, *rest = payload.command("python3")
+        return f"{interpreter} {shlex.join(rest)}"
+    start = shlex.join(payload.command("python3")[1:])
+    names = " ".join(_INTERPRETERS)
+    found = 'for p in %s; do if command -v "$p" >/dev/null 2>&1; then' % names
+    return f'{found} "$p" {start}; exit; fi; done; echo no python3 found >&2; exit 127'
+
+
+def carry(
+    task_type: type[Task],
+    args: Mapping[str, Any],
+    execute: Execute,
+    *,
+    interpreter: str | None = None,
+    check: bool = False,
+    diff: bool = False,
+    deadline: float | None = None,
+    secrets: Iterable[str] = (),
+) -> dict[str, Any]:
+    """Run a task and return its result as Ansible expects one; a parameter that is wrong is a failure, nothing is sent.
+
+    execute: runs a shell command on the host with these bytes as its standard input, and returns exit code, standard
+    output and standard error; deadline: seconds the host may take (default 3600); secrets: texts to mask in the result.
+    """
+    try:
+        task = task_type(**args)
+    except ParamError as error:
+        return _failed(wire.mask(str(error), secrets))
+    hide = {*secrets, *task.secrets()}
+    try:
+        result = _send(task, execute, interpreter, check, DEADLINE if deadline is None else deadline, hide)
+    except CarrierError as error:
+        return _failed(wire.mask(str(error), hide))
+    return _for_ansible(result, diff)
+
+
+def _send(
+    task: Task, execute: Execute, interpreter: str | None, check: bool, deadline: float, secrets: set[str]
+) -> StepResult:
+    job = payload.Job(
+        steps=[{"id": 0, "task": task.name, "args": task.args()}],
+        tasks=[type(task)],
+        check=check,
+        deadline=deadline,
+        watch=False,  # Ansible closes standard input behind the payload
+        token=payload.Job.new_token(),
+    )
+    code, out, err = execute(shell_command(interpreter), payload.encode(job))
+    answer = Answer(job.token, 1)
+    outcome: Mapping[str, Any] | None = None
+    started = False
+    reason = None
+    for message in answer.feed(out.encode("utf-8", "surrogateescape") + b"\n"):
+        if isinstance(message, Hello):
+            started = True
+        elif isinstance(message, End):
+            outcome = message.result
+        elif isinstance(message, Bye):
+            reason = message.error
+    if outcome is None:
+        raise CarrierError(reason or _no_answer(code, err, answer.explain(), interpreter, started))
+    masked = wire.mask(dict(outcome), secrets)
+    try:
+        return StepResult.from_dict({**masked, "name": task.name, "task": task.name, "ignored": False})
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise CarrierError(f"the host's answer makes no sense: {error}") from error
+
+
+def _no_answer(code: int, err: str, noise: str, interpreter: str | None, started: bool) -> str:
+    said = "; ".join(text.strip()[-_MAX_SAID:] for text in (err, noise) if text.strip())
+    if started:
+        return f"the payload ended without a result (exit code {code}): {said or 'it said nothing'}"
+    if code == 127:
+        return f"{interpreter or 'python3'} was not found on the host; set ansible_python_interpreter ({said})"
+    return f"the host did not run the payload (exit code {code}): {said or 'it said nothing'}"
+
+
+def _failed(message: str) -> dict[str, Any]:
+    result = StepResult(name="", task="", status=Status.FAILED, error=message)
+    return {"failed": True, "changed": False, "msg": message, "opslib": _own(result)}
+
+
+def _own(result: StepResult) -> dict[str, Any]:
+    known = result.to_dict()
+    return {key: value for key, value in known.items() if key not in ("name", "task", "ignored")}
+
+
+def _for_ansible(result: StepResult, diff: bool) -> dict[str, Any]:
+    failed = result.status is Status.FAILED
+    answer: dict[str, Any] = {
+        "changed": result.changed,
+        "reason": result.reason,
+        "data": dict(result.data),
+        "opslib": _own(result),
+    }
+    if failed:
+        answer.update(failed=True, msg=result.error or "it failed and did not say why")
+    elif result.reason:
+        answer["msg"] = result.reason
+    if result.warnings:
+        answer["warnings"] = list(result.warnings)
+    if diff and result.changes:
+        answer["diff"] = [_diff(change.kind, change.summary, change.before, change.after) for change in result.changes]
+    return answer
+
+
+def _diff(kind: str, summary: str, before: Any, after: Any) -> dict[str, str]:
+    """Return a difference as Ansible shows one; where there are no two sides to compare, its summary."""
+    if kind == ACTION or (before is None and after is None) or _HIDDEN in (before, after):
+        return {"prepared": summary + "\n"}
+    return {
+        "before": _lines(before),
+        "after": _lines(after),
+        "before_header": summary,
+        "after_header": summary,
+    }
+
+
+def _lines(value: Any) -> str:
+    if value is None:
+        return ""
+    text = value if isinstance(value, str) else wire.dumps(value)
+    return text if not text or text.endswith("\n") else text + "\n"

@@ -1,0 +1,9 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from ansible_collections.opslib.runbook.plugins.plugin_utils.task_action import TaskAction
+
+
+class ActionModule(TaskAction, task="disk_usage"):
+    """Carries the task `disk_usage`."""

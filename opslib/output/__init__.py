@@ -1,0 +1,1 @@
+"""What people and other programs get to read of a run: pure functions from a `Report` to text."""

@@ -1,0 +1,68 @@
+"""Every step of every host: how it ended, why, and what it found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from opslib.output.facts import fact_lines
+from opslib.output.lines import BLANK, Line, Style, line
+from opslib.output.text import duration, visible_lines
+from opslib.result import HostResult, Report, Status, StepResult
+
+__all__ = ["STYLES", "detail", "step_line"]
+
+STYLES: Mapping[Status, Style] = {
+    Status.OK: "ok",
+    Status.CHANGED: "changed",
+    Status.FAILED: "failed",
+    Status.UNREACHABLE: "unreachable",
+    Status.SKIPPED: "skipped",
+}
+WORD = 12
+BELOW = 4 + WORD
+MAX_FACTS = 60
+
+
+def detail(report: Report) -> Iterator[Line]:
+    """Yield all that is known of each host, in the order of the inventory."""
+    for host in report.hosts.values():
+        yield _host(host, report)
+        for step in host.steps:
+            yield from _step(step, check=report.check)
+        yield BLANK
+
+
+def step_line(step: StepResult, *, check: bool, indent: int = 2) -> Line:
+    """Return a step's status, name, task and time on one line."""
+    word = "would" if check and step.status is Status.CHANGED else step.status.value
+    word = "ignored" if step.ignored and step.status is Status.FAILED else word
+    task = f"  {step.task}" if step.task and step.task != step.name else ""
+    spent = f"  {duration(step.seconds)}" if step.seconds >= 0.05 else ""
+    status = (f"{word:<{WORD}}", STYLES[step.status])
+    return line(" " * indent, status, (step.name, "bold"), (task + spent, "dim"), hang=indent + WORD)
+
+
+def _host(host: HostResult, report: Report) -> Line:
+    word = "would change" if report.check and host.status is Status.CHANGED else host.status.value
+    pieces: list[str | tuple[str, Style]] = [(host.name, "place"), ": ", (word, STYLES[host.status]), (f"  {duration(host.seconds)}", "dim")]
+    if host.error:
+        pieces.append(f"  {' '.join(host.error.split())}")
+    return line(*pieces, hang=4)
+
+
+def _step(step: StepResult, *, check: bool) -> Iterator[Line]:
+    pad = " " * BELOW
+    yield step_line(step, check=check, indent=4)
+    said: list[tuple[str, Style]] = []
+    if step.error:
+        said.append((step.error, "failed"))
+    if step.reason:
+        said.append((step.reason, "plain"))
+    for change in step.changes:
+        said.append((change.summary if change.certain or not check else f"perhaps: {change.summary}", "changed"))
+    said += [(f"warning: {warning}", "warning") for warning in step.warnings]
+    for text, style in said:
+        for row in visible_lines(text):
+            yield line(pad, (row, style), hang=BELOW)
+    for row in fact_lines(step.data, most=MAX_FACTS):
+        yield line(pad, (row, "dim"), hang=BELOW + 2)

@@ -1,0 +1,269 @@
+"""Run a playbook or a role: which play goes to which engine, in which order, and what stops the rest."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import threading
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from opslib.engines.batch import BatchEngine
+from opslib.engines.emitter import Emitter
+from opslib.engines.work import Compiled, HostWork, Play
+from opslib.errors import UsageError
+from opslib.events import OnEvent, RunEnded, RunStarted
+from opslib.fleet import check_limits, new_run_id
+from opslib.result import HostResult, Report, Status
+
+if TYPE_CHECKING:
+    from opslib.inventory import Inventory
+
+__all__ = ["EngineChoice", "run_playbook"]
+
+EngineChoice = Literal["auto", "ssh", "ansible"]
+_NOT_STARTED = "not started: the run had ended before its turn came"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How a playbook is to be run; see `run_playbook`."""
+
+    limit: str | None
+    tags: Sequence[str]
+    skip_tags: Sequence[str]
+    extra_vars: Mapping[str, Any]
+    check: bool
+    diff: bool
+    forks: int
+    timeout: float | None
+    verbosity: int
+
+
+def run_playbook(
+    playbook: str | Path,
+    inventory: Inventory | str | Path | Sequence[str | Path],
+    *,
+    limit: str | None = None,
+    tags: Sequence[str] = (),
+    skip_tags: Sequence[str] = (),
+    extra_vars: Mapping[str, Any] | None = None,
+    check: bool = False,
+    diff: bool = False,
+    engine: EngineChoice = "auto",
+    forks: int = 50,
+    timeout: float | None = None,
+    vault_password_files: Sequence[str | Path] = (),
+    verbosity: int = 0,
+    on_event: OnEvent | None = None,
+    cancel: threading.Event | None = None,
+) -> Report:
+    """Run a playbook, or a role as `ROLE[:ENTRY]`, and return the report; hosts that fail do not make it raise.
+
+    inventory: loaded, or where to load it from; limit, tags, skip_tags, extra_vars, check, diff, forks: as for
+    ansible-playbook; engine: `ssh` (one round trip per host; raises PlaybookError where a play needs more),
+    `ansible` (everything through ansible-runner), or `auto` (each play by the ssh engine if it can); timeout: seconds
+    per host for everything; verbosity: of ansible-playbook; on_event: is told what happens; cancel: set it to end
+    the run: the hosts' processes are killed and the report is partial.
+
+    Raises UsageError (InventoryError, PlaybookError, ParamError) before anything is touched.
+    """
+    check_limits(forks, timeout)
+    if engine not in ("auto", "ssh", "ansible"):
+        raise UsageError(f"engine {engine!r} is none of auto, ssh, ansible")
+    from opslib.engines import playbook as compiler
+    from opslib.inventory import Inventory
+
+    if not isinstance(inventory, Inventory):
+        inventory = Inventory.load(inventory, vault_password_files=vault_password_files, extra_vars=extra_vars)
+    options = Options(
+        limit=limit,
+        tags=tuple(tags),
+        skip_tags=tuple(skip_tags),
+        extra_vars=dict(extra_vars or {}),
+        check=check,
+        diff=diff,
+        forks=forks,
+        timeout=timeout,
+        verbosity=verbosity,
+    )
+    with compiler.load(
+        playbook,
+        inventory,
+        limit=limit,
+        tags=options.tags,
+        skip_tags=options.skip_tags,
+        extra_vars=options.extra_vars,
+        check=check,
+        diff=diff,
+    ) as compiled:
+        return _Run(str(playbook), inventory, compiled, options, engine, Emitter(on_event), cancel).run()
+
+
+class _Run:
+    """One run of a compiled playbook."""
+
+    def __init__(
+        self,
+        source: str,
+        inventory: Inventory,
+        compiled: Compiled,
+        options: Options,
+        engine: EngineChoice,
+        emit: Emitter,
+        cancel: threading.Event | None,
+    ) -> None:
+        self.source = source
+        self.inventory = inventory
+        self.compiled = compiled
+        self.options = options
+        self.emit = emit
+        self.cancel = cancel or threading.Event()
+        self.parts = _parts(compiled.plays, engine)
+        self.results: dict[str, HostResult] = {}
+        self.engines: dict[str, None] = {}
+
+    def run(self) -> Report:
+        """Run all parts and return the report."""
+        work = self._prepare()
+        names = tuple(dict.fromkeys(name for play in self.compiled.plays for name in play.hosts))
+        started = datetime.now(UTC)
+        run_id = new_run_id(started)
+        self.emit(RunStarted(run_id=run_id, source=self.source, check=self.options.check, hosts=names))
+        self._say_why()
+        with contextlib.closing(BatchEngine(forks=self.options.forks, emit=self.emit, cancel=self.cancel)) as batch:
+            for name, plays in self.parts:
+                if self.cancel.is_set():
+                    break
+                self.engines[name] = None
+                going_on = self._ansible(plays) if name == "ansible" else self._ssh(batch, plays[0], work)
+                if not going_on:
+                    break
+        late = Status.FAILED if self.cancel.is_set() else Status.SKIPPED
+        for name in names:
+            if name not in self.results:
+                self.results[name] = HostResult(name=name, status=late, error=_NOT_STARTED)
+        report = Report(
+            run_id=run_id,
+            source=self.source,
+            engine="+".join(self.engines) or "ssh",
+            check=self.options.check,
+            started=started,
+            ended=datetime.now(UTC),
+            hosts={name: self.results[name] for name in names},
+            warnings=self.emit.warnings,
+            interrupted=self.cancel.is_set(),
+        )
+        self.emit(RunEnded(report=report))
+        return dataclasses.replace(report, warnings=self.emit.warnings)
+
+    def _prepare(self) -> dict[int, dict[str, HostWork]]:
+        """Compile every play that the ssh engine will run, for all its hosts, before anything is touched."""
+        work: dict[int, dict[str, HostWork]] = {}
+        for name, plays in self.parts:
+            for play in plays:
+                if name == "ssh":
+                    work[play.index] = {item.target.name: item for item in self.compiled.work(play, play.hosts)}
+        return work
+
+    def _say_why(self) -> None:
+        for name, plays in self.parts:
+            for play in plays:
+                if name == "ansible" and play.obstacle:
+                    self.emit.say(f"play {play.name!r} goes to ansible-runner, because {play.obstacle}")
+
+    def _ssh(self, batch: BatchEngine, play: Play, work: dict[int, dict[str, HostWork]]) -> bool:
+        """Run one play; return whether the playbook goes on."""
+        for names in play.batches:
+            alive = [name for name in names if not self._lost(name)]
+            if not alive:
+                continue
+            if self.cancel.is_set():
+                return False
+            results = batch.run(
+                [self._in_time(work[play.index][name]) for name in alive],
+                check=self.options.check,
+                policy=play.policy,
+                secrets=self.compiled.secrets,
+            )
+            self._take(results)
+            if _stops(play, results):
+                return False
+        return True
+
+    def _in_time(self, work: HostWork) -> HostWork:
+        """Return a host's work with what is left of its time."""
+        if self.options.timeout is None:
+            return work
+        spent = self.results[work.target.name].seconds if work.target.name in self.results else 0.0
+        return dataclasses.replace(work, timeout=max(0.001, self.options.timeout - spent))
+
+    def _ansible(self, plays: Sequence[Play]) -> bool:
+        """Run plays under ansible-runner, in one invocation; return whether the playbook goes on."""
+        from opslib.engines import runner
+
+        outcome = runner.run_plays(
+            plays,
+            whole=len(plays) == len(self.compiled.plays),
+            inventory=self.inventory,
+            options=self.options,
+            lost=frozenset(name for name in self.results if self._lost(name)),
+            secrets=self.compiled.secrets,
+            emit=self.emit,
+            cancel=self.cancel,
+        )
+        self._take(outcome.hosts)
+        return outcome.completed
+
+    def _lost(self, name: str) -> bool:
+        """Whether a host takes no further part."""
+        return name in self.results and self.results[name].status in (Status.FAILED, Status.UNREACHABLE)
+
+    def _take(self, results: Mapping[str, HostResult]) -> None:
+        for name, result in results.items():
+            before = self.results.get(name)
+            self.results[name] = result if before is None else _joined(before, result)
+
+
+def _joined(before: HostResult, after: HostResult) -> HostResult:
+    """Return one result for what a host did in two plays."""
+    joined = HostResult.of_steps(
+        before.name, (*before.steps, *after.steps), error=after.error, seconds=round(before.seconds + after.seconds, 3)
+    )
+    return dataclasses.replace(joined, status=after.status) if after.status is Status.UNREACHABLE else joined
+
+
+def _stops(play: Play, results: Mapping[str, HostResult]) -> bool:
+    """Whether a batch ends the playbook: every host of it failed, or more than the play allows."""
+    bad = sum(result.status in (Status.FAILED, Status.UNREACHABLE) for result in results.values())
+    limit = play.policy.max_fail_percentage
+    return bool(bad) and (
+        bad == len(results)
+        or play.policy.any_errors_fatal
+        or (limit is not None and 100 * bad / len(results) > limit)
+    )
+
+
+def _parts(plays: Sequence[Play], engine: EngineChoice) -> list[tuple[str, list[Play]]]:
+    """Cut a playbook up by engine: each play of the ssh engine alone, those of ansible-runner together.
+
+    A play that teaches later ones something (facts, registered results) takes all that follow with it.
+    """
+    if engine == "ansible":
+        return [("ansible", list(plays))] if plays else []
+    parts: list[tuple[str, list[Play]]] = []
+    learned = False
+    for play in plays:
+        if engine == "ssh" and play.obstacle:
+            raise UsageError(f"the ssh engine cannot run this play: {play.obstacle}; use --engine auto or ansible")
+        if play.obstacle or learned:
+            learned = learned or play.carries_state
+            if parts and parts[-1][0] == "ansible":
+                parts[-1][1].append(play)
+            else:
+                parts.append(("ansible", [play]))
+        else:
+            parts.append(("ssh", [play]))
+    return parts

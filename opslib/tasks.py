@@ -1,0 +1,72 @@
+"""The host tasks by name: `tasks.disk_usage(paths=["/"], fail="90%")`.
+
+Each is loaded when it is first asked for, so that importing this module costs nothing.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from opslib.errors import UsageError
+from opslib.host.task import Task
+
+if TYPE_CHECKING:
+    from opslib.host.disk_usage import DiskUsage as disk_usage
+    from opslib.host.http_check import HttpCheck as http_check
+    from opslib.host.log_retention import LogRetention as log_retention
+    from opslib.host.log_size import LogSize as log_size
+    from opslib.host.logrotate import Logrotate as logrotate
+    from opslib.host.memory_usage import MemoryUsage as memory_usage
+    from opslib.host.service import Service as service
+
+__all__ = [
+    "disk_usage",
+    "get",
+    "http_check",
+    "log_retention",
+    "log_size",
+    "logrotate",
+    "memory_usage",
+    "names",
+    "service",
+]
+
+_MODULES = {
+    "disk_usage": "opslib.host.disk_usage",
+    "http_check": "opslib.host.http_check",
+    "log_retention": "opslib.host.log_retention",
+    "log_size": "opslib.host.log_size",
+    "logrotate": "opslib.host.logrotate",
+    "memory_usage": "opslib.host.memory_usage",
+    "service": "opslib.host.service",
+}
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of all tasks, sorted."""
+    return tuple(sorted(_MODULES))
+
+
+def get(name: str) -> type[Task]:
+    """Return the class of the task with this name; UsageError when there is none."""
+    if name not in _MODULES:
+        near = difflib.get_close_matches(str(name), _MODULES, n=3)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(names())}"
+        raise UsageError(f"no task is called {ascii(name)[:80]}; {hint}")
+    module = importlib.import_module(_MODULES[name])
+    for item in vars(module).values():
+        if isinstance(item, type) and issubclass(item, Task) and item.name == name:
+            return item
+    raise UsageError(f"{_MODULES[name]} defines no task called {name}")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return get(name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
