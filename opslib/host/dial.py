@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import time
 
+from . import apart
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
@@ -95,34 +97,35 @@ def connect(host: str, port: int, clock: Clock) -> tuple[socket.socket, str]:
 
 
 def _resolve(host: str, port: int, clock: Clock) -> Sequence[Any]:
-    """Look a name up within the deadline: the C library knows none, so a thread does it, and is left behind if need be."""
-    import _thread
+    """Return what a name stands for. The C library knows no deadline, so a process of its own does the asking."""
     import socket
 
-    name = host.encode("ascii")  # as bytes, so that Python's costly IDNA codec stays out
     try:
-        return socket.getaddrinfo(name, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+        return _look_up((host, port, int(socket.AI_NUMERICHOST)))
     except OSError:
         pass
-    box: list[Any] = []
-    done = _thread.allocate_lock()
-    done.acquire()
-
-    def look() -> None:
-        try:
-            box.append(socket.getaddrinfo(name, port, type=socket.SOCK_STREAM))
-        except Exception as error:
-            box.append(error)
-        done.release()
-
-    _thread.start_new_thread(look, ())
-    if not done.acquire(timeout=clock.left()):
+    found = apart.ask(_try_look_up, [(host, port, 0)], clock.left())[0]
+    if found is None:
         raise clock.over()
-    if isinstance(box[0], Exception):
-        said = getattr(box[0], "strerror", None) or str(box[0])
-        raise DialError("name", "the name %s does not resolve: %s" % (host, said))
-    found: Sequence[Any] = box[0]
-    return found
+    if isinstance(found, str):
+        raise DialError("name", "the name %s does not resolve: %s" % (host, found))
+    places: Sequence[Any] = found
+    return places
+
+
+def _look_up(query: tuple[str, int, int]) -> list[Any]:
+    import socket
+
+    host, port, flags = query  # the name goes as bytes, which keeps Python's costly IDNA codec out
+    found = socket.getaddrinfo(host.encode("ascii"), port, type=socket.SOCK_STREAM, flags=flags)
+    return [(int(family), int(kind), protocol, name, place) for family, kind, protocol, name, place in found]
+
+
+def _try_look_up(query: tuple[str, int, int]) -> list[Any] | str:
+    try:
+        return _look_up(query)
+    except (OSError, UnicodeError) as error:
+        return getattr(error, "strerror", None) or str(error)
 
 
 def secure(sock: socket.socket, host: str, clock: Clock, ca_file: str | None) -> ssl.SSLSocket:

@@ -129,7 +129,7 @@ class DiskUsage(Task, name="disk_usage"):
 
     def _silence(self, mount: Mount | None) -> str:
         kind = " (%s from %s)" % (mount.fstype, mount.source) if mount else ""
-        return "did not answer within %g second%s%s" % (self.timeout, "" if self.timeout == 1 else "s", kind)
+        return "did not answer within %g %s%s" % (self.timeout, "second" if self.timeout == 1 else "seconds", kind)
 
     def plan(self, state: dict[str, Any]) -> Plan:
         found = sorted(state["mounts"], key=lambda facts: (-_fullness(facts), facts["mount"]))

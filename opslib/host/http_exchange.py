@@ -198,7 +198,7 @@ def _converse(
 
     connection = HTTPConnection(target.host, target.port)
     connection.default_port = 443 if target.secure else 80  # it leaves this port out of the Host header
-    connection.sock = _Channel(reader)  # type: ignore[assignment]
+    connection.sock = _Channel(reader)
     usual = {"User-Agent": "opslib", "Accept": "*/*", "Connection": "close"}
     given = {key.lower() for key in headers}
     try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 
 from .record import Record
+from .words import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def parse_tcp(lines: Iterable[str], port: int) -> set[str]:
     inodes = set()
     for line in lines:
         fields = line.split(None, 10)
-        if len(fields) > 9 and fields[3] == LISTEN and fields[1].endswith(suffix):  # noqa: PLR2004 - column 10: inode
+        if len(fields) > 9 and fields[3] == LISTEN and fields[1].endswith(suffix):
             inodes.add(fields[9])
     return inodes
 
@@ -133,7 +134,7 @@ def _holds(pid: int, inodes: set[str]) -> bool | None:
 
 
 def _holder(pid: int) -> Holder:
-    program = "".join([c if c.isprintable() else "?" for c in _read("/proc/%d/comm" % pid).rstrip("\n")])
+    program = printable(_read("/proc/%d/comm" % pid).rstrip("\n"))
     return Holder(pid=pid, program=program, unit=unit_of(_read("/proc/%d/cgroup" % pid)))
 
 

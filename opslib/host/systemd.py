@@ -9,14 +9,14 @@ from .command import run
 from .params import Name, ParamError, shown
 from .record import Record
 from .task import TaskError
+from .words import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Sequence
 
-SUFFIXES = tuple(
-    ".service .socket .timer .target .mount .automount .swap .path .slice .scope .device".split()  # noqa: SIM905
-)
+_KINDS = ("service", "socket", "timer", "target", "mount", "automount", "swap", "path", "slice", "scope", "device")
+SUFFIXES = tuple("." + kind for kind in _KINDS)
 UP, PENDING, DOWN = "up", "pending", "down"
 MAX_LOG_LINE = 500
 TOO_OFTEN = "Start request repeated too quickly"
@@ -57,9 +57,10 @@ class UnitName(Name):
 
     def check(self, value: str) -> str:
         name = super().check(value if value.endswith(SUFFIXES) else value + ".service")
-        stem = name[: name.rindex(".")]
+        stem, _, kind = name.rpartition(".")
         if stem.endswith("@"):
-            raise ParamError("%s is a template; name an instance of it, such as %sone%s" % (shown(name), stem, name[len(stem):]))
+            instance = "%sone.%s" % (stem, kind)
+            raise ParamError("%s is a template; name an instance of it, such as %s" % (shown(name), instance))
         if not stem or stem.startswith("@"):
             raise ParamError("%s is no systemd unit name" % shown(name))
         return name
@@ -183,7 +184,7 @@ def parse_show(name: str, text: str) -> Unit:
 
 
 def _number(text: str | None) -> int:
-    return int(text) if text and text.isdigit() and len(text) < 20 else 0  # noqa: PLR2004 - what fits 64 bits
+    return int(text) if text and text.isdigit() and len(text) < 20 else 0
 
 
 def verdict(unit: Unit, restarts: int) -> Verdict:
@@ -193,9 +194,9 @@ def verdict(unit: Unit, restarts: int) -> Verdict:
     service that does not remain is up once its work ended well.
     """
     if "auto-restart" in unit.sub or unit.restarts > restarts:
-        times = "%d time%s" % (unit.restarts, "" if unit.restarts == 1 else "s")
         why = ended(unit)
-        return Verdict(kind=DOWN, words="is in a crash loop: %ssystemd has restarted it %s" % (why and why + "; ", times))
+        words = "is in a crash loop: %ssystemd restarts it again and again (%d so far)" % (why and why + "; ", unit.restarts)
+        return Verdict(kind=DOWN, words=words)
     if unit.active == "active":
         return Verdict(kind=UP)
     if unit.active == "failed":
@@ -214,7 +215,7 @@ def ended(unit: Unit) -> str:
             reason = _STATUSES.get(unit.exit_status, "")
             return "its process ended with exit code %d%s" % (unit.exit_status, reason and " (%s)" % reason)
         if unit.exit_code in (2, 3):
-            dumped = " and dumped core" if unit.exit_code == 3 else ""  # noqa: PLR2004 - CLD_DUMPED
+            dumped = " and dumped core" if unit.exit_code == 3 else ""
             return "its process was killed by signal %d%s" % (unit.exit_status, dumped)
     if unit.result == "success":
         return ""
@@ -250,5 +251,4 @@ def journal(unit: Unit, lines: int, whole: bool = False) -> list[str]:
 
 def parse_journal(text: str) -> list[str]:
     """Return journal lines fit to be shown: printable, not too long, without journalctl's own remarks."""
-    lines = [line for line in text.split("\n") if line and not line.startswith("-- ")]
-    return ["".join([c if c.isprintable() else "?" for c in line[:MAX_LOG_LINE]]) for line in lines]
+    return [printable(line[:MAX_LOG_LINE]) for line in text.split("\n") if line and not line.startswith("-- ")]

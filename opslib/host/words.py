@@ -14,6 +14,11 @@ def size(count: float) -> str:
     return "%.1f %s" % (count, unit)
 
 
+def count(number: int, noun: str) -> str:
+    """Return a number of things in words: "1 file", "3 files"."""
+    return "%d %s%s" % (number, noun, "" if number == 1 else "s")
+
+
 def printable(text: str) -> str:
     """Return text on one line, in which everything but printable characters is escaped."""
     if text.isprintable():

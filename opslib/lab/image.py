@@ -83,7 +83,9 @@ class Image:
 _TAR = ("--numeric-owner", "--xattrs", "--xattrs-include=*", "--use-compress-program=zstd -1 -T0")
 
 
-def borrow(image: Image, cache: Path, borrower: str, scratch: Path, group: ControlGroup, say: Callable[[str], None]) -> Path:
+def borrow(
+    image: Image, cache: Path, borrower: str, scratch: Path, group: ControlGroup, say: Callable[[str], None]
+) -> Path:
     """Return the folder with the unpacked image, read-only, which stays at least until `give_back`.
 
     borrower: the lab's id. say: told what takes long.

@@ -291,9 +291,7 @@ class Lab(AbstractContextManager["Lab"]):
         lines = [inventory.known_hosts_line([host.address, host.name], host.host_key) for host in self._hosts]
         self.known_hosts.write_text("".join(lines))
         self.ssh_config.write_text(
-            inventory.ssh_config(
-                addresses, user="root", private_key=self.private_key, known_hosts=self.known_hosts
-            )
+            inventory.ssh_config(addresses, user="root", private_key=self.private_key, known_hosts=self.known_hosts)
         )
         self.inventory.write_text(self.inventory_text())
 

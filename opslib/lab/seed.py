@@ -68,7 +68,9 @@ def _write_shadow(state: LabState, image: Path, seed: Path) -> None:
     shadow = seed / "etc/shadow"
     lines = original.read_text().splitlines()
     shadow.touch(0o600)
-    shadow.write_text("".join(f"{line.replace(':*:', f':{hashed}:', 1) if line.startswith('pat:') else line}\n" for line in lines))
+    shadow.write_text(
+        "".join(f"{line.replace(':*:', f':{hashed}:', 1) if line.startswith('pat:') else line}\n" for line in lines)
+    )
     shutil.chown(shadow, original.stat().st_uid, original.stat().st_gid)
     shutil.copymode(original, shadow)
 

@@ -118,7 +118,9 @@ def load(folder: Path) -> LabState | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise LabError(f"{folder / _FILE}: not a lab's state ({error}); remove the folder when no lab uses it") from error
+        raise LabError(
+            f"{folder / _FILE}: not a lab's state ({error}); remove the folder when no lab uses it"
+        ) from error
 
 
 def existing(run: Path | None = None) -> Iterator[LabState]:
