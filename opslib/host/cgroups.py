@@ -26,7 +26,7 @@ def memory() -> dict[str, Any] | None:
     limit, folder = min(limits, default=(_ENDLESS, ""))
     if limit >= _ENDLESS:
         return None
-    stat = table(_read(folder + "/memory.stat"))
+    stat = numbers(_read(folder + "/memory.stat"))
     return {
         "version": version,
         "path": folder,
@@ -35,7 +35,7 @@ def memory() -> dict[str, Any] | None:
         "inactive_file_bytes": stat.get("inactive_file" if version == 2 else "total_inactive_file", 0),
         "swap_limit_bytes": _number(folder + "/memory.swap.max") if version == 2 else None,
         "swap_used_bytes": _number(folder + "/memory.swap.current") if version == 2 else stat.get("total_swap", 0),
-        "oom_kills": table(_read(folder + ("/memory.events" if version == 2 else "/memory.oom_control"))).get("oom_kill"),
+        "oom_kills": numbers(_read(folder + ("/memory.events" if version == 2 else "/memory.oom_control"))).get("oom_kill"),
     }
 
 
@@ -45,8 +45,10 @@ def memory_folders(first: str, own: str, table: Sequence[Mount]) -> tuple[list[s
     first, own: /proc/1/cgroup and /proc/self/cgroup; table: the mount table, which says where the groups are.
     """
     version = 1 if any("memory" in controllers for controllers, _path in _groups(own)) else 2
+    tops = mounts.on_top(table)
     for mount in table:
-        if mount.fstype == ("cgroup2" if version == 2 else "cgroup") and (version == 2 or "memory" in mount.features):
+        ours = mount.fstype == "cgroup2" if version == 2 else mount.fstype == "cgroup" and "memory" in mount.features
+        if ours and mounts.holding(mount.point, tops) is mount:
             break
     else:
         return [], version
@@ -60,7 +62,7 @@ def memory_folders(first: str, own: str, table: Sequence[Mount]) -> tuple[list[s
     return ["/".join([point, *parts[:depth]]) for depth in range(len(parts), -1, -1)], version
 
 
-def table(text: str) -> dict[str, int]:
+def numbers(text: str) -> dict[str, int]:
     """Return the numbers of a file of `name number` lines."""
     pairs = (line.split() for line in text.splitlines())
     return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1].isdigit()}

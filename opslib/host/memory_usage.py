@@ -92,7 +92,7 @@ class MemoryUsage(Task, name="memory_usage"):
             "load": [float(word) for word in load.split()[:3]],
             "processors": os.cpu_count() or 1,
             "pressure": parse_pressure(pressure or _read("/proc/pressure/memory")),
-            "oom_kills": cgroups.table(_read("/proc/vmstat")).get("oom_kill"),
+            "oom_kills": cgroups.numbers(_read("/proc/vmstat")).get("oom_kill"),
             "process_count": count,
             "processes": found,
         }

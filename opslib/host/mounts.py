@@ -110,15 +110,21 @@ def real(mounts: Sequence[Mount]) -> list[list[Mount]]:
     """Return the file systems that hold data, each as its visible mounts, the most telling one first.
 
     Counted are all kinds but those in `PSEUDO`, and of those still what is mounted at `/` and a tmpfs at `/tmp`.
+    What a container's manager lends from its own disk below /run/host is not of this host.
     A file system mounted in several places (bind mounts, subvolumes) is counted once; the mount of its whole comes
-    before mounts of a part, and a shorter mount point before a longer.
+    before mounts of a part, a writable mount before a read-only, a shorter mount point before a longer.
     """
     tops = on_top(mounts)
     groups: dict[str, list[Mount]] = {}
     for mount in mounts:
         counted = mount.fstype not in PSEUDO or mount.point == "/" or (mount.fstype, mount.point) == ("tmpfs", "/tmp")
-        if counted and holding(mount.point, tops) is mount:
+        lent = (mount.point + "/").startswith("/run/host/")
+        if counted and not lent and holding(mount.point, tops) is mount:
             groups.setdefault(mount.device, []).append(mount)
     for group in groups.values():
-        group.sort(key=lambda mount: (mount.point != "/", mount.root != "/", len(mount.point), mount.point))
+        group.sort(key=_rank)
     return list(groups.values())
+
+
+def _rank(mount: Mount) -> tuple[bool, bool, bool, int, str]:
+    return mount.point != "/", mount.root != "/", "ro" in mount.options, len(mount.point), mount.point

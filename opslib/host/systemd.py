@@ -1,4 +1,4 @@
-"""systemd units: what `systemctl show` and the journal say of one, and what that means.
+"""systemd units: what `systemctl show` and the journal say of one.
 
 Sources: systemctl(1), org.freedesktop.systemd1(5), systemd.unit(5), systemd.service(5), journalctl(1).
 """
@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 
 _KINDS = ("service", "socket", "timer", "target", "mount", "automount", "swap", "path", "slice", "scope", "device")
 SUFFIXES = tuple("." + kind for kind in _KINDS)
-UP, PENDING, DOWN = "up", "pending", "down"
 MAX_LOG_LINE = 500
-TOO_OFTEN = "Start request repeated too quickly"
 # Properties whose values hold no free text: `show` does not quote newlines.
 _PROPERTIES = (
     "Id LoadState LoadError ActiveState SubState UnitFileState FragmentPath NeedDaemonReload InvocationID ControlGroup "
@@ -27,26 +25,6 @@ _PROPERTIES = (
     "ExecMainStatus StartLimitBurst StartLimitIntervalUSec StartLimitInterval ActiveEnterTimestampMonotonic "
     "InactiveExitTimestampMonotonic"
 ).replace(" ", ",")
-_RESULTS = {
-    "timeout": "it took longer than its unit file allows (TimeoutStartSec, TimeoutStopSec) and was killed",
-    "watchdog": "it missed its watchdog",
-    "protocol": "it did not do what its Type= promises (no ready message, no PID file, or it did not fork)",
-    "oom-kill": "the kernel killed it for want of memory",
-    "resources": "systemd lacked a resource to start it (PID file, memory, a file it needs)",
-    "start-limit-hit": "it was started too often",
-    "exec-condition": "its ExecCondition= said no",
-}
-# systemd.exec(5), "Process exit codes"
-_STATUSES = {
-    200: "its WorkingDirectory= cannot be entered",
-    203: "its program is missing or cannot be executed",
-    209: "its StandardOutput= cannot be opened",
-    213: "its capabilities or user mapping cannot be set",
-    216: "its Group= does not exist",
-    217: "its User= does not exist",
-    226: "its file system namespace cannot be set up (a path named in the unit file is missing)",
-    238: "its state, cache, log or runtime directory cannot be made",
-}
 
 
 class UnitName(Name):
@@ -113,21 +91,19 @@ class Unit(Record):
         return self.type == "oneshot" and not self.remains
 
     @property
+    def restarting(self) -> bool:
+        """Whether it failed and systemd is about to start it again."""
+        return "auto-restart" in self.sub
+
+    @property
     def stopped(self) -> bool:
         """Whether it neither runs nor is about to."""
-        return self.active in ("inactive", "failed") and "auto-restart" not in self.sub
+        return self.active in ("inactive", "failed") and not self.restarting
 
     @property
     def masked(self) -> bool:
         """Whether it is masked."""
         return self.load == "masked" or self.file_state.startswith("masked")
-
-
-class Verdict(Record):
-    """Whether a unit that should be up is: `up`, `pending` or `down`, and why in words that follow its name."""
-
-    kind: str
-    words: str = ""
 
 
 def show(name: str) -> Unit:
@@ -185,52 +161,6 @@ def parse_show(name: str, text: str) -> Unit:
 
 def _number(text: str | None) -> int:
     return int(text) if text and text.isdigit() and len(text) < 20 else 0
-
-
-def verdict(unit: Unit, restarts: int) -> Verdict:
-    """Judge a unit that should be up.
-
-    restarts: how many automatic restarts it had when watching began; more of them now mean a crash loop. A oneshot
-    service that does not remain is up once its work ended well.
-    """
-    if "auto-restart" in unit.sub or unit.restarts > restarts:
-        why = ended(unit)
-        words = "is in a crash loop: %ssystemd restarts it again and again (%d so far)" % (why and why + "; ", unit.restarts)
-        return Verdict(kind=DOWN, words=words)
-    if unit.active == "active":
-        return Verdict(kind=UP)
-    if unit.active == "failed":
-        return Verdict(kind=DOWN, words="failed: " + (ended(unit) or "result %s" % unit.result))
-    if unit.active == "inactive":
-        if unit.is_job:
-            return Verdict(kind=UP)
-        return Verdict(kind=DOWN, words="is not running: it ended by itself, or its conditions were not met")
-    return Verdict(kind=PENDING, words="is still %s (%s)" % (unit.active, unit.sub))
-
-
-def ended(unit: Unit) -> str:
-    """Return in words how a service's last run ended; an empty string when nothing went wrong or nobody knows."""
-    if unit.result in ("success", "exit-code", "signal", "core-dump"):
-        if unit.exit_code == 1 and unit.exit_status:
-            reason = _STATUSES.get(unit.exit_status, "")
-            return "its process ended with exit code %d%s" % (unit.exit_status, reason and " (%s)" % reason)
-        if unit.exit_code in (2, 3):
-            dumped = " and dumped core" if unit.exit_code == 3 else ""
-            return "its process was killed by signal %d%s" % (unit.exit_status, dumped)
-    if unit.result == "success":
-        return ""
-    return _RESULTS.get(unit.result, "its result is %s" % unit.result)
-
-
-def limited(unit: Unit, log: Sequence[str]) -> bool:
-    """Whether systemd refuses to start a failed unit because it was started too often.
-
-    `Result` names it only when a start by hand was refused; after a crash loop it keeps the crash's own result.
-    """
-    if unit.active != "failed":
-        return False
-    looped = unit.restart != "no" and 0 < unit.start_burst <= unit.restarts
-    return unit.result == "start-limit-hit" or looped or any(TOO_OFTEN in line for line in log[-6:])
 
 
 def journal(unit: Unit, lines: int, whole: bool = False) -> list[str]:

@@ -50,14 +50,15 @@ MASKED = (
 FILES: Mapping[str, tuple[int, str]] = {
     "etc/ssh/sshd_config.d/opslib-lab.conf": (
         0o644,
-        "HostKey /etc/ssh/ssh_host_ed25519_key\n"
-        "UseDNS no\n"
-        "MaxStartups 200:30:400\n"
-        "MaxSessions 100\n"
-        "PasswordAuthentication no\n"
-        "KbdInteractiveAuthentication no\n"
-        "PrintLastLog no\n"
-        "PrintMotd no\n",
+        """HostKey /etc/ssh/ssh_host_ed25519_key
+UseDNS no
+MaxStartups 200:30:400
+MaxSessions 100
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+PrintLastLog no
+PrintMotd no
+""",
     ),
     "etc/sudoers.d/opslib-lab": (0o440, "ops ALL=(ALL:ALL) NOPASSWD: ALL\npat ALL=(ALL:ALL) ALL\n"),
     "etc/resolv.conf": (0o644, "# No name server: a lab has no way out.\n"),

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from . import disk, image, inventory, network, places, seed, traffic
+from . import image, inventory, network, provision, traffic
 from .cgroup import ControlGroup
 from .errors import LabError
 from .host import SSH_PORT, LabHost
@@ -19,7 +19,7 @@ from .image import Image
 from .places import cache_folder
 from .progress import Observer, Progress
 from .registry import LabInfo, enrol, find, infos
-from .requirements import require
+from .needs import require
 from .spec import LabSpec, check_name
 from .state import LabState
 from .teardown import tear_down
@@ -30,10 +30,6 @@ __all__ = ["Lab"]
 
 _Hosts = list[LabHost]
 _Infos = list[LabInfo]
-
-_INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
-_INOTIFY_WANTED = 8192
-_INOTIFY_FROM_HOSTS = 15
 
 
 class Lab(AbstractContextManager["Lab"]):
@@ -190,22 +186,22 @@ class Lab(AbstractContextManager["Lab"]):
     @property
     def private_key(self) -> Path:
         """Private key with which root, ops, pat and nosudo log in."""
-        return self.folder / "id_ed25519"
+        return self._up.private_key
 
     @property
     def known_hosts(self) -> Path:
         """The hosts' keys, in OpenSSH's format."""
-        return self.folder / "known_hosts"
+        return self._up.known_hosts
 
     @property
     def ssh_config(self) -> Path:
         """Configuration for OpenSSH: `ssh -F FILE lab1`."""
-        return self.folder / "ssh_config"
+        return self._up.ssh_config
 
     @property
     def inventory(self) -> Path:
         """Ansible inventory: the group `lab`, user root."""
-        return self.folder / "inventory.yml"
+        return self._up.inventory
 
     def inventory_text(self, user: str = "root", hosts: Iterable[LabHost] | None = None) -> str:
         """An Ansible inventory for another user, or for some of the hosts."""
@@ -254,10 +250,11 @@ class Lab(AbstractContextManager["Lab"]):
             network.create_bridge(state)
             group = ControlGroup(f"{state.control_group}/image")
             root = image.borrow(base, self._cache, state.id, state.folder / "build", group, self._say)
-            self._prepare(state, root)
+            self._say("preparing the hosts")
+            provision.prepare(state, root)
             self._take(state)
-            self._write_files()
-            _allow_inotify(state.spec.hosts)
+            provision.write_files(state, self._hosts)
+            provision.allow_inotify(state.spec.hosts)
             self._each(LabHost.boot, "up")
             if keep:
                 state = self._state = state.without_owner()
@@ -269,36 +266,15 @@ class Lab(AbstractContextManager["Lab"]):
                 self.stop()
             raise
 
-    def _prepare(self, state: LabState, root: Path) -> None:
-        self._say("preparing the hosts")
-        public = seed.keypair(state.folder / "id_ed25519", "opslib-lab")
-        seed.lab_seed(state, root, public)
-
-        def prepare(number: int) -> None:
-            seed.host_seed(state, number, root)
-            disk.provide(state, number, root)
-
-        with _pool() as pool:
-            list(pool.map(prepare, range(1, state.spec.hosts + 1)))
-
     def _take(self, state: LabState) -> None:
         self._state = state
         numbers = range(1, state.spec.hosts + 1)
         self._hosts = [LabHost(state, number, self._boot_timeout, self._cancel.is_set) for number in numbers]
 
-    def _write_files(self) -> None:
-        addresses = {host.name: host.address for host in self._hosts}
-        lines = [inventory.known_hosts_line([host.address, host.name], host.host_key) for host in self._hosts]
-        self.known_hosts.write_text("".join(lines))
-        self.ssh_config.write_text(
-            inventory.ssh_config(addresses, user="root", private_key=self.private_key, known_hosts=self.known_hosts)
-        )
-        self.inventory.write_text(self.inventory_text())
-
     def _each(self, act: Callable[[LabHost], None], what: str) -> None:
         """Do `act` to all hosts, several at a time. The first failure makes the others give up, and is raised."""
         hosts = self.hosts
-        with _pool() as pool:
+        with provision.pool() as pool:
             futures = {pool.submit(act, host): host for host in hosts}
             try:
                 for done, future in enumerate(as_completed(futures), 1):
@@ -320,13 +296,3 @@ class Lab(AbstractContextManager["Lab"]):
         if self._progress is not None:
             with suppress(Exception):  # whoever watches must not harm the lab
                 self._progress(Progress(text, done, self._spec.hosts))
-
-
-def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(max(4, 2 * (os.cpu_count() or 1)), thread_name_prefix="lab")
-
-
-def _allow_inotify(hosts: int) -> None:
-    """Raise the kernel's limit of inotify instances per user (128), which many hosts of one machine exceed."""
-    if hosts > _INOTIFY_FROM_HOSTS and int(_INOTIFY.read_text()) < _INOTIFY_WANTED:
-        _INOTIFY.write_text(f"{_INOTIFY_WANTED}\n")

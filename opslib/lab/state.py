@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
@@ -37,7 +37,7 @@ class LabState:
     spec: LabSpec
     subnet: str
     image: str
-    sudo_password: str
+    sudo_password: str = field(repr=False)
     keep: bool
     owner: Owner | None
     boot: str
@@ -58,6 +58,26 @@ class LabState:
     def control_group(self) -> str:
         """Name of the control group that holds one group per host."""
         return f"opslib-lab-{self.id}"
+
+    @property
+    def private_key(self) -> Path:
+        """The key with which all users log in."""
+        return self.folder / "id_ed25519"
+
+    @property
+    def known_hosts(self) -> Path:
+        """The hosts' public keys."""
+        return self.folder / "known_hosts"
+
+    @property
+    def ssh_config(self) -> Path:
+        """For `ssh -F`."""
+        return self.folder / "ssh_config"
+
+    @property
+    def inventory(self) -> Path:
+        """For `ansible-playbook -i`."""
+        return self.folder / "inventory.yml"
 
     def host_name(self, number: int) -> str:
         """`lab1` for number 1."""

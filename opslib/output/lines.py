@@ -32,5 +32,5 @@ BLANK = Line(())
 
 def line(*pieces: str | tuple[str, Style], hang: int = 0) -> Line:
     """Make a line; a piece without a style is plain. Every piece is made visible here, whatever it comes from."""
-    pairs = ((piece, "plain") if isinstance(piece, str) else piece for piece in pieces)
+    pairs: list[tuple[str, Style]] = [(piece, "plain") if isinstance(piece, str) else piece for piece in pieces]
     return Line(tuple((visible(text), style) for text, style in pairs), hang)

@@ -19,7 +19,7 @@ def visible(text: str) -> str:
     """
     if text.isprintable() and text.isascii():
         return text
-    out = []
+    out: list[str] = []
     marks = 0
     for char in text:
         category = unicodedata.category(char)

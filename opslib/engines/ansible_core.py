@@ -1,0 +1,569 @@
+"""ansible-core, inside this process: the only module of the controller that imports `ansible`.
+
+ansible-core is written for command lines that do one thing and end. Four of its habits matter to a library, and are
+dealt with here, in `quiet_import` and `active`:
+
+- it keeps its options, vault passwords and default collection in globals: they are set for the time of a call, under
+  a lock, and put back;
+- it prints: what it would print becomes a list of warnings;
+- it makes a folder below `~/.ansible` when it is imported: it gets the system's folder for temporary files instead;
+- it compiles a template anew for each use: `Engine` keeps what it has compiled.
+
+`ansible.cfg` is honoured as ansible-core does it: found when this module is imported (ANSIBLE_CONFIG, the working
+directory, the home, /etc/ansible), for the paths of collections, roles and plugins and for its defaults.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from opslib.errors import InventoryError, MissingError, UsageError
+
+
+@contextlib.contextmanager
+def _quiet_import() -> Iterator[None]:
+    """Keep ansible-core from writing to the terminal and into the home while it is imported."""
+    fresh = "ANSIBLE_LOCAL_TEMP" not in os.environ
+    if fresh:
+        os.environ["ANSIBLE_LOCAL_TEMP"] = tempfile.gettempdir()
+    aside = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    try:
+        with contextlib.redirect_stdout(aside), contextlib.redirect_stderr(aside):
+            yield
+    finally:
+        if fresh:
+            del os.environ["ANSIBLE_LOCAL_TEMP"]
+
+
+if sys.getfilesystemencoding().lower() != "utf-8":
+    raise MissingError(
+        f"ansible-core needs a locale in UTF-8, this one is in {sys.getfilesystemencoding()}; set LC_ALL=C.UTF-8"
+    )
+try:
+    with _quiet_import():
+        from ansible import constants as C  # noqa: N812 - the name by which ansible-core knows it
+        from ansible import context
+        from ansible._internal._datatag._tags import Origin, SourceWasEncrypted, TrustedAsTemplate, VaultedValue
+        from ansible._internal._task import TaskArgsFinalizer
+        from ansible._internal._templating._engine import TemplateEngine
+        from ansible.errors import (
+            AnsibleError,
+            AnsibleFileNotFound,
+            AnsibleParserError,
+            AnsibleUndefinedVariable,
+            AnsibleValueOmittedError,
+        )
+        from ansible.executor.module_common import _get_action_arg_defaults
+        from ansible.executor.task_result import _RawTaskResult
+        from ansible.inventory.manager import InventoryManager
+        from ansible.module_utils._internal._datatag import AnsibleTagHelper
+        from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+        from ansible.module_utils.common.sentinel import Sentinel
+        from ansible.parsing.dataloader import DataLoader
+        from ansible.parsing.splitter import parse_kv
+        from ansible.parsing.vault import EncryptedString, VaultSecret, VaultSecretsContext, get_file_vault_secret
+        from ansible.playbook import Playbook
+        from ansible.playbook.block import Block
+        from ansible.playbook.helpers import load_list_of_blocks
+        from ansible.playbook.included_file import IncludedFile
+        from ansible.playbook.play_context import PlayContext
+        from ansible.playbook.role_include import IncludeRole
+        from ansible.playbook.task import Task
+        from ansible.playbook.task_include import TaskInclude
+        from ansible.plugins.loader import add_all_plugin_dirs, init_plugin_loader
+        from ansible.release import __version__ as ansible_version
+        from ansible.utils.collection_loader import AnsibleCollectionConfig
+        from ansible.utils.collection_loader._collection_finder import (
+            _get_collection_name_from_path,
+            _get_collection_playbook_path,
+            _get_collection_role_path,
+        )
+        from ansible.utils.context_objects import CLIArgs
+        from ansible.utils.display import Display
+        from ansible.utils.helpers import pct_to_int
+        from ansible.utils.vars import combine_vars
+        from ansible.vars.hostvars import HostVars
+        from ansible.vars.manager import VariableManager
+
+        if AnsibleCollectionConfig.collection_finder is None:
+            init_plugin_loader()
+except ImportError as error:
+    raise MissingError(f"ansible-core is needed ({error}); install it: pip install 'ansible-core>=2.19.14,<2.20'") from error
+
+__all__ = [
+    "AnsibleError",
+    "AnsibleFileNotFound",
+    "AnsibleParserError",
+    "AnsibleUndefinedVariable",
+    "AnsibleValueOmittedError",
+    "ArgumentSpecValidator",
+    "Block",
+    "C",
+    "EncryptedString",
+    "Engine",
+    "HostVars",
+    "IncludeRole",
+    "IncludedFile",
+    "Loader",
+    "PlayContext",
+    "Playbook",
+    "Sentinel",
+    "Sources",
+    "Task",
+    "TaskArgsFinalizer",
+    "TaskInclude",
+    "Variables",
+    "VaultSecret",
+    "active",
+    "ansible_version",
+    "collection_name",
+    "combine_vars",
+    "configured",
+    "find_playbook",
+    "find_role",
+    "in_words",
+    "is_template",
+    "load_list_of_blocks",
+    "origin",
+    "parse_extra_vars",
+    "pct_to_int",
+    "plain",
+    "reading",
+    "trusted",
+]
+
+_LOCK = threading.RLock()
+SHORTEST_SECRET = 3
+
+
+class _Sink:
+    """Takes what ansible-core would print."""
+
+    def __init__(self, warnings: dict[str, None]) -> None:
+        self.warnings = warnings
+
+    def send_display(self, method: str, *args: Any, **_options: Any) -> None:
+        """Keep a warning or an error; drop banners, debugging and deprecations."""
+        if method in ("_warning", "_error") and args:
+            self.warnings[_of_event(args[0].event)] = None
+
+
+def _of_event(event: Any) -> str:
+    """Return one message of ansible-core, with the messages that explain it."""
+    parts: list[str] = []
+    where = ""
+    while event is not None:
+        text = " ".join(str(event.msg).split())
+        if len(parts) < 3 and not any(text in part for part in parts):
+            parts.append(text)
+        found = re.match(r"Origin: (/[^\n]+)", event.formatted_source_context or "")
+        where = found[1] if found else where
+        event = event.chain.event if event.chain is not None else None
+    return ": ".join(part.rstrip(".:") for part in parts) + (f" ({where})" if where else "")
+
+
+@contextlib.contextmanager
+def active(
+    warnings: dict[str, None],
+    *,
+    vault: Sequence[tuple[str, Any]] = (),
+    options: Mapping[str, Any] | None = None,
+    folder: str | None = None,
+) -> Iterator[None]:
+    """Set ansible-core's globals for a while.
+
+    warnings: takes what it would print; vault: passwords by label; options: those of ansible-playbook that differ
+    from their defaults; folder: where a playbook stands, for the collections beside it.
+    """
+    display = Display()
+    with _LOCK:
+        before = (
+            context.CLIARGS,
+            VaultSecretsContext._current,
+            display._final_q,
+            AnsibleCollectionConfig.default_collection,
+        )
+        context.CLIARGS = CLIArgs({**_default_options(), **(options or {})})
+        VaultSecretsContext._current = VaultSecretsContext(list(vault))
+        display._final_q = _Sink(warnings)
+        try:
+            if folder is not None:
+                AnsibleCollectionConfig.default_collection = None
+                AnsibleCollectionConfig.playbook_paths = [os.fsencode(folder)]
+            yield
+        finally:
+            context.CLIARGS, VaultSecretsContext._current, display._final_q = before[:3]
+            AnsibleCollectionConfig.default_collection = before[3]
+
+
+def _default_options() -> dict[str, Any]:
+    """Return the options that ansible-playbook has when none is given."""
+    return {
+        "become": C.DEFAULT_BECOME,
+        "become_method": C.DEFAULT_BECOME_METHOD,
+        "become_user": None,
+        "check": False,
+        "connection": C.DEFAULT_TRANSPORT,
+        "diff": C.DIFF_ALWAYS,
+        "force_handlers": C.DEFAULT_FORCE_HANDLERS,
+        "forks": C.DEFAULT_FORKS,
+        "private_key_file": C.DEFAULT_PRIVATE_KEY_FILE,
+        "remote_user": C.DEFAULT_REMOTE_USER,
+        "skip_tags": (),
+        "tags": ("all",),
+        "timeout": None,
+        "verbosity": 0,
+    }
+
+
+def configured(name: str) -> Any:
+    """Return a setting of `ansible.cfg` or the environment, None when it has its default."""
+    value, where = C.config.get_config_value_and_origin(name)
+    return None if where == "default" else value
+
+
+@contextlib.contextmanager
+def reading(kind: type[UsageError], doing: str) -> Iterator[None]:
+    """Turn ansible-core's errors into ours."""
+    try:
+        yield
+    except UsageError:
+        raise
+    except AnsibleError as error:
+        raise kind(f"{doing}: {in_words(error)}") from error
+    except RecursionError as error:
+        raise kind(f"{doing}: it refers to itself without end") from error
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, IndexError, AssertionError, re.error) as error:
+        raise kind(f"{doing}: {type(error).__name__}: {error}") from error
+
+
+def in_words(error: BaseException, *, place: bool = True) -> str:
+    """Return an error of ansible-core on one line, with the file and line that it is about."""
+    text = " ".join(str(error).split())
+    if isinstance(error, AnsibleParserError | AnsibleError) and "vault secrets" in text:
+        text += " (give the file that holds the vault password)"
+    where = _place_of(error) if place else ""
+    return f"{text} ({where})" if where and where not in text else text
+
+
+def _place_of(error: BaseException | None) -> str:
+    found = ""
+    while error is not None:
+        path, line = origin(getattr(error, "obj", None))
+        if path and (line or not found):
+            found = f"{path}:{line}" if line else path
+        error = error.__cause__
+    return found
+
+
+def origin(value: Any) -> tuple[str, int]:
+    """Return the file and line that a value was read from, ("", 0) when nobody knows."""
+    tag = Origin.get_tag(value) if value is not None else None
+    if tag is None or not tag.path:
+        return "", 0
+    return str(tag.path), int(tag.line_num or 0)
+
+
+def trusted(text: str, where: str) -> Any:
+    """Return text that may hold templates."""
+    return Origin(description=where).tag(TrustedAsTemplate().tag(text))
+
+
+def plain(value: Any, secrets: set[str] | None = None) -> Any:
+    """Rebuild a value from plain types; texts that came out of a vault are added to `secrets`."""
+    if isinstance(value, EncryptedString):
+        value = value._decrypt()
+    if isinstance(value, str):
+        text = str(AnsibleTagHelper.as_native_type(value))
+        if secrets is not None and len(text) >= SHORTEST_SECRET and VaultedValue.is_tagged_on(value):
+            secrets.add(text)
+        return text
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, Mapping):
+        return {plain(key, secrets): plain(item, secrets) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item, secrets) for item in value]
+    for kind in (int, float):
+        if isinstance(value, kind):
+            return kind(value)
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+def encrypted(value: Any, known: dict[str, str | None]) -> Iterator[str]:
+    """Yield the plain texts of all encrypted values within a value; `known` keeps them by their ciphertext."""
+    if isinstance(value, EncryptedString):
+        cipher = value._ciphertext
+        if cipher not in known:
+            try:
+                known[cipher] = str(AnsibleTagHelper.as_native_type(value._decrypt()))
+            except AnsibleError:  # no password for this one: whoever uses it will be told
+                known[cipher] = None
+        text = known[cipher]
+        if text is not None and len(text) >= SHORTEST_SECRET:
+            yield text
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from encrypted(item, known)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from encrypted(item, known)
+
+
+def is_template(value: Any) -> bool:
+    """Whether a value may come out differently for another host."""
+    if isinstance(value, EncryptedString):
+        return True
+    if isinstance(value, str):
+        return "{{" in value or "{%" in value or "{#" in value
+    if isinstance(value, Mapping):
+        return any(is_template(item) for pair in value.items() for item in pair)
+    return isinstance(value, list | tuple) and any(is_template(item) for item in value)
+
+
+class Loader(DataLoader):  # type: ignore[misc] # ansible-core has no types
+    """Reads files; remembers what was in the encrypted ones."""
+
+    def __init__(self, vault: Sequence[tuple[str, Any]]) -> None:
+        super().__init__()
+        self.secrets: set[str] = set()
+        self.set_vault_secrets(list(vault))
+
+    def load_from_file(self, *args: Any, **options: Any) -> Any:
+        data = super().load_from_file(*args, **options)
+        if SourceWasEncrypted.is_tagged_on(data):
+            self.secrets.update(_leaves(data))
+        return data
+
+    def get_text_file_contents(self, *args: Any, **options: Any) -> Any:
+        text = super().get_text_file_contents(*args, **options)
+        if SourceWasEncrypted.is_tagged_on(text):
+            lines = [line.strip() for line in str(text).splitlines()]
+            self.secrets.update(line for line in lines if len(line) >= 8 and not line.startswith(("#", "---", "[")))
+            self.secrets.update(found for line in lines for found in re.findall(r"=\s*[\"']?([^\s\"']{3,})", line))
+        return text
+
+
+def _leaves(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for item in value.values():
+            yield from _leaves(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _leaves(item)
+    elif isinstance(value, str | int | float) and not isinstance(value, bool):
+        text = str(plain(value))
+        if len(text) >= SHORTEST_SECRET and not is_template(text):
+            yield text
+
+
+class Sources(InventoryManager):  # type: ignore[misc]
+    """Parses inventory sources; remembers those that no plugin could read."""
+
+    def __init__(self, loader: Loader, sources: Sequence[str]) -> None:
+        self.unread: list[str] = []
+        super().__init__(loader=loader, sources=list(sources), parse=True, cache=True)
+
+    def parse_source(self, source: str, cache: bool = False) -> bool:
+        done = bool(super().parse_source(source, cache=cache))
+        if not done:
+            self.unread.append(source)
+        elif source in self.unread:
+            self.unread.remove(source)
+        return done
+
+
+class Variables(VariableManager):  # type: ignore[misc]
+    """Ansible's variables, with extra variables of our own choosing; a host's own are worked out once."""
+
+    def __init__(
+        self, loader: Loader, sources: Sources, extra_vars: Mapping[str, Any], options: Mapping[str, Any]
+    ) -> None:
+        super().__init__(loader=loader, inventory=sources)
+        self._extra_vars = dict(extra_vars)
+        self._options_vars = {"ansible_version": _version_facts(), **options}
+        self._own: dict[str, dict[str, Any]] = {}
+        HostVars(inventory=sources, variable_manager=self, loader=loader)
+
+    def get_vars(self, *args: Any, **options: Any) -> Any:
+        if args or set(options) != {"host", "include_hostvars"} or options["include_hostvars"]:
+            return super().get_vars(*args, **options)
+        host = options["host"]
+        if host.name not in self._own:
+            self._own[host.name] = super().get_vars(host=host, include_hostvars=False)
+        return self._own[host.name].copy()
+
+
+def _version_facts() -> dict[str, Any]:
+    major, minor, revision = (int(found) for found in re.findall(r"\d+", ansible_version)[:3])
+    return {
+        "full": ansible_version,
+        "string": ansible_version,
+        "major": major,
+        "minor": minor,
+        "revision": revision,
+    }
+
+
+class Engine(TemplateEngine):  # type: ignore[misc]
+    """A template engine that compiles each template once, and shows every template it meets to `watch`.
+
+    watch: gets the text of a template or expression and the variables; what it raises ends the templating, when it
+    is no Exception.
+    """
+
+    def __init__(
+        self,
+        loader: Any = None,
+        variables: Any = None,
+        variables_factory: Any = None,
+        marker_behavior: Any = None,
+        watch: Callable[[str, Mapping[str, Any]], None] | None = None,
+    ) -> None:
+        super().__init__(
+            loader=loader, variables=variables, variables_factory=variables_factory, marker_behavior=marker_behavior
+        )
+        self.watch = watch
+        self.compiled: dict[tuple[Any, ...], Any] = {}
+
+    def extend(self, marker_behavior: Any = None) -> Engine:
+        wider: Engine = super().extend(marker_behavior)
+        wider.watch = self.watch
+        return wider
+
+    def _compile_template(self, template: Any, options: Any) -> Any:
+        return self._once("template", template, options, super()._compile_template)
+
+    def _compile_expression(self, expression: Any, options: Any) -> Any:
+        return self._once("expression", expression, options, super()._compile_expression)
+
+    def _once(self, kind: str, text: Any, options: Any, make: Callable[[Any, Any], Any]) -> Any:
+        if self.watch is not None:
+            self.watch(text, self.available_variables)
+        key = (kind, text, options)
+        if key not in self.compiled:
+            self.compiled[key] = make(text, options)
+        return self.compiled[key]
+
+
+def parse_extra_vars(loader: Loader, given: Mapping[str, Any] | Sequence[Any]) -> dict[str, Any]:
+    """Return extra variables given as a mapping, or as `-e` takes them: `k=v ...`, `@file`, YAML or JSON.
+
+    The rules are those of `ansible.utils.vars.load_extra_vars`, which keeps the first answer for ever.
+    """
+    found: dict[str, Any] = {}
+    for part in [given] if isinstance(given, Mapping) else given:
+        if isinstance(part, Mapping):
+            data = _tagged(dict(part))
+        elif not isinstance(part, str) or not part.strip() or "\0" in part:
+            raise UsageError(f"extra variables: {ascii(part)[:80]} is neither a mapping nor text as K=V or @FILE")
+        elif part.startswith("@"):
+            data = loader.load_from_file(os.path.abspath(part[1:]), trusted_as_template=True)
+        elif part[0] in "/.":
+            raise UsageError(f"extra variables: put @ before the name of a file: @{part}")
+        elif part[0] in "[{":
+            data = loader.load(trusted(part, "extra variables"))
+        else:
+            data = parse_kv(trusted(part, "extra variables"))
+            if "_raw_params" in data:
+                raise UsageError(f"extra variables: {ascii(part)[:80]} is not of the form K=V")
+        if not isinstance(data, Mapping):
+            raise UsageError(f"extra variables: {ascii(part)[:80]} holds no mapping of names to values")
+        for name in data:
+            if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+                raise UsageError(f"extra variables: {ascii(name)[:80]} is no name of a variable")
+        found = combine_vars(found, data)
+    return found
+
+
+def _tagged(value: Any) -> Any:
+    if isinstance(value, str):
+        return trusted(value, "extra variables")
+    if isinstance(value, Mapping):
+        return {str(key): _tagged(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_tagged(item) for item in value]
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, os.PathLike):
+        return trusted(os.fspath(value), "extra variables")
+    raise UsageError(f"extra variables: {ascii(value)[:80]} is no text, number, list or mapping")
+
+
+def vault_secrets(
+    files: Sequence[str], password: str | Callable[[], str] | None, loader: Loader
+) -> list[tuple[str, VaultSecret]]:
+    """Return vault passwords by label, from files or programs (`label@path` or a path) and from the caller."""
+    found: list[tuple[str, VaultSecret]] = []
+    usual = [str(C.DEFAULT_VAULT_PASSWORD_FILE)] if C.DEFAULT_VAULT_PASSWORD_FILE else []
+    for slug in [*(C.DEFAULT_VAULT_IDENTITY_LIST or []), *files, *usual]:
+        label, at, path = str(slug).partition("@")
+        label, path = (label, path) if at and not os.path.exists(str(slug)) else ("", str(slug))
+        if path in ("prompt", "prompt_ask_vault_pass"):
+            raise UsageError(f"the vault identity {slug!r} asks at a terminal; name a file that holds the password")
+        path = os.path.abspath(os.path.expanduser(path))
+        with reading(InventoryError, f"vault password file {ascii(path)[:200]}"):
+            secret = get_file_vault_secret(filename=path, vault_id=label or None, loader=loader)
+            secret.load()
+        found.append((label or C.DEFAULT_VAULT_IDENTITY, secret))
+        loader.set_vault_secrets(found)
+    text = password() if callable(password) else password
+    if text is not None:
+        if not isinstance(text, str) or not text.strip():
+            raise InventoryError("the vault password is empty")
+        found.append((C.DEFAULT_VAULT_IDENTITY, VaultSecret(text.strip().encode())))
+    loader.set_vault_secrets(found)
+    return found
+
+
+def find_playbook(name: str) -> str | None:
+    """Return the file of a playbook named `namespace.collection.playbook`, None when there is none."""
+    found = _get_collection_playbook_path(name)
+    return None if found is None else os.fsdecode(found[1])
+
+
+def find_role(name: str) -> str | None:
+    """Return the folder of a role named `namespace.collection.role`, None when there is none."""
+    found = _get_collection_role_path(name)
+    return None if found is None else os.fsdecode(found[1])
+
+
+def collection_name(path: str) -> str | None:
+    """Return the collection that a file belongs to."""
+    found: str | None = _get_collection_name_from_path(path)
+    return found
+
+
+def enter_folder(path: str) -> None:
+    """Let a playbook's folder, or the collection it belongs to, add its plugins and names, as ansible-playbook does."""
+    collection = collection_name(path)
+    AnsibleCollectionConfig.default_collection = collection
+    if collection is None:
+        add_all_plugin_dirs(os.path.dirname(path))
+
+
+def result_of_include(host: Any, task: Any, data: dict[str, Any]) -> Any:
+    """Return what a worker would have sent for an include, as `IncludedFile` wants it."""
+    return _RawTaskResult(host=host, task=task, return_data=data, task_fields={})
+
+
+def argument_defaults(action: str, task: Any, engine: Engine) -> Any:
+    """Return what `module_defaults` say of an action."""
+    return _get_action_arg_defaults(action, task, engine)
+
+
+def error_is(error: BaseException | None, kind: type[BaseException]) -> bool:
+    """Whether an error, or one that caused it, is of a kind."""
+    while error is not None:
+        if isinstance(error, kind):
+            return True
+        error = error.__cause__
+    return False

@@ -1,0 +1,135 @@
+"""Some plays of a playbook, as a playbook of their own that stands where the original stands.
+
+The text is the original's, with the other plays' lines emptied: vault tags, Jinja, comments and line numbers survive.
+It is written into a private folder that shows, by links, what lies beside the original and one level above, so that
+roles, files, templates, group_vars and `../` keep working. `playbook_dir` names that private folder.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import yaml
+
+from opslib.engines.work import Play
+from opslib.errors import PlaybookError
+
+__all__ = ["obstacle", "write"]
+
+MAX_BYTES = 8 << 20
+
+
+def obstacle(playbook: Path, plays: Sequence[Play]) -> str | None:
+    """Say why these plays cannot be run without the rest of their file, or return None.
+
+    Raises PlaybookError when the file cannot be read.
+    """
+    abroad = next((play for play in plays if _absolute(play.source) != _absolute(playbook)), None)
+    if abroad is not None:
+        return f"play {abroad.name!r} comes from {abroad.source} by import_playbook"
+    return _Text(playbook).obstacle({play.line for play in plays})
+
+
+def write(playbook: Path, plays: Sequence[Play], folder: Path) -> Path:
+    """Write the excerpt below a private folder and return its path. Raises PlaybookError."""
+    reason = obstacle(playbook, plays)
+    if reason:
+        raise PlaybookError(f"{playbook}: these plays cannot be run apart from the others: {reason}")
+    original = _absolute(playbook)
+    text = _Text(original).keep({play.line for play in plays})
+    above = original.parent
+    here = folder / above.parent.name / above.name if above.parent.name else folder / (above.name or "root")
+    here.mkdir(parents=True, mode=0o700)
+    _mirror(above, here, without=original.name)
+    if here.parent != folder:
+        _mirror(above.parent, here.parent, without=above.name)
+    excerpt = here / original.name
+    excerpt.write_text(text, encoding="utf-8")
+    return excerpt
+
+
+def _absolute(path: Path) -> Path:
+    return Path(os.path.abspath(path))
+
+
+def _mirror(source: Path, target: Path, *, without: str) -> None:
+    try:
+        names = os.listdir(source)
+    except OSError:
+        return
+    for name in names:
+        if name != without:
+            (target / name).symlink_to(source / name)
+
+
+class _Text:
+    """The text of a playbook, cut up by its plays without interpreting any tag."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            with open(path, "rb") as file:
+                self.text = file.read(MAX_BYTES + 1).decode("utf-8-sig")
+            if len(self.text) > MAX_BYTES:
+                raise PlaybookError(f"{path} has more than {MAX_BYTES >> 20} MiB; that is no playbook")
+            self.lines = self.text.splitlines(keepends=True)
+            self.starts, self.lent = self._look()
+        except OSError as error:
+            raise PlaybookError(f"{path}: {error.strerror}") from error
+        except (UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+            raise PlaybookError(f"{path} is no YAML text: {str(error)[:500]}") from error
+
+    def obstacle(self, lines: set[int]) -> str | None:
+        """Say why the plays that begin in these lines cannot be cut out."""
+        begins = {line for _dash, line in self.starts}
+        if not self.starts:
+            return "the file is not a list of plays, one below the other"
+        if not lines <= begins:
+            return f"no play begins in line {min(lines - begins)}"
+        for owner, borrower in self.lent:
+            if borrower in lines and owner not in lines:
+                return f"the play in line {borrower} uses a YAML anchor of the play in line {owner}"
+        return None
+
+    def keep(self, lines: set[int]) -> str:
+        """Return the text with the lines of all other plays emptied."""
+        kept = list(self.lines)
+        ends = [dash for dash, _line in self.starts[1:]] + [len(kept) + 1]
+        for (dash, line), end in zip(self.starts, ends, strict=True):
+            if line not in lines:
+                kept[dash - 1 : end - 1] = ["\n"] * (end - dash)
+        return "".join(kept)
+
+    def _look(self) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+        """Return, per play, the lines of its dash and its beginning; and which play uses whose anchor."""
+        starts: list[tuple[int, int]] = []
+        lent: list[tuple[int, int]] = []
+        anchors: dict[str, int] = {}
+        depth = 0
+        documents = 0
+        for event in self._events():
+            documents += isinstance(event, yaml.DocumentStartEvent)
+            if isinstance(event, yaml.NodeEvent):
+                if depth == 0 and not (isinstance(event, yaml.SequenceStartEvent) and not event.flow_style):
+                    return [], []
+                if depth == 1:
+                    starts.append((self._dash(event, starts), event.start_mark.line + 1))
+                if isinstance(event, yaml.AliasEvent):
+                    lent.append((anchors.get(event.anchor, 0), starts[-1][1]))
+                elif event.anchor and starts:
+                    anchors[event.anchor] = starts[-1][1]
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+        return (starts, lent) if documents == 1 else ([], [])
+
+    def _events(self) -> Iterator[yaml.Event]:
+        return iter(yaml.parse(self.text, Loader=yaml.SafeLoader))
+
+    def _dash(self, event: yaml.NodeEvent, starts: list[tuple[int, int]]) -> int:
+        """Return the line of the dash before a play: the nearest line above that begins with one."""
+        line = event.start_mark.line
+        lowest = starts[-1][1] if starts else 0
+        while line > lowest and not self.lines[line].lstrip().startswith("-"):
+            line -= 1
+        return int(line + 1)

@@ -1,0 +1,65 @@
+"""Questions that are never answered harm nobody."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from opslib.host import apart
+
+
+def answer(word):
+    if word == "hang":
+        time.sleep(60)
+    if word == "raise":
+        raise RuntimeError(word)
+    if word == "die":
+        os.kill(os.getpid(), 9)
+    if word == "long":
+        return "x" * 300000
+    return {"word": word, "pid": os.getpid()}
+
+
+def test_answers_come_in_order_from_other_processes():
+    answers = apart.ask(answer, ["a", "b", "c"], 30)
+    assert [one["word"] for one in answers] == ["a", "b", "c"]
+    assert os.getpid() not in [one["pid"] for one in answers]
+
+
+def test_no_answer_is_none_and_the_others_are_kept():
+    answers = apart.ask(answer, ["a", "hang", "raise", "die", "long"], 1)
+    assert answers[0]["word"] == "a"
+    assert answers[1:4] == [None, None, None]
+    assert len(answers[4]) == 300000
+
+
+def test_more_questions_than_run_at_once():
+    count = apart.AT_ONCE * 2 + 1
+    assert [one["word"] for one in apart.ask(answer, list(range(count)), 30)] == list(range(count))
+
+
+def test_nothing_stays_behind():
+    before = len(os.listdir("/proc/self/fd"))
+    apart.ask(answer, ["a", "hang", "raise"], 0.2)
+    assert len(os.listdir("/proc/self/fd")) == before
+    try:
+        left = os.waitpid(-1, os.WNOHANG)
+    except ChildProcessError:
+        left = (0, 0)
+    assert left == (0, 0)
+
+
+def descriptors(_item):
+    return sorted(int(name) for name in os.listdir("/proc/self/fd"))
+
+
+def test_a_child_holds_nothing_that_someone_could_wait_for():
+    reader, writer = os.pipe()
+    (held,) = apart.ask(descriptors, [0], 30)
+    os.close(reader)
+    os.close(writer)
+    assert held in ([0, 1], [1, 2], [0, 1, 2])[:1]
+
+
+def test_no_question_no_answer():
+    assert apart.ask(answer, [], 1) == []
