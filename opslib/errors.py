@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from opslib.host.params import ParamError as _HostParamError
+from opslib.host.params import OpslibError, ParamError, UsageError
 
 if TYPE_CHECKING:
     from opslib.result import Report
@@ -35,18 +35,6 @@ __all__ = [
     "UnreachableError",
     "UsageError",
 ]
-
-
-class OpslibError(Exception):
-    """Base of all exceptions of opslib."""
-
-
-class UsageError(OpslibError):
-    """What was asked cannot be done as it was asked; nothing was touched."""
-
-
-class ParamError(UsageError, _HostParamError):
-    """A parameter has a value it cannot have."""
 
 
 class InventoryError(UsageError):

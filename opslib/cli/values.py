@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import json
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 from opslib.errors import ParamError, UsageError
 from opslib.host.task import Task
 
-__all__ = ["parse_assignments", "parse_variable", "task_from_words"]
+__all__ = ["parse_assignments", "task_from_words"]
 
 MAX_FILE = 1 << 20
 
@@ -46,44 +45,6 @@ def parse_assignments(words: Sequence[str], *, near: Sequence[str], what: str) -
         if value.startswith("@"):
             value = _read(value[1:], name)
         found[name] = _json(value, name) if structured else value
-    return found
-
-
-def parse_variable(spec: str) -> Mapping[str, Any] | Path:
-    """Return the variables that one `-e` gives, or the file it names. Raises UsageError.
-
-    As for ansible-playbook: `K=V` (several in one text, quoted as for a shell), JSON in braces, or `@FILE`.
-    """
-    text = spec.strip()
-    if text.startswith("@"):
-        path = Path(text[1:]).expanduser()
-        if not path.is_file():
-            raise UsageError(f"-e {_quoted(text)}: there is no such file")
-        return path
-    if text.startswith(("{", "[")):
-        value = _json(text, "-e")
-        if not isinstance(value, dict):
-            raise UsageError("-e: variables are given as NAME=VALUE, as a JSON object, or as @FILE; this is a JSON list")
-        return value
-    return _pairs(text)
-
-
-def _pairs(text: str) -> Mapping[str, str]:
-    try:
-        words = shlex.split(text)
-    except ValueError as error:
-        raise UsageError(f"-e: {str(error).lower()}") from None
-    found = {}
-    for number, word in enumerate(words, 1):
-        name, sign, value = word.partition("=")
-        if not sign or not name.isidentifier():  # the word is not repeated: it may be the second half of a password
-            raise UsageError(
-                f"-e: word {number} is no variable with a value; give NAME=VALUE, and a value that holds spaces in "
-                "quotes of its own: -e 'greeting=\"good morning\"'"
-            )
-        found[name] = value
-    if not found:
-        raise UsageError("-e is empty; give NAME=VALUE or @FILE")
     return found
 
 

@@ -51,9 +51,11 @@ try:
     with _quiet_import():
         from ansible import constants as C  # noqa: N812 - the name by which ansible-core knows it
         from ansible import context
+        from ansible._internal._datatag import _utils
         from ansible._internal._datatag._tags import Origin, SourceWasEncrypted, TrustedAsTemplate, VaultedValue
         from ansible._internal._task import TaskArgsFinalizer
         from ansible._internal._templating._engine import TemplateEngine
+        from ansible._internal._templating._jinja_plugins import _DirectCall, _invoke_lookup
         from ansible.errors import (
             AnsibleError,
             AnsibleFileNotFound,
@@ -550,16 +552,6 @@ def enter_folder(path: str) -> None:
         add_all_plugin_dirs(os.path.dirname(path))
 
 
-def result_of_include(host: Any, task: Any, data: dict[str, Any]) -> Any:
-    """Return what a worker would have sent for an include, as `IncludedFile` wants it."""
-    return _RawTaskResult(host=host, task=task, return_data=data, task_fields={})
-
-
-def argument_defaults(action: str, task: Any, engine: Engine) -> Any:
-    """Return what `module_defaults` say of an action."""
-    return _get_action_arg_defaults(action, task, engine)
-
-
 def error_is(error: BaseException | None, kind: type[BaseException]) -> bool:
     """Whether an error, or one that caused it, is of a kind."""
     while error is not None:
@@ -567,3 +559,141 @@ def error_is(error: BaseException | None, kind: type[BaseException]) -> bool:
             return True
         error = error.__cause__
     return False
+
+
+def loop_items(task: Any, engine: Engine) -> list[Any] | None:
+    """Return the items that a task loops over, None for a task without a loop.
+
+    As `TaskExecutor._get_loop_items` does it, which needs a whole worker around it.
+    """
+    if task.loop_with:
+        terms = task.loop
+        if isinstance(terms, str):
+            terms = engine.resolve_to_container(_utils.str_problematic_strip(terms))
+        if not isinstance(terms, list):
+            terms = [terms]
+
+        def invoke_lookup() -> Any:
+            return _invoke_lookup(
+                plugin_name=task.loop_with,
+                lookup_terms=terms,
+                lookup_kwargs={"wantlist": True},
+                invoked_as_with=True,
+            )
+
+        _DirectCall.mark(invoke_lookup)
+        items = engine.evaluate_expression(
+            TrustedAsTemplate().tag("invoke_lookup()"), local_variables={"invoke_lookup": invoke_lookup}
+        )
+    elif task.loop is not None:
+        items = engine.template(task.loop)
+    else:
+        return None
+    if not isinstance(items, list):
+        raise AnsibleError(f"The `loop` value must resolve to a 'list', not {type(items).__name__!r}.", obj=task.loop)
+    return items
+
+
+def attribute(task: Any, name: str, engine: Engine) -> Any:
+    """Return a keyword of a task, templated and of the right type, as `Task.post_validate` would set it."""
+    apart = task.copy(exclude_parent=True, exclude_tasks=True)
+    apart._parent = task._parent
+    value = apart.post_validate_attribute(name, templar=engine)
+    return getattr(apart, name) if value is Sentinel else value
+
+
+def fixed_attribute(task: Any, name: str) -> Any:
+    """Return a keyword that holds no template, of the right type."""
+    value = getattr(task, name)
+    return None if value is None else task.get_validated_value(name, task.fattributes[name], value, None)
+
+
+def display_name(task: Any, engine: Engine) -> str:
+    """Return the name under which Ansible shows a task: `role : name`, templated as far as that is possible."""
+    apart = task.copy(exclude_parent=True, exclude_tasks=True)
+    apart._parent = task._parent
+    apart.post_validate_attribute("name", templar=engine)
+    return str(plain(apart.get_name()))
+
+
+def task_args(
+    task: Any, action: str, engine: Engine, *, raw: Sequence[str] = (), free_form: bool = False
+) -> dict[str, Any]:
+    """Return a task's parameters with `module_defaults`, templated but for those named `raw`.
+
+    free_form: text in place of parameters stands for itself. As `Task._post_validate_args` does it, which needs the
+    action's plugin.
+    """
+    given = dict(task.args)
+    whole = given.pop("_variable_params", None)
+    text = None if free_form else given.pop("_raw_params", None)
+
+    def finalize(name: str, value: Any, templar: Any, _context: Any) -> Any:
+        return value if name in raw else templar.template(value)
+
+    layers = (_get_action_arg_defaults(action, task, engine), whole, text, given)
+    found: dict[str, Any] = TaskArgsFinalizer(*layers, templar=engine).finalize(finalize, None)
+    return found
+
+
+def connection_facts(play: Any, task: Any, host: Any, variables: dict[str, Any], engine: Engine) -> dict[str, Any]:
+    """Return variables with those that Ansible derives from a connection (`ansible_host`, `ansible_port`, ...)."""
+    wider = variables.copy()
+    context_ = PlayContext(play).set_task_and_variable_override(task=task, variables=variables, templar=engine)
+    context_.post_validate(templar=engine)
+    if not context_.remote_addr:
+        context_.remote_addr = host.address
+    context_.update_vars(wider)
+    return wider
+
+
+def included(
+    results: Sequence[tuple[Any, Any, dict[str, Any]]], play: Any, loader: Loader, variables: Variables
+) -> list[Any]:
+    """Return the files and roles that an include asks for on several hosts, each with its hosts.
+
+    results: host, task with its keywords templated, and what a worker would have answered.
+    """
+    raw = [_RawTaskResult(host=host, task=task, return_data=data, task_fields={}) for host, task, data in results]
+    found: list[Any] = IncludedFile.process_include_results(
+        raw, iterator=_Iterator(play), loader=loader, variable_manager=variables
+    )
+    return found
+
+
+class _Iterator:
+    """As much of a `PlayIterator` as includes need."""
+
+    def __init__(self, play: Any) -> None:
+        self._play = play
+
+
+def included_blocks(include: Any, play: Any, loader: Loader, variables: Variables) -> list[Any]:
+    """Load what an include asks for, as the linear strategy does."""
+    copied = include._task.copy(exclude_parent=True)
+    copied._parent = include._task._parent
+    copied.vars = copied.vars | include._vars
+    if include._is_role:
+        blocks: list[Any] = copied.get_block_list(play=play, variable_manager=variables, loader=loader)[0]
+        return blocks
+    data = loader.load_from_file(include._filename, trusted_as_template=True)
+    if data is None:
+        return []
+    if not isinstance(data, list):
+        raise AnsibleParserError("included task files must contain a list of tasks", obj=data)
+    blocks = load_list_of_blocks(
+        data,
+        play=play,
+        parent_block=copied.build_parent_block(),
+        role=include._task._role,
+        use_handlers=False,
+        loader=loader,
+        variable_manager=variables,
+    )
+    return blocks
+
+
+def argument_errors(spec: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with a role's arguments, as `validate_argument_spec` says it."""
+    found = ArgumentSpecValidator(spec).validate(given, validate_role_argument_spec=True)
+    return [str(text) for text in found.error_messages]

@@ -9,6 +9,11 @@ import os
 import select
 import time
 
+try:
+    from _signal import signal as _on_signal  # the module `signal` would cost a target 6 ms
+except ImportError:
+    from signal import signal as _on_signal
+
 from .record import Record
 from .task import TaskError
 
@@ -19,6 +24,7 @@ if TYPE_CHECKING:
 MAX_OUTPUT = 4 << 20
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 SIGKILL = 9
+_IGNORED_BY_PYTHON = (13, 25)  # SIGPIPE and SIGXFSZ: a program that inherits that runs on after its reader has gone
 
 
 class Completed(Record):
@@ -69,6 +75,7 @@ def run(
     if "OPSLIB_RUN" in os.environ:
         environ["OPSLIB_RUN"] = os.environ["OPSLIB_RUN"]
     environ.update(env or {})
+    ends = time.monotonic() + timeout
     pipes = [os.pipe() for _ in range(3)]
     pid = os.fork()
     if pid == 0:
@@ -77,8 +84,8 @@ def run(
     for fd in (child_in, child_out, child_err):
         os.close(fd)
     try:
-        streams, cut = _converse(to_child, stdin, (out, err), time.monotonic() + timeout, max_output)
-        code = _wait(pid, time.monotonic() + timeout) if streams is not None else None
+        streams, cut = _converse(to_child, stdin, (out, err), ends, max_output)
+        code = _wait(pid, ends) if streams is not None else None
         if code is None or streams is None:
             raise TaskError("%s did not end within %g seconds" % (argv[0], timeout))
     except BaseException:
@@ -110,13 +117,15 @@ def _become(
     """In the child: turn into the program."""
     try:
         os.setsid()
+        for number in _IGNORED_BY_PYTHON:
+            _on_signal(number, 0)
         os.dup2(pipes[0][0], 0)
         os.dup2(pipes[1][1], 1)
         os.dup2(pipes[2][1], 2)
         os.closerange(3, 256)
         os.chdir(cwd)
         os.execve(path, [os.fsencode(word) for word in argv], env)
-    except OSError as error:
+    except Exception as error:
         os.write(2, ("cannot start %s: %s\n" % (path, error)).encode("utf-8", "replace"))
     finally:
         os._exit(127)
@@ -143,7 +152,7 @@ def _converse(
             left = deadline - time.monotonic()
             if left <= 0:
                 return None, cut
-            for fd, _event in poll.poll(int(left * 1000) + 1):
+            for fd, _event in poll.poll(int(min(left, 3600) * 1000) + 1):
                 if fd == to_child:
                     try:
                         stdin = stdin[os.write(fd, stdin[:65536]) :]

@@ -148,15 +148,11 @@ class DiskUsage(Task, name="disk_usage"):
             elif limit := _crossed(facts, self.warn):
                 warnings.append("%s (warn: %s)" % (words, limit))
             inodes = facts["inodes_used_percent"]
-            if inodes is not None and inodes >= self.inodes_warn:
-                severe = inodes >= self.inodes_fail
-                words = "%s has %d%% of its inodes used (%s: %g%%)" % (
-                    printable(facts["mount"]),
-                    inodes,
-                    "fail" if severe else "warn",
-                    self.inodes_fail if severe else self.inodes_warn,
-                )
-                (failures if severe else warnings).append(words)
+            words = "%s has %d%% of its inodes used" % (printable(facts["mount"]), inodes or 0)
+            if inodes is not None and inodes >= self.inodes_fail:
+                failures.append("%s (fail: %g%%)" % (words, self.inodes_fail))
+            elif inodes is not None and inodes >= self.inodes_warn:
+                warnings.append("%s (warn: %g%%)" % (words, self.inodes_warn))
         for problem in state["problems"]:
             words = "%s %s" % (printable(problem["path"]), printable(problem["error"]))
             (warnings if problem["denied"] else failures).append(words)

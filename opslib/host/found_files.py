@@ -49,11 +49,12 @@ class Found:
 
     def same(self, status: os.stat_result) -> bool:
         """Whether this is the file that was found, unchanged. The links of a file change its ctime, nothing else."""
-        return (
-            (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
-            == (self.device, self.inode, self.size, self.mtime)
-            and (self.links > 1 or status.st_ctime_ns == self.ctime)
-        )
+        return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns) == (
+            self.device,
+            self.inode,
+            self.size,
+            self.mtime,
+        ) and (self.links > 1 or status.st_ctime_ns == self.ctime)
 
 
 def open_found(root: int, file: Found) -> tuple[int, int]:

@@ -107,11 +107,17 @@ class HttpCheck(Task, name="http_check"):
         example={"Authorization": "Bearer {{ health_token }}"},
     )
     max_latency: float | None = param(
-        Duration(low=0.001), "Longest time in seconds that a good answer may take as a whole.", default=None, example="2s"
+        Duration(low=0.001),
+        "Longest time in seconds that a good answer may take as a whole.",
+        default=None,
+        example="2s",
     )
     timeout: float = param(Duration(low=0.01), "Seconds after which one attempt is given up.", default=10, example="5s")
     wait: float = param(
-        Duration(), "Seconds in total to go on trying until the answer is right; 0: one attempt.", default=0, example="1m"
+        Duration(),
+        "Seconds in total to go on trying until the answer is right; 0: one attempt.",
+        default=0,
+        example="1m",
     )
     interval: float = param(Duration(low=0.05), "Seconds between two attempts.", default=1)
     redirects: int = param(Number(0, 20, whole=True), "How many redirects to follow.", default=0)

@@ -38,6 +38,12 @@ class Listening(Record):
     holders: Sequence[Holder] = ()
     hidden: bool = False
 
+    @property
+    def by(self) -> str:
+        """Who holds the port, in words."""
+        words = ["%s (pid %d%s)" % (one.program, one.pid, one.unit and ", " + one.unit) for one in self.holders[:3]]
+        return ", ".join(words) or "a process that cannot be seen"
+
 
 def listening(port: int, pids: Iterable[int]) -> Listening:
     """Return who listens on a TCP port, in the network namespace of the first of these processes, or in ours."""

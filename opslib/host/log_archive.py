@@ -1,126 +1,29 @@
-"""Archives of old logs: one compressed tar file per run, which counts only once it has been read back and compared.
+"""Archives of old logs: compressed tar files that count only once they have been read back and compared.
 
-Beside `logs-20250131-040500.tar.gz` (UTC) stands `logs-20250131-040500.tar.gz.index`: for each member the SHA-256 of
-its content, the inode number, size and modification time (nanoseconds) of the file it was, and its name. By inode, size
-and time a later run knows what is archived already, even where logrotate has renamed it since. The archive gets its name
-last; until then it, and its index, are leftovers that the next run removes.
+An archive is written under another name, made durable, read back from the disk, compared with what went in (the list
+of its members, their sizes and contents), listed in its index, and only then given its name.
 """
 
 from __future__ import annotations
 
 import os
-import time
 
+from . import log_index
 from .found_files import Gone, open_found
-from .record import Record
+from .log_index import INDEX, PARTIAL
 from .task import TaskError
 from .words import printable, size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from typing import Any, Callable, Collection, Iterator, Mapping, Sequence
 
-    from .found_files import Found, Key
+    from .found_files import Found
 
-INDEX, PARTIAL = ".index", ".partial"
-MAGIC = b"opslib-log-index 1\n"
 _BLOCK = 1 << 18
 _WATCH = 16 << 20
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-
-
-class Member(Record):
-    """A file in an archive: the archive's name, the member's, and the SHA-256 of its content in hexadecimal."""
-
-    archive: str
-    name: str
-    digest: str
-
-
-class Contents(Record):
-    """What is in an archive folder: finished archives, those with an index, leftovers of killed runs with their sizes."""
-
-    archives: Sequence[str] = ()
-    indexed: Sequence[str] = ()
-    leftovers: Sequence[tuple[str, int]] = ()
-
-
-def name_for(now: float, taken: Collection[str]) -> str:
-    """Return the name of a new archive: its time in UTC, or the next second whose name is free."""
-    while True:
-        name = time.strftime("logs-%Y%m%d-%H%M%S.tar.gz", time.gmtime(now))
-        if name not in taken:
-            return name
-        now += 1
-
-
-def is_ours(name: str) -> bool:
-    """Return whether this is the name of an archive, an index or a leftover of one."""
-    for ending in (PARTIAL, INDEX):
-        if name.endswith(ending):
-            name = name[: -len(ending)]
-    stamp = name[5:-7]
-    digits = stamp[:8] + stamp[9:]
-    known_ends = name.startswith("logs-") and name.endswith(".tar.gz")
-    return known_ends and len(stamp) == 15 and stamp[8] == "-" and digits.isascii() and digits.isdigit()
-
-
-def contents(folder: int) -> Contents:
-    """Look into an archive folder."""
-    names = {name for name in os.listdir(folder) if is_ours(name)}
-    archives = sorted(name for name in names if name.endswith(".tar.gz"))
-    indexed = [name for name in archives if name + INDEX in names]
-    sizes = []
-    for name in sorted(names.difference(archives, [name + INDEX for name in indexed])):
-        try:
-            sizes.append((name, os.stat(name, dir_fd=folder, follow_symlinks=False).st_blocks * 512))
-        except FileNotFoundError:
-            continue
-    return Contents(archives=archives, indexed=indexed, leftovers=sizes)
-
-
-def known(folder: int, indexed: Sequence[str], keys: Collection[Key]) -> dict[Key, Member]:
-    """Return which of the files are in archives already, by their indexes; the newest archive wins.
-
-    Only our own indexes, and root's, are believed.
-    """
-    found: dict[Key, Member] = {}
-    for archive in indexed:
-        try:
-            fd = os.open(archive + INDEX, _READ, dir_fd=folder)
-        except OSError:
-            continue
-        with os.fdopen(fd, "rb") as lines:
-            if os.fstat(fd).st_uid in (0, os.geteuid()) and lines.readline(100) == MAGIC:
-                found.update(item for item in entries(lines, archive) if item[0] in keys)
-    return found
-
-
-def entries(lines: Iterable[bytes], archive: str) -> Iterator[tuple[Key, Member]]:
-    """Yield what an index lists. Lines that make no sense are passed over."""
-    for line in lines:
-        words = line.decode("utf-8", "surrogateescape").rstrip("\n").split(" ", 4)
-        if len(words) != 5 or len(words[0]) != 64:
-            continue
-        try:
-            key = int(words[1]), int(words[2]), int(words[3])
-        except ValueError:
-            continue
-        name = "\\".join(part.replace("\\n", "\n") for part in words[4].split("\\\\"))
-        yield key, Member(archive=archive, name=name, digest=words[0])
-
-
-def entry(file: Found, digest: str) -> bytes:
-    """Return a file's line of the index."""
-    name = member_name(file.path).replace("\\", "\\\\").replace("\n", "\\n")
-    line = "%s %d %d %d %s\n" % ((digest,) + file.key + (name,))
-    return line.encode("utf-8", "surrogateescape")
-
-
-def member_name(path: str) -> str:
-    """Return a path as a member is called: its bytes read as UTF-8, whatever the host's encoding of file names."""
-    return os.fsencode(path).decode("utf-8", "surrogateescape")
 
 
 def write(folder: int, name: str, root: int, files: Sequence[Found], keep_free: int) -> tuple[dict[str, str], int]:
@@ -136,20 +39,21 @@ def write(folder: int, name: str, root: int, files: Sequence[Found], keep_free: 
             raise TaskError("there is an archive %s already; run again" % name)
         fd = os.open(partial, _NEW, 0o600, dir_fd=folder)
         try:
-            digests = _fill(fd, root, files, lambda: _watch(folder, keep_free))
+            done = _fill(fd, root, files, lambda: _watch(folder, keep_free))
             os.fsync(fd)
             length = os.fstat(fd).st_size
             os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
-            _compare(fd, [file for file in files if file.path in digests], digests)
+            kept = [file for file in files if file.path in done]
+            _compare(fd, name, kept, done)
         finally:
             os.close(fd)
-        if not digests:
+        if not kept:
             os.unlink(partial, dir_fd=folder)
             return {}, 0
-        _write_index(folder, index, [entry(file, digests[file.path]) for file in files if file.path in digests])
+        log_index.write(folder, index, [log_index.entry(file, done[file.path]) for file in kept])
         os.rename(partial, name, src_dir_fd=folder, dst_dir_fd=folder)
         os.fsync(folder)
-        return digests, length
+        return done, length
     except BaseException as error:
         for left in (partial, index, index + PARTIAL):
             remove(folder, left)
@@ -173,7 +77,7 @@ def digests(folder: int, archive: str, names: Collection[str]) -> dict[str, str]
     except OSError as error:
         raise TaskError("the archive %s cannot be read: %s" % (archive, error.strerror)) from None
     try:
-        return {name: digest for name, _size, digest in _members(fd) if name in names}
+        return {name: digest for name, _size, digest in _members(fd, archive) if name in names}
     finally:
         os.close(fd)
 
@@ -196,7 +100,7 @@ def _fill(fd: int, root: int, files: Sequence[Found], watch: Callable[[], None])
                 os.close(parent)
                 try:
                     status = os.fstat(source)
-                    info = tarfile.TarInfo(member_name(file.path))
+                    info = tarfile.TarInfo(log_index.member_name(file.path))
                     info.size, info.mtime, info.mode = file.size, file.mtime // 10**9, status.st_mode & 0o7777
                     info.uid, info.gid = status.st_uid, status.st_gid
                     reader = _Reader(source, file, watch)
@@ -247,7 +151,7 @@ def _watch(folder: int, keep_free: int) -> None:
         raise TaskError("archiving was stopped: less than %s (keep_free) was left free there" % size(keep_free))
 
 
-def _members(fd: int) -> Iterator[tuple[str, int, str]]:
+def _members(fd: int, archive: str) -> Iterator[tuple[str, int, str]]:
     """Yield name, size and digest of each member, to the end, where the checksum of the whole is compared."""
     import gzip
     import hashlib
@@ -273,25 +177,15 @@ def _members(fd: int) -> Iterator[tuple[str, int, str]]:
             while packed.read(_BLOCK):
                 pass
     except (OSError, EOFError, tarfile.TarError, zlib.error) as error:
-        raise TaskError("the archive cannot be read back: %s" % printable(str(error))) from None
+        raise TaskError("the archive %s cannot be read back: %s" % (archive, printable(str(error)))) from None
 
 
-def _compare(fd: int, files: Sequence[Found], digests: Mapping[str, str]) -> None:
+def _compare(fd: int, archive: str, files: Sequence[Found], done: Mapping[str, str]) -> None:
     """Read a whole archive back and compare its list, sizes and contents with what went in."""
     os.lseek(fd, 0, os.SEEK_SET)
-    wanted = {member_name(file.path): (file.size, digests[file.path]) for file in files}
-    for name, length, digest in _members(fd):
+    wanted = {log_index.member_name(file.path): (file.size, done[file.path]) for file in files}
+    for name, length, digest in _members(fd, archive):
         if wanted.pop(name, None) != (length, digest):
-            raise TaskError("the archive does not hold what went in: %s differs" % printable(name))
+            raise TaskError("the archive %s does not hold what went in: %s differs" % (archive, printable(name)))
     if wanted:
-        raise TaskError("the archive does not hold what went in: %s is missing" % printable(sorted(wanted)[0]))
-
-
-def _write_index(folder: int, name: str, lines: Sequence[bytes]) -> None:
-    fd = os.open(name + PARTIAL, _NEW, 0o600, dir_fd=folder)
-    with os.fdopen(fd, "wb") as index:
-        index.write(MAGIC)
-        index.writelines(lines)
-        index.flush()
-        os.fsync(fd)
-    os.rename(name + PARTIAL, name, src_dir_fd=folder, dst_dir_fd=folder)
+        raise TaskError("the archive %s does not hold what went in: %s is missing" % (archive, printable(min(wanted))))

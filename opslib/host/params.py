@@ -21,7 +21,15 @@ _BYTES = {"B": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _WORD = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 
-class ParamError(ValueError):
+class OpslibError(Exception):
+    """Base of all exceptions of opslib; `opslib.errors` holds the tree."""
+
+
+class UsageError(OpslibError):
+    """What was asked cannot be done as it was asked; nothing was touched."""
+
+
+class ParamError(UsageError, ValueError):
     """A parameter has a value it cannot have; the message names the value and what would be right."""
 
 
@@ -61,8 +69,20 @@ class Kind:
 
 def shown(value: Any) -> str:
     """Return a value as an error message may show it: quoted, on one line, printable, not too long."""
-    text = ascii(value)
+    try:
+        text = ascii(value)
+    except Exception:  # a number of thousands of digits, a list that holds itself
+        text = "a value of type %s" % type(value).__name__
     return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _plain(text: str) -> str:
+    """Return text as a plain `str`: enumerations and tagged texts are subclasses, which cannot be sent."""
+    return text if type(text) is str else str.__str__(text)
+
+
+def _is_control(c: str) -> bool:
+    return (c < " " and c != "\t") or "\x7f" <= c <= "\x9f"
 
 
 class Boolean(Kind):
@@ -74,7 +94,9 @@ class Boolean(Kind):
     def __call__(self, value: Any) -> bool:
         if isinstance(value, bool):
             return value
-        word = value.strip().lower() if isinstance(value, str) else str(value) if isinstance(value, int) else ""
+        word = value.strip().lower() if isinstance(value, str) else ""
+        if isinstance(value, int) and value in (0, 1):
+            word = "01"[value]
         if word in _TRUE or word in _FALSE:
             return word in _TRUE
         raise ParamError("%s is no boolean; give true or false" % shown(value))
@@ -125,15 +147,16 @@ class Text(Kind):
         self.label, self.lines, self.empty, self.secret = label, lines, empty, secret
 
     def __call__(self, value: Any) -> str:
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            value = str(value)
+        if isinstance(value, float) or (isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1e40):
+            value = repr(float(value) if isinstance(value, float) else int(value))
         if not isinstance(value, str):
             raise ParamError("%s is no %s" % (self._shown(value), self.label))
+        value = _plain(value)
         if not value and not self.empty:
             raise ParamError("it is empty; give a %s" % self.label)
         if len(value) > MAX_TEXT:
             raise ParamError("it has %d characters; at most %d are taken" % (len(value), MAX_TEXT))
-        if "\0" in value or (not self.lines and any(c in value for c in "\r\n\x1b")):
+        if "\0" in value or (not self.lines and not value.isprintable() and any(map(_is_control, value))):
             raise ParamError("%s holds a control character" % self._shown(value))
         return self.check(value)
 
@@ -156,7 +179,7 @@ class Choice(Kind):
 
     def __call__(self, value: Any) -> str:
         if isinstance(value, str) and value in self.choices:
-            return value
+            return _plain(value)
         raise ParamError("%s is none of %s" % (shown(value), ", ".join(self.choices)))
 
 
@@ -171,7 +194,11 @@ class Path(Text):
     def check(self, value: str) -> str:
         if not value.startswith("/") or ".." in value.split("/"):
             raise ParamError("%s is no absolute path without '..'" % shown(value))
-        if len(value.encode("utf-8", "surrogateescape")) > 4095:
+        try:
+            length = len(value.encode("utf-8", "surrogateescape"))
+        except UnicodeError:
+            raise ParamError("%s is no file name: it holds half a character" % shown(value)) from None
+        if length > 4095:
             raise ParamError("the path is longer than 4095 bytes")
         clean = "/" + "/".join(part for part in value.split("/") if part not in ("", "."))
         return clean
@@ -231,7 +258,7 @@ class _Measure(Kind):
     def measure(self, value: Any) -> float:
         """Return the quantity in the base unit, or raise ParamError."""
         if isinstance(value, (int, float)) and not isinstance(value, bool):
-            number, unit = float(value), 1.0
+            number, unit = (float(value) if abs(value) < 1e18 else 1e18), 1.0
         elif isinstance(value, str) and len(value) <= 40:
             text = value.strip()
             digits = text.rstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz ")
@@ -327,15 +354,18 @@ class Url(Text):
     def check(self, value: str) -> str:
         scheme, found, rest = value.partition("://")
         host = rest.split("/")[0].split("?")[0].split("#")[0]
+        if "@" in (host or value):
+            raise ParamError("the URL holds a user name or password; credentials do not belong into a URL")
         if scheme.lower() not in ("http", "https") or not found or not host or not value.isascii():
             raise ParamError("%s is no %s" % (shown(value), self.label))
         if any(c.isspace() or ord(c) < 33 or c in '"<>\\^`{|}' for c in value):
             raise ParamError("%s holds a character that no URL may hold" % shown(value))
-        if "@" in host:
-            raise ParamError("the URL holds a user name or password; credentials do not belong into a URL")
-        port = host.rsplit("]", 1)[-1].rpartition(":")
-        if port[1]:
-            Port()(port[2])
+        name, colon, port = host.rpartition(":") if ":" in host.rpartition("]")[2] else (host, "", "")
+        bracketed = name.startswith("[") and name.endswith("]")
+        if colon:
+            Port()(port)
+        if name in ("", "[]") or (not bracketed and any(c in name for c in "[]:")):
+            raise ParamError("%s is no %s: %s is no host name" % (shown(value), self.label, shown(name)))
         return value
 
 
@@ -374,21 +404,21 @@ class Mapping(Kind):
     ansible = "dict"
 
     def __init__(self, value: Kind | None = None, secret: bool = False) -> None:
-        self.value, self.secret = value, secret
+        self.value = value
+        self.secret = secret or (value is not None and value.secret)
         if value is not None:
             self.label = "mapping of names to %s" % value.label
 
     def __call__(self, value: Any) -> dict[str, Any]:
         if not isinstance(value, dict) or not all(isinstance(key, str) and key for key in value):
             raise ParamError("%s is no mapping of names to values" % ("the value" if self.secret else shown(value)))
-        if self.value is None:
-            return {key: json_value(item) for key, item in value.items()}
         items = {}
         for key, item in value.items():
             try:
-                items[key] = self.value(item)
+                items[_plain(key)] = json_value(item) if self.value is None else self.value(item)
             except ParamError as error:
-                raise ParamError("%s: %s" % (shown(key), error)) from None
+                why = "its value cannot be represented in JSON" if self.secret and self.value is None else str(error)
+                raise ParamError("%s: %s" % (shown(key), why)) from None
         return items
 
 
@@ -397,14 +427,17 @@ def json_value(value: Any, depth: int = 0) -> Any:
     if depth > 20:
         raise ParamError("the value is nested more than 20 deep")
     if value is None or isinstance(value, (bool, int, float, str)):
-        for plain in (bool, int, float, str):
-            if isinstance(value, plain):
-                return value if type(value) is plain else plain(value)
-        return None
+        if isinstance(value, str):
+            return _plain(value)
+        if value is None or isinstance(value, bool):
+            return value
+        if not -1e300 < value < 1e300:  # infinite, not a number, or of thousands of digits
+            raise ParamError("%s cannot be represented in JSON" % shown(value))
+        return float(value) if isinstance(value, float) else int(value)
     if isinstance(value, (list, tuple)):
         return [json_value(item, depth + 1) for item in value]
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
-        return {str(key): json_value(item, depth + 1) for key, item in value.items()}
+        return {_plain(key): json_value(item, depth + 1) for key, item in value.items()}
     raise ParamError("%s cannot be represented in JSON" % shown(value))
 
 

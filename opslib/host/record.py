@@ -90,7 +90,8 @@ class Record:
         return type(self) is type(other) and self._values() == other._values()
 
     def __hash__(self) -> int:
-        return hash((type(self), repr(self)))
+        plain = [value for value in self._values().values() if isinstance(value, (str, int, float))]
+        return hash((type(self), *plain))
 
     def __repr__(self) -> str:
         body = ", ".join("%s=%r" % item for item in self._values().items())

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import time
 
-from . import listeners, systemd, wire
+from . import systemd, unit_faults, unit_plan, unit_watch, wire
 from .command import run
 from .http_check import HttpCheck
 from .params import Boolean, Choice, Duration, Kind, Number, ParamError, Port
-from .plan import ACTION, MODIFY, Change, Plan
+from .plan import Change, Plan
 from .record import Record
-from .service_words import END_STATES, advice, obstacle, start_limit, warnings
 from .task import Task, TaskError, param
+from .unit_plan import STARTS, Wanted
+from .unit_watch import Asked, Look
+from .words import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Iterator, Sequence
 
-    from .listeners import Listening
     from .systemd import Unit
 
-PAUSE = 0.3
-RECENT = 60
+RELOAD_LIMIT = 90
 MOST_TRIGGERS = 5
-_STARTS = ("start", "restart", "reload")
 
 
 class Check(Kind):
@@ -42,21 +41,11 @@ class Check(Kind):
 
 
 class Seen(Record):
-    """What was seen of a unit.
+    """What was seen of a unit: the last look, active units that may start it again, and the end of its log."""
 
-    restarts: automatic restarts when looking began; fault: what is wrong though it should be up, in words that follow
-    its name; listening, http: what was found of the port and the URL asked for; triggers: active units that may start
-    it; now: seconds of the monotonic clock.
-    """
-
-    unit: Unit
-    restarts: int = 0
-    fault: str = ""
-    listening: Listening | None = None
-    http: dict[str, Any] | None = None
+    look: Look
     triggers: Sequence[str] = ()
     log: Sequence[str] = ()
-    now: float = 0.0
 
 
 class Service(Task, name="service"):
@@ -98,7 +87,10 @@ class Service(Task, name="service"):
         Boolean(), "Clear a failed unit first, which lifts a start limit that it hit.", default=False, example=True
     )
     settle: float = param(
-        Duration(), "Seconds to watch after a start, restart or reload before it counts as good.", default=3, example="10s"
+        Duration(),
+        "Seconds to watch after a start, restart or reload before it counts as good.",
+        default=3,
+        example="10s",
     )
     start_timeout: float = param(
         Duration(low=0.1),
@@ -138,27 +130,106 @@ class Service(Task, name="service"):
         secrets = list(self.secrets())
         return str(wire.mask(super().__repr__(), secrets + [repr(secret)[1:-1] for secret in secrets]))
 
-    @property
-    def reports(self) -> bool:
-        """Whether nothing is to be done but to look."""
-        return self.state is None and self.enabled is None and self.masked is None and not self.reset_failed
+    def wanted(self) -> Wanted:
+        """Return what is wanted of the unit."""
+        return Wanted(
+            state=self.state,
+            enabled=self.enabled,
+            masked=self.masked,
+            reset_failed=self.reset_failed,
+            port=self.port,
+            http=self.http is not None,
+        )
 
-    @property
-    def must_run(self) -> bool:
-        """Whether the unit, if it is not stopped, is to be judged as it is found."""
-        return self.state == "started" or self.reports or (self.state is None and bool(self.port or self.http))
+    def asked(self) -> Asked:
+        """Return what the unit must offer beside being active."""
+        return Asked(port=self.port, http=HttpCheck(**self.http) if self.http else None)
 
     def probe(self) -> Seen:
-        unit = systemd.show(self.unit)
-        now = time.monotonic()
-        seen = Seen(unit=unit, restarts=unit.restarts, now=now)
-        if self.must_run and not unit.stopped and not (unit.is_job and unit.active == "activating"):
-            shaky = unit.restarts and now - unit.active_since < RECENT
-            since = unit.active_since if unit.active == "active" else now
-            seen = self._watch(unit.restarts, self.settle if shaky else 0, since + self.start_timeout)
+        look = unit_watch.look(self.unit)
+        unit = look.unit
+        if self.wanted().judge and not unit.stopped and not (unit.is_job and unit.active == "activating"):
+            settle = self.settle if unit_plan.recently_restarted(unit, look.now) else 0
+            began = unit.active_since if unit.active == "active" else look.now
+            ends = began + self.start_timeout
+            look = unit_watch.watch(self.unit, self.asked(), settle=settle, ends=ends, restarts=unit.restarts)
         elif self.port and unit.stopped:
-            seen = seen.but(listening=self._listening(unit))
+            listening = unit_watch.port_of(unit, self.port)
+            look = Look(unit=unit, restarts=unit.restarts, now=look.now, listening=listening)
+        unit = look.unit
         if self.state == "stopped":
-            triggers = [name for name in unit.triggered_by[:MOST_TRIGGERS] if systemd.show(name).active == "active"]
-            return seen.but(triggers=triggers)
-        return seen.but(log=self._log(seen)) if seen.fault or seen.unit.troubled else seen
+            triggers = unit.triggered_by[:MOST_TRIGGERS]
+            return Seen(look=look, triggers=[name for name in triggers if systemd.show(name).active == "active"])
+        bad = look.fault or unit.load in ("bad-setting", "error") or unit.active == "failed" or unit.restarting
+        return Seen(look=look, log=self._log(unit) if bad else [])
+
+    def plan(self, state: Seen) -> Plan:
+        look, wanted = state.look, self.wanted()
+        data = unit_plan.facts(look)
+        warnings = unit_plan.warnings(look, wanted, state.triggers)
+        failure = unit_plan.obstacle(look, wanted, state.log)
+        if failure:
+            data["log"] = list(state.log)
+            return Plan(failure="%s %s" % (look.unit.label, failure), warnings=warnings, data=data)
+        changes = unit_plan.changes(look.unit, wanted)
+        reason = "" if changes else unit_plan.reason(look, wanted)
+        return Plan(changes=changes, reason=reason, warnings=warnings, data=data)
+
+    def apply(self, change: Change) -> None:
+        verb = change.detail
+        if verb == "daemon-reload":
+            run(("systemctl", "--no-ask-password", verb), timeout=RELOAD_LIMIT)
+            return
+        self._control(verb)
+        if verb == "unmask" and systemd.show(self.unit).masked:  # until the next boot, in /run
+            self._control(verb, "--runtime")
+
+    def _control(self, verb: str, *options: str) -> None:
+        slow = verb in (*STARTS, "stop")
+        argv = ("systemctl", "--no-ask-password", verb, *options, "--", self.unit)
+        try:
+            done = run(argv, timeout=self.start_timeout if slow else RELOAD_LIMIT, ok=None)
+        except TaskError as error:
+            if not slow:
+                raise
+            unit = systemd.show(self.unit)
+            words = "is still %s %g seconds after systemctl %s; see its log, or give a longer start_timeout"
+            raise self._failed(unit, words % (unit.words, self.start_timeout, verb)) from error
+        if done.code:
+            unit = systemd.show(self.unit)
+            said = "; ".join([line for line in done.err.splitlines() if line and not line.startswith("See ")][:3])
+            words = unit_faults.verdict(unit, unit.restarts).words if verb in STARTS else ""
+            raise self._failed(unit, words or "was left as it was: systemctl %s: %s" % (verb, printable(said)))
+
+    def verify(self, plan: Plan) -> None:
+        verbs = [change.detail for change in plan.changes if change.detail in STARTS]
+        if not verbs:
+            return
+        first = unit_watch.look(self.unit)
+        began = first.now if verbs == ["reload"] else first.unit.started or first.now
+        # A start sets systemd's count of restarts back, but not when it comes amid a crash loop.
+        before = plan.data["restarts"]
+        look = unit_watch.watch(
+            self.unit,
+            self.asked(),
+            settle=0 if first.unit.is_job else self.settle,
+            ends=began + self.start_timeout,
+            restarts=before if verbs == ["reload"] or not before else None,
+        )
+        if look.fault:
+            raise self._failed(look.unit, look.fault, unit_plan.facts(look))
+
+    def _failed(self, unit: Unit, words: str, data: dict[str, Any] | None = None) -> TaskError:
+        log = self._log(unit)
+        if unit_faults.limited(unit, log):
+            words = unit_faults.limit_words(unit)
+        elif unit.active == "inactive" and unit_faults.unmet(log):
+            words = "was not started: a condition in its unit file is not met (see its log)"
+        elif "ccess denied" in words or "authentication" in words:
+            words += "; run this as root (become)"
+        facts = data or unit_plan.facts(Look(unit=unit, restarts=unit.restarts, now=time.monotonic()))
+        return TaskError("%s %s" % (unit.label, words), **dict(facts, log=log))
+
+    def _log(self, unit: Unit) -> list[str]:
+        """Return the unit's last lines; of more than the last run when it was restarted again and again."""
+        return systemd.journal(unit, self.log_lines, whole=unit.restarts > 0)

@@ -76,14 +76,14 @@ class Unit(Record):
     started: float = 0.0
 
     @property
-    def kind(self) -> str:
-        """The unit's kind: service, socket, timer..."""
-        return self.id.rpartition(".")[2]
-
-    @property
     def label(self) -> str:
         """The name to show: as given, with the unit it is an alias of."""
-        return self.name if self.id == self.name else "%s (an alias of %s)" % (self.name, self.id)
+        return self.name if self.id == self.name else "%s (%s)" % (self.name, self.id)
+
+    @property
+    def words(self) -> str:
+        """The state in the words of `systemctl status`, such as "active (running)"."""
+        return "%s (%s)" % (self.active, self.sub)
 
     @property
     def is_job(self) -> bool:
@@ -104,6 +104,10 @@ class Unit(Record):
     def masked(self) -> bool:
         """Whether it is masked."""
         return self.load == "masked" or self.file_state.startswith("masked")
+
+    def listens_on(self, port: int) -> bool:
+        """Whether it is a socket unit with a TCP socket on this port."""
+        return any(address.endswith(":%d (Stream)" % port) for address in self.listen)
 
 
 def show(name: str) -> Unit:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from .params import ParamError, param, shown
+from .params import Param, ParamError, param, shown
 from .plan import ACTION, CREATE, MODIFY, REMOVE, Change, Plan
 from .record import Record, field
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, ClassVar, Iterator, dataclass_transform
-
-    from .params import Param
 else:
 
     def dataclass_transform(**_):
@@ -46,7 +44,14 @@ class Task(Record):
 
     def __init_subclass__(cls, name: str = "", **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls._fields = {key: spec for key, spec in cls._fields.items() if key != "name"}
+        fields = {key: spec for key, spec in cls._fields.items() if key != "name" or isinstance(spec, Param)}
+        wrong = [key for key, spec in fields.items() if hasattr(Task, key) or not isinstance(spec, Param)]
+        if wrong:
+            raise TypeError(
+                "%s.%s is no parameter: declare it with param(), under a name that Task has no other use for"
+                % (cls.__name__, wrong[0])
+            )
+        cls._fields = fields
         cls.name = name
 
     def __init__(self, **args: Any) -> None:

@@ -152,6 +152,8 @@ def cannot_act(unit: Unit, state: str | None, masked: bool | None) -> str:
         if unit.masked:
             return "" if masked is False else "is masked, so it cannot be started; give masked: false to unmask it"
         return "" if unit.can_start else "cannot be started by hand (RefuseManualStart=); start what needs it"
+    if state == "restarted" and unit.masked and masked is not False:
+        return "is masked, so it would not start again; give masked: false to unmask it"
     if state == "restarted" and not (unit.can_start and unit.can_stop) and not unit.masked:
         return "cannot be restarted by hand (RefuseManualStart=, RefuseManualStop=); restart what needs it"
     if state == "reloaded" and unit.restarting:

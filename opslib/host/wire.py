@@ -10,12 +10,15 @@ try:
 except ImportError:
     from json.encoder import encode_basestring_ascii as _quote
 
+from .plan import KINDS
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Iterable
 
 MASK = "***"
 SHORTEST_SECRET = 4
+SHORTEST_LINE = 8
 
 
 def dumps(value: Any) -> str:
@@ -43,10 +46,41 @@ def dumps(value: Any) -> str:
 def mask(value: Any, secrets: Iterable[str]) -> Any:
     """Return a copy of a JSON-like value in which every secret, wherever it occurs in text, is replaced by `***`.
 
-    Texts shorter than four characters are not masked: they occur everywhere.
+    So are its quoted forms, and the single lines of a longer text. Texts shorter than four characters are not masked:
+    they occur everywhere.
     """
-    words = sorted((s for s in secrets if len(s) >= SHORTEST_SECRET), key=len, reverse=True)
+    words = _words(secrets)
     return _mask(value, words) if words else value
+
+
+def mask_result(result: dict[str, Any], secrets: Iterable[str]) -> dict[str, Any]:
+    """Return a copy of a step's result, masked wherever a task can put text; its own keys and words stay readable."""
+    words = _words(secrets)
+    if not words:
+        return result
+    masked = dict(result)
+    for key in ("reason", "warnings", "data", "error"):
+        masked[key] = _mask(result.get(key), words)
+    changes = result.get("changes")
+    if isinstance(changes, (list, tuple)):
+        masked["changes"] = [_mask_change(change, words) for change in changes]
+    return masked
+
+
+def _mask_change(change: Any, words: list[str]) -> Any:
+    if not isinstance(change, dict):
+        return _mask(change, words)
+    return {key: item if key == "kind" and item in KINDS else _mask(item, words) for key, item in change.items()}
+
+
+def _words(secrets: Iterable[str]) -> list[str]:
+    words = set()
+    for secret in secrets:
+        if len(secret) >= SHORTEST_SECRET:
+            words.update((secret, repr(secret)[1:-1], ascii(secret)[1:-1], _quote(secret)[1:-1]))
+            lines = secret.splitlines()
+            words.update(line.strip() for line in lines if len(lines) > 1 and len(line.strip()) >= SHORTEST_LINE)
+    return sorted(words, key=len, reverse=True)
 
 
 def _mask(value: Any, words: list[str]) -> Any:

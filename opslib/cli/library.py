@@ -1,0 +1,176 @@
+"""What the commands ask of the library, in one place: loaded when needed, and replaced in tests."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from opslib.events import OnEvent
+from opslib.result import Report
+
+if TYPE_CHECKING:
+    from opslib.inventory import Inventory
+    from opslib.step import Step
+
+__all__ = ["Library", "Overview", "Place", "Pace", "PlayOverview", "Role", "Selection"]
+
+EngineName = Literal["auto", "ssh", "ansible"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where to work: inventory sources, the pattern that cuts them down, and what opens and overrules variables.
+
+    extra_vars: mappings, or text as `-e` of ansible-playbook takes it.
+    """
+
+    inventory: Sequence[str]
+    limit: str | None = None
+    extra_vars: Sequence[str | Mapping[str, Any]] = field(default=(), repr=False)
+    vault_password_files: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How to work. forks: hosts at once; timeout: seconds per host; check: change nothing; diff: tell differences."""
+
+    forks: int = 50
+    timeout: float | None = None
+    check: bool = False
+    diff: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which part of a playbook, and by which engine."""
+
+    engine: EngineName = "auto"
+    tags: Sequence[str] = ()
+    skip_tags: Sequence[str] = ()
+    verbosity: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Role:
+    """A role: its name, and each entry point with one line."""
+
+    name: str
+    entry_points: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlayOverview:
+    """What a play would do: its hosts, and each step (title, task) with the hosts that would do it.
+
+    obstacle: why the ssh engine cannot say, or None.
+    """
+
+    name: str
+    where: str
+    hosts: Sequence[str]
+    obstacle: str | None = None
+    steps: Sequence[tuple[str, str, Sequence[str]]] = ()
+
+
+class Library:
+    """The library, as the commands call it."""
+
+    def run_playbook(
+        self, target: str, place: Place, pace: Pace, selection: Selection, on_event: OnEvent, cancel: threading.Event
+    ) -> Report:
+        """Run a playbook or `ROLE[:ENTRY]`."""
+        import opslib
+
+        return opslib.run_playbook(
+            target,
+            self.inventory(place),
+            limit=place.limit,
+            tags=selection.tags,
+            skip_tags=selection.skip_tags,
+            extra_vars=place.extra_vars,
+            check=pace.check,
+            diff=pace.diff,
+            engine=selection.engine,
+            forks=pace.forks,
+            timeout=pace.timeout,
+            vault_password_files=place.vault_password_files,
+            verbosity=selection.verbosity,
+            on_event=on_event,
+            cancel=cancel,
+        )
+
+    def run_step(self, step: Step, place: Place, pace: Pace, on_event: OnEvent, cancel: threading.Event) -> Report:
+        """Run one step on all hosts of a place."""
+        import opslib
+
+        targets = self.inventory(place).select("all", place.limit)
+        with opslib.Fleet(
+            targets, forks=pace.forks, timeout=pace.timeout, on_event=on_event, cancel=cancel
+        ) as fleet:
+            return fleet.run([step], check=pace.check)
+
+    def inventory(self, place: Place) -> Inventory:
+        """Load an inventory."""
+        import opslib
+
+        return opslib.Inventory.load(
+            list(place.inventory), vault_password_files=place.vault_password_files, extra_vars=place.extra_vars
+        )
+
+    def host_names(self, place: Place) -> Sequence[str]:
+        """Return the hosts of a place."""
+        return self.inventory(place).names("all", place.limit)
+
+    def plays(self, target: str, place: Place, pace: Pace, selection: Selection, *, steps: bool) -> list[PlayOverview]:
+        """Return what a playbook would do; steps: work out each host's steps too."""
+        from opslib.engines import playbook
+
+        with playbook.load(
+            target,
+            self.inventory(place),
+            limit=place.limit,
+            tags=selection.tags,
+            skip_tags=selection.skip_tags,
+            extra_vars=place.extra_vars,
+            check=pace.check,
+            diff=pace.diff,
+        ) as compiled:
+            return [
+                PlayOverview(
+                    name=play.name,
+                    where=f"{play.source}:{play.line}",
+                    hosts=play.hosts,
+                    obstacle=play.obstacle,
+                    steps=list(_steps(compiled.work(play, play.hosts))) if steps and not play.obstacle else (),
+                )
+                for play in compiled.plays
+            ]
+
+    def roles(self) -> Sequence[Role]:
+        """Return all roles, sorted by name."""
+        from opslib import roles
+
+        return [Role(name=role.name, entry_points=role.entry_points) for role in roles.list_roles()]
+
+    def verify(self, role: str, place: Place, junit: str | None, on_output: Callable[[str], object]) -> int:
+        """Run a role's checks and return the exit code."""
+        from opslib import verify
+
+        return verify.verify(
+            role, self.inventory(place), limit=place.limit, junit=Path(junit) if junit else None, on_output=on_output
+        )
+
+
+def _steps(works: Any) -> Iterator[tuple[str, str, Sequence[str]]]:
+    from opslib.step import Step
+
+    found: dict[tuple[str, str], list[str]] = {}
+    for work in works:
+        for item in work.items:
+            key = (item.title, item.task.name) if isinstance(item, Step) else (item.name, item.task)
+            found.setdefault(key, []).append(work.target.name)
+    for (title, task), hosts in found.items():
+        yield title, task, tuple(dict.fromkeys(hosts))

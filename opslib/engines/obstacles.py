@@ -1,0 +1,160 @@
+"""What the ssh engine leaves to Ansible: everything whose meaning hangs on a result that is not there yet."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+__all__ = ["CARRIES", "TRIVIAL", "NeedsAnsibleError", "Watch", "builtin_name", "is_ours", "of_task", "task_name", "where"]
+
+OURS: Final = "opslib.runbook."
+TRIVIAL: Final = frozenset({"assert", "debug", "fail", "validate_argument_spec"})
+CARRIES: Final = frozenset({"add_host", "gather_facts", "group_by", "include_vars", "set_fact", "set_stats", "setup"})
+FLOW: Final = frozenset({"include_role", "include_tasks", "meta"})
+_META: Final = frozenset({"flush_handlers", "noop", "role_complete"})
+_SECTIONS: Final = frozenset({"rescue", "always"})
+# Lookups that run a program or write a file on the controller: to be left until their task is reached.
+_ACTING: Final = frozenset({"lines", "password", "pipe"})
+_ACTING_CALL: Final = re.compile(r"\b(?:lookup|query|q)\s*\(\s*['\"](?:ansible\.(?:builtin|legacy)\.)?(\w+)['\"]")
+_FACT: Final = re.compile(r"\b(?:ansible_\w*|facter_\w+|ohai_\w+)")
+_NO_FACT: Final = re.compile(
+    r"ansible_(?:host|port|user|password|connection(?:_user)?|timeout|executable|network_os|private_key_file|loop(?:_var)?"
+    r"|index_var|search_path|check_mode|diff_mode|verbosity|forks|limit|run_tags|skip_tags|version|config_file"
+    r"|playbook_python|python_interpreter|become(?:_\w+)?|sudo_\w+|shell_\w+|pipelining|remote_tmp|control_path"
+    r"|ssh_(?!host_key_)\w+|sftp_\w+|scp_\w+|paramiko_\w+|role_name|role_names|parent_role_\w+|play_\w+|dependent_\w+"
+    r"|collection_name|inventory_sources|current_hosts|failed_hosts|host_key_checking|module_compression"
+    r"|docker_extra_args)"
+)
+
+
+class NeedsAnsibleError(BaseException):
+    """A play needs Ansible itself; the message says why.
+
+    It is no Exception: it comes up in the midst of templating, where jinja would take an Exception for an error.
+    """
+
+
+class Watch:
+    """Looks at every template that is worked out, for what the ssh engine does not know.
+
+    facts: facts are gathered in this play or an earlier one, so that reading one must not find it undefined.
+    """
+
+    def __init__(self, *, facts: bool) -> None:
+        self.facts = facts
+        self._seen: dict[str, tuple[str | None, tuple[str, ...]]] = {}
+
+    def __call__(self, text: str, variables: Mapping[str, Any]) -> None:
+        """Raise NeedsAnsibleError when a template reads a fact, or would act on this machine."""
+        if text not in self._seen:
+            acting = next((name for name in _ACTING_CALL.findall(text) if name in _ACTING), None)
+            self._seen[text] = acting, tuple(dict.fromkeys(_FACT.findall(text)))
+        acting, names = self._seen[text]
+        if acting is not None:
+            raise NeedsAnsibleError(f"uses the lookup {acting}, which runs or writes something on this machine")
+        if self.facts and names:
+            for name in names:
+                if name == "ansible_facts" or (name not in variables and not _NO_FACT.fullmatch(name)):
+                    raise NeedsAnsibleError(f"reads the fact {name}")
+
+
+def builtin_name(action: Any) -> str | None:
+    """Return the short name of an action of ansible-core, None for any other."""
+    name = str(action).removeprefix("ansible.builtin.").removeprefix("ansible.legacy.")
+    return None if "." in name or "{" in name else name
+
+
+def is_ours(task: Any) -> bool:
+    """Whether a task is one of the collection's."""
+    return _resolved(task).startswith(OURS)
+
+
+def _resolved(task: Any) -> str:
+    return str(task._resolved_action or task.action)
+
+
+def task_name(task: Any) -> str:
+    """Return a task's name as written, for messages."""
+    return str(task.get_name())
+
+
+def where(path: str, line: int) -> str:
+    """Return a place in a file, for the end of a message."""
+    return f", {path}:{line}" if path else ""
+
+
+def of_task(task: Any) -> str | None:
+    """Say which construct of a task the ssh engine does not carry, None when there is none."""
+    return next(_constructs(task), None)
+
+
+def _constructs(task: Any) -> Iterator[str]:
+    """Yield what a task has that the ssh engine does not carry; tells nothing of conditions and templates."""
+    if task.register is not None:
+        yield "registers a result (register)"
+    if task.until or task.retries is not None:
+        yield "repeats until its result is right (until)"
+    if task.failed_when:
+        yield "decides by its result whether it failed (failed_when)"
+    if task.changed_when:
+        yield "decides by its result whether it changed something (changed_when)"
+    if task.delegate_to is not None:
+        yield "runs on another host (delegate_to)"
+    if task.delegate_facts:
+        yield "sets facts of another host (delegate_facts)"
+    if task.run_once:
+        yield "runs once for all hosts (run_once)"
+    if task.throttle:
+        yield "limits how many hosts run it at once (throttle)"
+    if task.async_val:
+        yield "runs in the background (async)"
+    if any(task.environment or ()):
+        yield "sets environment variables (environment)"
+    if task.ignore_unreachable:
+        yield "goes on when its host is unreachable (ignore_unreachable)"
+    if task.debugger not in (None, "never"):
+        yield "starts a debugger (debugger)"
+    if task.loop_control.break_when:
+        yield "leaves its loop by a result (break_when)"
+    if task.loop_control.pause:
+        yield "pauses between items (loop_control.pause)"
+    if task.loop_with in _ACTING:
+        yield f"loops over what a program prints or a file is to hold (with_{task.loop_with})"
+    yield from _action(task)
+
+
+def _action(task: Any) -> Iterator[str]:
+    if is_ours(task):
+        return
+    name = builtin_name(_resolved(task))
+    if name == "meta":
+        act = task.args.get("_raw_params")
+        if act not in _META:
+            yield f"steers the play (meta: {act})"
+    elif name == "include_role" and task.public:
+        yield "shares a role's variables with the tasks after it (public)"
+    elif name not in TRIVIAL and name not in FLOW:
+        yield f"runs {_resolved(task)}"
+
+
+def of_block(block: Any) -> str | None:
+    """Say which section of a block the ssh engine does not carry, None when there is none."""
+    if block.rescue:
+        return "has a section that runs after a failure (rescue)"
+    if any(getattr(entry, "implicit", False) is not True for part in block.always for entry in _flat(part)):
+        return "has a section that runs whatever happens (always)"
+    return None
+
+
+def _flat(entry: Any) -> Iterator[Any]:
+    if hasattr(entry, "block"):
+        for part in (*entry.block, *entry.rescue, *entry.always):
+            yield from _flat(part)
+    else:
+        yield entry
+
+
+def carries_state(task: Any) -> bool:
+    """Whether later plays may depend on what a task learns."""
+    return task.register is not None or builtin_name(_resolved(task)) in CARRIES

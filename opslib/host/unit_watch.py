@@ -1,0 +1,99 @@
+"""Watch a systemd unit until it is up, stays up, owns its port and answers over HTTP; or until it cannot be."""
+
+from __future__ import annotations
+
+import time
+
+from . import listeners, systemd, unit_faults
+from .http_check import HttpCheck
+from .record import Record
+from .unit_faults import DOWN, UP
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .listeners import Listening
+    from .systemd import Unit
+
+PAUSE = 0.3
+INIT = 1
+
+
+class Look(Record):
+    """One look at a unit.
+
+    restarts: automatic restarts when watching began; now: seconds of the monotonic clock; fault: why it is not up, or
+    not as asked, in words that follow its name; listening, http: what was found of the port and the URL.
+    """
+
+    unit: Unit
+    restarts: int
+    now: float
+    fault: str = ""
+    listening: Listening | None = None
+    http: dict[str, Any] | None = None
+
+
+class Asked(Record):
+    """What a unit must offer beside being active: a TCP port of its own, an HTTP answer."""
+
+    port: int | None = None
+    http: HttpCheck | None = None
+
+
+def look(name: str) -> Look:
+    """Look at a unit once, without judging it."""
+    unit = systemd.show(name)
+    return Look(unit=unit, restarts=unit.restarts, now=time.monotonic())
+
+
+def watch(name: str, asked: Asked, *, settle: float, ends: float, restarts: int | None = None) -> Look:
+    """Look until the unit has been up for `settle` seconds and is as asked; return the last look.
+
+    ends: when to give up, in seconds of the monotonic clock; there is always one look, and one attempt at the URL.
+    restarts: the automatic restarts that do not count, None for as many as there are at the first look.
+    """
+    settled = time.monotonic() + settle
+    while True:
+        unit, now = systemd.show(name), time.monotonic()
+        restarts = unit.restarts if restarts is None else min(restarts, unit.restarts)
+        verdict = unit_faults.verdict(unit, restarts)
+        seen = Look(unit=unit, restarts=restarts, now=now, fault=verdict.words)
+        if verdict.kind == UP and now >= settled:
+            seen = _asked(seen, asked, ends - now)
+            if not seen.fault:
+                return seen
+        if verdict.kind == DOWN or now >= max(ends, settled):
+            return seen
+        time.sleep(PAUSE)
+
+
+def port_of(unit: Unit, port: int) -> Listening:
+    """Return who listens on a port, and whether it is the unit: its processes, or systemd for a socket unit."""
+    own = [INIT] if unit.listens_on(port) else listeners.group_members(unit.group)
+    return listeners.listening(port, own)
+
+
+def _asked(seen: Look, asked: Asked, left: float) -> Look:
+    """Return the look at an active unit with what is found of its port and its answer."""
+    unit, fault, listening, http = seen.unit, "", None, None
+    if unit.active != "active":
+        return seen
+    if asked.port is not None:
+        listening = port_of(unit, asked.port)
+        fault = "" if listening.own else "runs, but " + _port_fault(listening)
+    if asked.http is not None and not fault:
+        check = asked.http
+        answer = check.attempt(min(check.timeout, max(left, 1)) if left > 0 else check.timeout)
+        http, words = check.facts(answer), check.fault(answer)[1]
+        fault = "runs, but %s: %s" % (check.url, words) if words else ""
+    return Look(unit=unit, restarts=seen.restarts, now=seen.now, fault=fault, listening=listening, http=http)
+
+
+def _port_fault(listening: Listening) -> str:
+    if not listening.found:
+        return "nothing listens on port %d" % listening.port
+    if listening.hidden:
+        return "whose port %d is cannot be seen; run this as root (become)" % listening.port
+    return "port %d is held by %s" % (listening.port, listening.by)
