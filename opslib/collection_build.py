@@ -122,15 +122,16 @@ def _documentation(task: TaskReference) -> dict[str, Any]:
         "diff_mode": {"support": "full"},
         "platform": {"support": "full", "platforms": "posix"},
     }
+    own = [each.name for each in task.parameters]
     body: dict[str, Any] = {
         "module": task.name,
         "short_description": task.summary.rstrip("."),
         "version_added": VERSION_ADDED,
-        "description": [_markup(text) for text in (task.paragraphs or [task.summary])],
+        "description": [_markup(text, own) for text in (task.paragraphs or [task.summary])],
         "author": ["opslib contributors (@opslib)"],
     }
     if task.parameters:
-        body["options"] = {each.name: _option(each) for each in task.parameters}
+        body["options"] = {each.name: _option(each, own) for each in task.parameters}
     body["extends_documentation_fragment"] = [
         "ansible.builtin.action_common_attributes",
         "ansible.builtin.action_common_attributes.conn",
@@ -141,10 +142,10 @@ def _documentation(task: TaskReference) -> dict[str, Any]:
     return body
 
 
-def _option(each: Parameter) -> dict[str, Any]:
-    words = [_markup(each.help)]
-    if not each.choices:
-        words.append(_markup(f"Takes a {each.label}."))
+def _option(each: Parameter, own: Sequence[str]) -> dict[str, Any]:
+    words = [_markup(each.help, own)]
+    if not each.choices and each.label not in ("text", "boolean"):
+        words.append(_markup(f"{each.label[:1].upper()}{each.label[1:]}."))
     option: dict[str, Any] = {"description": words, "type": each.type}
     if each.elements:
         option["elements"] = each.elements
@@ -162,7 +163,7 @@ def _examples(task: TaskReference) -> list[dict[str, Any]]:
     required = {each.name: task.example[each.name] for each in task.parameters if each.required}
     found: list[dict[str, Any]] = [{"name": _title(task), name: required or {}}]
     if len(task.example) > len(required):
-        found.append({"name": f"{_title(task)}, in detail", name: dict(task.example)})
+        found.append({"name": f"{_title(task)}, with parameters", name: dict(task.example)})
     return [{key: value for key, value in each.items() if value != {}} | _bare(each) for each in found]
 
 
@@ -171,7 +172,8 @@ def _bare(example: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _title(task: TaskReference) -> str:
-    return task.summary.rstrip(".").split(",")[0].split(":")[0]
+    """Return a task name for an example: the first clause of the summary that says something."""
+    return re.split(r", and |[;:]", task.summary.rstrip("."))[0]
 
 
 def _returns(task: TaskReference) -> dict[str, Any]:
@@ -201,9 +203,13 @@ def _value(kind: str, words: str) -> dict[str, Any]:
     return {"description": words, "returned": "always", "type": kind}
 
 
-def _markup(text: str) -> str:
-    """Turn backticks into Ansible's markup, where it can carry what stands between them."""
-    return re.sub(r"`([^`()]+)`", r"C(\1)", text).replace("`", "'")
+def _markup(text: str, own: Sequence[str] = ()) -> str:
+    """Turn backticks into Ansible's markup, where it can carry what stands between them; own: names of parameters."""
+
+    def mark(found: re.Match[str]) -> str:
+        return f"{'O' if found[1] in own else 'C'}({found[1]})"
+
+    return re.sub(r"`([^`()]+)`", mark, text).replace("`", "'")
 
 
 class _Dumper(yaml.SafeDumper):

@@ -8,13 +8,15 @@ import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
+from opslib.carriers import payload
 from opslib.engines.batch import BatchEngine
 from opslib.engines.emitter import Emitter
 from opslib.engines.work import HostWork
 from opslib.errors import InventoryError, UsageError
 from opslib.events import OnEvent, RunEnded, RunStarted
+from opslib.host.params import shown
 from opslib.host.task import Task
 from opslib.result import Report
 from opslib.step import Step
@@ -40,6 +42,30 @@ def check_limits(forks: object, timeout: object) -> None:
         raise UsageError(f"timeout {timeout!r} is no number of seconds above 0")
 
 
+def _all(items: Any, kinds: type | tuple[type, ...], words: str) -> tuple[Any, ...]:
+    """Return items as a tuple when each is of one of the kinds. Raises UsageError."""
+    try:
+        given = tuple(items)
+    except TypeError:
+        raise UsageError(f"{shown(items)} is no list; give a list, each item {words}") from None
+    wrong = [item for item in given if not isinstance(item, kinds)]
+    if wrong:
+        raise UsageError(f"{shown(wrong[0])} is not {words}")
+    return given
+
+
+def _check_steps(steps: Sequence[Step]) -> None:
+    """Refuse what would only be found out on the hosts. Raises UsageError."""
+    for step in steps:
+        if not isinstance(step.task, Task):
+            raise UsageError(f"a step's task is {shown(step.task)}; make one with opslib.tasks")
+        check_limits(1, step.timeout)
+        for number in _all(step.handler_of or (), int, "the number of a step"):
+            if number not in range(len(steps)):
+                raise UsageError(f"{step.title!r} is a handler of step {number}; there are steps 0 to {len(steps) - 1}")
+    payload.encode(payload.Job(steps=(), tasks=[type(step.task) for step in steps]))
+
+
 class Fleet:
     """Runs tasks on hosts.
 
@@ -60,10 +86,14 @@ class Fleet:
         cancel: threading.Event | None = None,
     ) -> None:
         check_limits(forks, timeout)
-        self._targets = tuple(targets)
+        self._targets = _all(targets, Target, "a target; get them from Inventory.select, or make them")
         if not self._targets:
             raise InventoryError("the fleet has no host; select at least one")
+        if on_event is not None and not callable(on_event):
+            raise UsageError(f"on_event is {shown(on_event)}; give a function that takes an event")
         names = [target.name for target in self._targets]
+        if not all(isinstance(name, str) and name for name in names):
+            raise InventoryError("a host of the fleet has no name")
         twice = {name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else set()
         if twice:
             raise InventoryError(f"the fleet has more than one host named {sorted(twice)[0]!r}")
@@ -93,13 +123,14 @@ class Fleet:
         nothing; timeout: in place of the fleet's; name: the report's source. Raises UsageError for a wrong argument.
         """
         check_limits(1, timeout)
-        if isinstance(steps, Task | Step) or not steps:
+        if not isinstance(check, bool):
+            raise UsageError(f"check is {shown(check)}; give True or False")
+        given = _all(steps, (Task, Step), "a task or a step; make one with opslib.tasks")
+        if not given:
             raise UsageError("give run() a list of at least one task or step")
-        wrong = next((step for step in steps if not isinstance(step, Task | Step)), None)
-        if wrong is not None:
-            raise UsageError(f"{wrong!r} is neither a task nor a step; make one with opslib.tasks")
-        rows = [step if isinstance(step, Step) else Step(task=step) for step in steps]
+        rows = [step if isinstance(step, Step) else Step(task=step) for step in given]
         rows = [dataclasses.replace(step, id=number, position=number) for number, step in enumerate(rows)]
+        _check_steps(rows)
         started = datetime.now(UTC)
         run_id = new_run_id(started)
         source = name or ", ".join(dict.fromkeys(step.title for step in rows))

@@ -27,7 +27,8 @@ _SECRETS_VAR = "opslib_secrets"
 class Inventory:
     """The hosts and groups of one or more inventory sources, with their variables. Make one with `Inventory.load`.
 
-    sources: where they came from, absolute; vault_password_files: as given; warnings: what Ansible remarks on them.
+    sources: where they came from, absolute; vault_password_files: as given; warnings: what Ansible remarks on them;
+    manager, vault, extra_vars: ansible-core's side of it, for the engines.
     """
 
     def __init__(
@@ -44,9 +45,9 @@ class Inventory:
     ) -> None:
         self._core: Any = core
         self._loader = loader
-        self._manager = manager
-        self._vault = tuple(vault)
-        self._extra_vars = extra_vars
+        self.manager = manager
+        self.vault = tuple(vault)
+        self.extra_vars = extra_vars
         self._warnings = warnings
         self._known: dict[str, str | None] = {}
         self._targets: dict[str, Target] = {}
@@ -106,12 +107,12 @@ class Inventory:
     @property
     def hosts(self) -> tuple[str, ...]:
         """The names of all hosts, in the order of the sources."""
-        return tuple(str(name) for name in self._manager.hosts)
+        return tuple(str(name) for name in self.manager.hosts)
 
     @property
     def groups(self) -> Mapping[str, tuple[str, ...]]:
         """The names of the hosts of every group, `all` and `ungrouped` included."""
-        groups = self._manager.get_groups_dict()
+        groups = self.manager.get_groups_dict()
         return MappingProxyType({str(name): tuple(str(host) for host in hosts) for name, hosts in groups.items()})
 
     @property
@@ -131,9 +132,9 @@ class Inventory:
         """
         _check_pattern(pattern)
         with self.limited(limit), self.active(), self._core.reading(InventoryError, f"host pattern {shown(pattern)}"):
-            found = tuple(str(host.name) for host in self._manager.get_hosts(pattern))
+            found = tuple(str(host.name) for host in self.manager.get_hosts(pattern))
         if not found:
-            raise InventoryError(self._no_host(pattern, limit))
+            raise InventoryError(self.no_host(pattern, limit))
         return found
 
     def select(self, pattern: str = "all", limit: str | None = None) -> tuple[Target, ...]:
@@ -175,7 +176,7 @@ class Inventory:
     @contextlib.contextmanager
     def active(self, **options: Any) -> Iterator[None]:
         """Set ansible-core's globals for work on this inventory."""
-        with self._core.active(self._warnings, vault=self._vault, **options):
+        with self._core.active(self._warnings, vault=self.vault, **options):
             yield
 
     @contextlib.contextmanager
@@ -184,11 +185,11 @@ class Inventory:
         if limit is not None:
             _check_pattern(limit)
         with self.active(), self._core.reading(InventoryError, f"limit {shown(limit)}"):
-            self._manager.subset(limit)
+            self.manager.subset(limit)
         try:
             yield
         finally:
-            self._manager.subset(None)
+            self.manager.subset(None)
 
     def make_target(
         self, name: str, raw: Mapping[str, Any], engine: Any, defaults: Mapping[str, Any] | None = None
@@ -241,12 +242,13 @@ class Inventory:
 
     def _host(self, name: str) -> Any:
         with self.active():
-            host = self._manager.get_host(name) if isinstance(name, str) and name else None
+            host = self.manager.get_host(name) if isinstance(name, str) and name else None
         if host is None:
-            raise InventoryError(self._no_host(str(name), None))
+            raise InventoryError(self.no_host(str(name), None))
         return host
 
-    def _no_host(self, pattern: str, limit: str | None) -> str:
+    def no_host(self, pattern: str, limit: str | None = None) -> str:
+        """Return the words for a pattern that no host matches."""
         names = [*self.hosts, *self.groups]
         words = re.split(r"[,:&!]+", pattern if limit is None else f"{pattern},{limit}")
         near = [found for word in words if word for found in difflib.get_close_matches(word, names, n=2, cutoff=0.5)]
@@ -258,7 +260,7 @@ class Inventory:
 
 
 def _paths(source: str | Path | Sequence[str | Path]) -> list[str]:
-    given = list(source) if isinstance(source, list | tuple) else [source]
+    given: list[Any] = list(source) if isinstance(source, list | tuple) else [source]
     if not given:
         raise InventoryError("no inventory was given")
     return [_path(item) for item in given]

@@ -19,7 +19,7 @@ class Parameter:
     """One parameter of a task.
 
     label: what values it takes, in words; type, elements: the same in Ansible's words (`str`, `list`, ...); default:
-    in its canonical form, None when there is none; choices: the words it takes, if it takes only those.
+    None when there is none; choices: the words it takes, if it takes only those.
     """
 
     name: str
@@ -91,9 +91,10 @@ def _parameter(name: str, spec: Param) -> Parameter:
 
 
 def _canonical(kind: Kind, default: Any) -> Any:
-    """Return a default of the type that its documentation promises."""
-    value = kind(default)
-    return str(value) if kind.ansible in ("str", "path") else value
+    """Return a default as it was written, if that is text, and of the type that the documentation promises."""
+    if kind.ansible in ("str", "path"):
+        return str(default)
+    return kind(default)
 
 
 def _sample(kind: Kind) -> Any:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import enum
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Self
 
-from opslib.errors import RunFailedError
+from opslib.errors import InterruptedRunError, RunFailedError
 
 __all__ = ["SCHEMA_VERSION", "Change", "HostResult", "Report", "Status", "StepResult"]
 
@@ -115,7 +116,7 @@ class StepResult:
             warnings=tuple(_text(warning) for warning in data.get("warnings") or ()),
             data=_clean(details),
             error=None if error is None else _text(error),
-            seconds=float(data.get("seconds") or 0),
+            seconds=_clean(float(data.get("seconds") or 0)) or 0.0,
             ignored=bool(data.get("ignored")),
         )
 
@@ -212,7 +213,11 @@ class Report:
         return [host for host in self.hosts.values() if host.status in states]
 
     def raise_for_failures(self) -> None:
-        """Raise RunFailedError, carrying this report, when a host failed or was unreachable."""
+        """Raise an error that carries this report: InterruptedRunError for a run that was stopped, RunFailedError when a
+        host failed or was unreachable.
+        """
+        if self.interrupted:
+            raise InterruptedRunError("the run was stopped before its end; the report holds what is known", self)
         bad = self.with_status(Status.FAILED, Status.UNREACHABLE)
         if bad:
             first = "; ".join(f"{host.name}: {host.failure}" for host in bad[:3])
@@ -271,4 +276,4 @@ def _clean(value: Any) -> Any:
         return {_text(str(key)): _clean(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_clean(item) for item in value]
-    return value
+    return None if isinstance(value, float) and not math.isfinite(value) else value

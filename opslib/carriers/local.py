@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Sequence
+from typing import IO
 
 from opslib.carriers.base import Deadline
 from opslib.errors import CarrierError, UnreachableError
@@ -15,6 +16,7 @@ from opslib.errors import CarrierError, UnreachableError
 __all__ = ["LocalConnection"]
 
 _MAX_ERRORS = 16384
+_LONGEST_KILL = 10.0
 
 
 class LocalConnection:
@@ -54,9 +56,9 @@ class LocalChannel:
             try:
                 view = view[os.write(self._in.fileno(), view[:65536]) :]
             except BlockingIOError:
-                left = deadline.left
-                if not select.select([], [self._in], [], left)[1]:
+                if deadline.left == 0:
                     raise TimeoutError from None
+                _wait([], [self._in], deadline.cap(60))
             except (OSError, ValueError) as error:
                 raise CarrierError(f"the program ended early: {self.errors() or error}") from error
 
@@ -65,10 +67,10 @@ class LocalChannel:
         ends = time.monotonic() + timeout
         while True:
             try:
-                ready = select.select([self._out, self._err], [], [], max(0.0, ends - time.monotonic()))[0]
+                ready = _wait([self._out, self._err], [], max(0.0, ends - time.monotonic()))
                 if self._err in ready:
                     self._drain()
-                    if self._out not in ready and not select.select([self._out], [], [], 0.005)[0]:
+                    if self._out not in ready and not _wait([self._out], [], 0.005):
                         if time.monotonic() >= ends:
                             return None
                         continue
@@ -91,14 +93,17 @@ class LocalChannel:
 
     def exit_code(self) -> int | None:
         """Return its exit code once it has ended."""
-        return self._process.poll()
+        try:
+            return self._process.wait(0.2)  # it closes its output a little before it is gone
+        except subprocess.TimeoutExpired:
+            return None
 
     def close(self) -> None:
         """Close its standard input, on which the payload ends itself and its children; kill what does not."""
         for stream in (self._in, self._out, self._err):
             stream.close()
         try:
-            self._process.wait(2)
+            self._process.wait(_LONGEST_KILL)
         except subprocess.TimeoutExpired:
             try:
                 os.killpg(self._process.pid, signal.SIGKILL)
@@ -115,3 +120,14 @@ class LocalChannel:
         except (OSError, ValueError):
             return
         self._said = (self._said + piece)[:_MAX_ERRORS]
+
+
+def _wait(readers: Sequence[IO[bytes]], writers: Sequence[IO[bytes]], timeout: float) -> list[IO[bytes]]:
+    """Return the streams that are ready, after so many seconds none; unlike select(2) for any number of open files."""
+    poll = select.poll()
+    streams = {stream.fileno(): stream for stream in (*readers, *writers)}
+    for stream in readers:
+        poll.register(stream, select.POLLIN)
+    for stream in writers:
+        poll.register(stream, select.POLLOUT)
+    return [streams[fd] for fd, _event in poll.poll(timeout * 1000)]

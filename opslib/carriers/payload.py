@@ -65,9 +65,12 @@ def command(interpreter: str = "python3") -> list[str]:
 def encode(job: Job) -> bytes:
     """Return what the started command reads from standard input.
 
-    Raises UsageError for a task whose module cannot be sent.
+    Raises UsageError for a task whose module cannot be sent, and for two tasks of one name.
     """
-    modules = tuple(sorted({_module_of(task) for task in job.tasks}))
+    homes = {task.name: (_module_of(task), task.__name__) for task in job.tasks}
+    if len(homes) < len(set(job.tasks)):
+        raise UsageError(f"two tasks of one name cannot be sent together: {', '.join(sorted(homes))}")
+    modules = tuple(sorted({module for module, _class in homes.values()}))
     plan = {
         "token": job.token,
         "steps": [dict(step) for step in job.steps],
@@ -84,7 +87,7 @@ def encode(job: Job) -> bytes:
             "magic": MAGIC_NUMBER,
             "bytecode": fixed[0],
             "source": fixed[1],
-            "tasks": {task.name: (_module_of(task), task.__name__) for task in job.tasks},
+            "tasks": homes,
             "job": plan,
         },
         2,
@@ -124,11 +127,17 @@ def _modules(names: tuple[str, ...]) -> tuple[bytes, bytes]:
 def _closure(names: Sequence[str]) -> list[str]:
     """Return modules, and those of the host package that they need, so that each stands after those it imports."""
     order: list[str] = []
+    begun: set[str] = set()
 
     def visit(name: str) -> None:
-        if name in order:
+        if name in begun:
             return
-        for node in ast.walk(ast.parse(_source(name))):
+        begun.add(name)
+        for node in ast.walk(_bare(_source(name))):
+            if isinstance(node, ast.Import):
+                for alias in node.names:
+                    if alias.name.startswith(f"{_PACKAGE}."):
+                        visit(alias.name)
             if not isinstance(node, ast.ImportFrom):
                 continue
             base = _PACKAGE if node.level == 1 else node.module or ""

@@ -64,7 +64,7 @@ class Answer:
     def __init__(self, token: str, steps: int) -> None:
         self._token = token.encode() + b" "
         self._steps = steps
-        self._rest = b""
+        self._rest = bytearray()
         self._total = 0
         self.noise = b""
         self.ready = False
@@ -74,10 +74,14 @@ class Answer:
         self._total += len(piece)
         if self._total > MAX_TOTAL:
             raise CarrierError(f"the host sent more than {MAX_TOTAL >> 20} MiB; its answer is dropped")
-        *lines, self._rest = (self._rest + piece).split(b"\n")
+        self._rest += piece
+        if b"\n" in piece:
+            *lines, self._rest = self._rest.split(b"\n")
+        else:  # a long line in small pieces is not gone through again and again
+            lines = []
         if len(self._rest) > MAX_LINE:
             raise CarrierError(f"the host sent a line of more than {MAX_LINE >> 20} MiB; its answer is dropped")
-        for line in lines:
+        for line in map(bytes, lines):
             if line.startswith(self._token):
                 yield self._message(line[len(self._token) :])
             elif line + b"\n" == READY:
@@ -87,7 +91,8 @@ class Answer:
 
     def explain(self) -> str:
         """Return the noise as one printable line, for an error message."""
-        return " / ".join((self.noise + self._rest[:MAX_NOISE]).decode("utf-8", "backslashreplace").split("\n")).strip(" /")
+        noise = self.noise + self._rest[:MAX_NOISE]
+        return " / ".join(noise.decode("utf-8", "backslashreplace").split("\n")).strip(" /")
 
     def _message(self, line: bytes) -> Message:
         word, _, rest = line.partition(b" ")
@@ -111,5 +116,6 @@ class Answer:
                     raise TypeError("no mapping")
                 return End(int(number), result)
             raise ValueError("unknown word")
-        except (ValueError, TypeError, KeyError, IndexError, RecursionError) as error:
-            raise CarrierError(f"the host's answer makes no sense ({error}): {line[:200]!r}") from None
+        except (ValueError, TypeError, KeyError, IndexError, OverflowError, RecursionError) as error:
+            head = line.partition(b"{")[0][:80]  # not its body, which may hold what is not to be shown
+            raise CarrierError(f"the host's answer makes no sense ({error}): {head!r}") from None

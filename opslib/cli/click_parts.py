@@ -32,10 +32,11 @@ class Command(click.Command):
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options, section by section, in the order in which sections first appear."""
         sections: dict[str, list[tuple[str, str]]] = {}
-        for parameter in self.get_params(ctx):
-            record = parameter.get_help_record(ctx)
+        own = [each for each in self.get_params(ctx) if isinstance(each, click.Option)]
+        for each in sorted(own, key=lambda each: getattr(each, "section", OTHER) == OTHER):
+            record = each.get_help_record(ctx)
             if record is not None:
-                sections.setdefault(getattr(parameter, "section", OTHER), []).append(record)
+                sections.setdefault(getattr(each, "section", OTHER), []).append(record)
         for title, records in sections.items():
             with formatter.section(click.style("Options" if len(sections) == 1 else title, bold=True)):
                 formatter.write_dl(records)

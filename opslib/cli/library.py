@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,10 +13,13 @@ from opslib.events import OnEvent
 from opslib.result import Report
 
 if TYPE_CHECKING:
+    from opslib.engines.roles import Entry
     from opslib.inventory import Inventory
     from opslib.step import Step
 
 __all__ = ["Library", "Overview", "Place", "Pace", "PlayOverview", "Role", "Selection"]
+
+_MARKUP = re.compile(r"\b[BCEILMOPRUV]\(([^()]*)\)")
 
 EngineName = Literal["auto", "ssh", "ansible"]
 
@@ -24,12 +28,12 @@ EngineName = Literal["auto", "ssh", "ansible"]
 class Place:
     """Where to work: inventory sources, the pattern that cuts them down, and what opens and overrules variables.
 
-    extra_vars: mappings, or text as `-e` of ansible-playbook takes it.
+    extra_vars: as `-e` of ansible-playbook takes them: `K=V`, JSON or `@FILE`.
     """
 
     inventory: Sequence[str]
     limit: str | None = None
-    extra_vars: Sequence[str | Mapping[str, Any]] = field(default=(), repr=False)
+    extra_vars: Sequence[str] = field(default=(), repr=False)
     vault_password_files: Sequence[str] = ()
 
 
@@ -54,11 +58,33 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Role:
-    """A role: its name, and each entry point with one line."""
+class Variable:
+    """A variable of a role's entry point, as its argument_specs declare it."""
 
     name: str
-    entry_points: Mapping[str, str]
+    type: str = "str"
+    help: str = ""
+    required: bool = False
+    default: Any = None
+    choices: Sequence[str] = ()
+    inner: Sequence[Variable] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryPoint:
+    """An entry point of a role. summary: one line; paragraphs: more of them."""
+
+    summary: str = ""
+    paragraphs: Sequence[str] = ()
+    variables: Sequence[Variable] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Role:
+    """A role and its entry points by name."""
+
+    name: str
+    entry_points: Mapping[str, EntryPoint]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,9 +177,12 @@ class Library:
 
     def roles(self) -> Sequence[Role]:
         """Return all roles, sorted by name."""
-        from opslib import roles
+        from opslib.engines.roles import list_roles
 
-        return [Role(name=role.name, entry_points=role.entry_points) for role in roles.list_roles()]
+        return [
+            Role(name=role.name, entry_points={entry.name: _entry_point(entry) for entry in role.entries})
+            for role in list_roles()
+        ]
 
     def verify(self, role: str, place: Place, junit: str | None, on_output: Callable[[str], object]) -> int:
         """Run a role's checks and return the exit code."""
@@ -162,6 +191,40 @@ class Library:
         return verify.verify(
             role, self.inventory(place), limit=place.limit, junit=Path(junit) if junit else None, on_output=on_output
         )
+
+
+def _entry_point(entry: Entry) -> EntryPoint:
+    return EntryPoint(
+        summary=_plain(entry.summary),
+        paragraphs=[_plain(text) for text in entry.description],
+        variables=_variables(entry.options),
+    )
+
+
+def _plain(text: str) -> str:
+    """Return a text without the markup of Ansible's documents: `C(text)`, `V(text)`, `L(text,url)` and so on."""
+    return _MARKUP.sub(lambda found: found[1].replace(",", " ", 1) if found[0][0] == "L" else found[1], text)
+
+
+def _variables(options: Mapping[str, Mapping[str, Any]]) -> tuple[Variable, ...]:
+    """Return variables as argument_specs declare them; that file is written by hand, so nothing in it is certain."""
+    found = []
+    for name, spec in options.items():
+        spec = spec if isinstance(spec, Mapping) else {}
+        text = spec.get("description") or ""
+        choices, inner = spec.get("choices"), spec.get("options")
+        found.append(
+            Variable(
+                name=str(name),
+                type=f"{spec.get('type', 'str')}" + (f" of {spec['elements']}" if spec.get("elements") else ""),
+                help=_plain(" ".join(map(str, text)) if isinstance(text, list) else str(text)),
+                required=bool(spec.get("required")),
+                default=spec.get("default"),
+                choices=[str(choice) for choice in choices] if isinstance(choices, list) else (),
+                inner=_variables(inner) if isinstance(inner, Mapping) else (),
+            )
+        )
+    return tuple(found)
 
 
 def _steps(works: Any) -> Iterator[tuple[str, str, Sequence[str]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
@@ -15,7 +16,6 @@ from opslib.cli.session import Presentation
 __all__ = ["library_of", "pace_of", "place_of", "place_options", "presentation_of", "run_options"]
 
 Function = Callable[..., int]
-MAX_FORKS = 1000
 WHERE, HOW, RESULTS = "Where", "How", "Results"
 
 
@@ -43,6 +43,19 @@ def place_options(function: Function) -> Function:
     return function
 
 
+def vault_option(function: Function) -> Function:
+    """What opens encrypted variables."""
+    return option(
+        "--vault-password-file",
+        "vault_password_files",
+        multiple=True,
+        metavar="[LABEL@]FILE",
+        section=WHERE,
+        type=click.Path(),
+        help="File or program that gives an Ansible Vault password. Repeatable.",
+    )(function)
+
+
 def run_options(function: Function) -> Function:
     """Options of everything that runs on hosts."""
     for add in reversed(
@@ -56,22 +69,14 @@ def run_options(function: Function) -> Function:
                 section=WHERE,
                 help="Variables that win over all others: K=V, a JSON object, or @FILE (YAML or JSON). Repeatable.",
             ),
-            option(
-                "--vault-password-file",
-                "vault_password_files",
-                multiple=True,
-                metavar="[LABEL@]FILE",
-                section=WHERE,
-                type=click.Path(),
-                help="File or program that gives an Ansible Vault password. Repeatable.",
-            ),
+            vault_option,
             option("-K", "--ask-become-pass", is_flag=True, section=WHERE, help="Ask for the password that sudo wants."),
             option("-C", "--check", is_flag=True, section=HOW, help="Say what would change; change nothing."),
             option("-D", "--diff", is_flag=True, section=HOW, help="Show what changes change, line by line."),
             option(
                 "-f",
                 "--forks",
-                type=click.IntRange(1, MAX_FORKS),
+                type=int,
                 default=50,
                 show_default=True,
                 metavar="N",
@@ -80,7 +85,7 @@ def run_options(function: Function) -> Function:
             ),
             option(
                 "--timeout",
-                type=click.FloatRange(0, 1e7, min_open=True, max_open=True),
+                type=float,
                 metavar="SECONDS",
                 section=HOW,
                 help="Time for each host: look-up, connecting, logging in and work. Then its processes are killed.",
@@ -117,9 +122,10 @@ def color_option(function: Function) -> Function:
 
 def place_of(values: dict[str, Any]) -> Place:
     """Take the options of a place out of a command's values; asks for the sudo password where that was wanted."""
-    extra: list[Any] = list(values.pop("extra_vars", ()))
+    extra = list(values.pop("extra_vars", ()))
     if values.pop("ask_become_pass", False):
-        extra.append({"ansible_become_password": click.prompt("sudo password", hide_input=True, err=True)})
+        password = click.prompt("sudo password", hide_input=True, err=True)
+        extra.append(json.dumps({"ansible_become_password": password}))
     return Place(
         inventory=values.pop("inventory"),
         limit=values.pop("limit"),

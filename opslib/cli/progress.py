@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from opslib.cli.screen import Screen
 from opslib.cli.tally import Tally
 from opslib.events import Event, HostEnded, Notice, RunStarted, StepEnded
-from opslib.output.detail import STYLES, step_line
+from opslib.output.detail import STYLES, short_names, step_line
 from opslib.output.lines import Line, Style, line
 from opslib.output.names import listed
 from opslib.output.text import duration, shorten, visible, width
@@ -201,7 +201,7 @@ def picture(tally: Tally, *, check: bool) -> Iterator[Line]:
     total = len(tally.hosts)
     filled = BAR * tally.done // total if total else 0
     hosts = f"  {tally.done}/{total} hosts  "
-    yield line(("━" * filled, "ok"), ("━" * (BAR - filled), "dim"), hosts, (duration(tally.elapsed), "dim"))
+    yield line(("━" * filled, "ok"), ("━" * (BAR - filled), "dim"), hosts, (_clock(tally.elapsed), "dim"))
     pieces: list[str | tuple[str, Style]] = []
     for status, count in tally.counts().items():
         word = "would change" if check and status is Status.CHANGED else status.value
@@ -210,15 +210,19 @@ def picture(tally: Tally, *, check: bool) -> Iterator[Line]:
     now = [f"{count} {word}" for count, word in ((tally.running, "running"), (waiting, "waiting")) if count > 0]
     yield line(*pieces, ("  ".join(now), "dim"))
     steps = list(tally.steps().items())
-    names = max((width(visible(name)) for name, _count in steps[:MAX_STEPS]), default=0)
+    names = max((width(visible(_short(name))) for name, _count in steps[:MAX_STEPS]), default=0)
     for name, count in steps[:MAX_STEPS]:
-        shown = shorten(visible(name), 48)
+        shown = shorten(visible(_short(name)), 48)
         yield line(f"  {shown}{' ' * max(min(names, 48) - width(shown), 0)}  ", (f"{count} host{'s' * (count > 1)}", "dim"))
     if len(steps) > MAX_STEPS:
         yield line((f"  and {len(steps) - MAX_STEPS} more steps", "dim"))
     slowest = tally.slowest()
     if slowest is not None and slowest.seconds >= PATIENCE:
-        yield line((f"  longest: {slowest.host}, {duration(slowest.seconds)} at {slowest.step}", "dim"))
+        yield line((f"  longest: {slowest.host}, {duration(slowest.seconds)} at {_short(slowest.step)}", "dim"))
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
 def heading_line(heading: Heading, event: RunStarted) -> Line:
@@ -250,8 +254,13 @@ def _changed(steps: Sequence[StepResult]) -> str:
     return "; ".join(summaries) or ", ".join(step.name for step in steps if step.changed)
 
 
+def _short(name: str) -> str:
+    """Return a step's name without the role that Ansible puts before it."""
+    return short_names([name])[name]
+
+
 def _step_of(host: str, step: StepResult, *, check: bool) -> Line:
     said = step.error or step.reason or _changed([step])
-    row = step_line(step, check=check, indent=0)
+    row = step_line(replace(step, name=_short(step.name)), check=check, indent=0)
     more = line(f": {shorten(' '.join(said.split()), MAX_REASON)}") if said else line("")
     return Line((*line((host, "place"), ": ").pieces, *row.pieces, *more.pieces), hang=4)

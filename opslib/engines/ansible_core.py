@@ -262,6 +262,8 @@ def _place_of(error: BaseException | None) -> str:
         path, line = origin(getattr(error, "obj", None))
         if path and (line or not found):
             found = f"{path}:{line}" if line else path
+        elif shown := re.match(r"Origin: (/[^\n]+)", getattr(error, "_formatted_source_context", None) or ""):
+            found = found or shown[1]
         error = error.__cause__
     return found
 

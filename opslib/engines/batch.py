@@ -58,11 +58,15 @@ class BatchEngine:
             return {}
         threads = max(1, min(self._forks, len(sessions)))
         with ThreadPoolExecutor(threads, thread_name_prefix="opslib-host") as pool:
-            if policy is not None and policy.lockstep:
-                self._lockstep(sessions, works, policy, pool)
-                results = [session.result() for session in sessions]
-            else:
-                results = list(pool.map(_whole, sessions))
+            try:
+                if policy is not None and policy.lockstep:
+                    self._lockstep(sessions, works, policy, pool)
+                    results = [session.result() for session in sessions]
+                else:
+                    results = list(pool.map(_whole, sessions))
+            except BaseException:  # Ctrl-C in a script: leaving the pool waits for all hosts, so end their work
+                self.cancel.set()
+                raise
         return {result.name: result for result in results}
 
     def close(self) -> None:
@@ -73,7 +77,8 @@ class BatchEngine:
     def _lockstep(sessions: list[Session], works: Sequence[HostWork], policy: Policy, pool: ThreadPoolExecutor) -> None:
         """Bring all hosts through one task before any begins the next, and stop when too many have failed."""
         waiting = {session: list(_by_position(work)) for session, work in zip(sessions, works, strict=True)}
-        for position in sorted({place for parts in waiting.values() for place, _items in parts}):
+        while any(waiting.values()):
+            position = min(parts[0][0] for parts in waiting.values() if parts)
             turn = []
             for session, parts in waiting.items():
                 if parts and parts[0][0] == position:

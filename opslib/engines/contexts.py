@@ -89,11 +89,22 @@ class Contexts:
         return self._keys[id(task)]
 
     def become(
-        self, context: Context, keywords: Mapping[str, Any], defaults: Mapping[str, Any], engine: core.Engine
+        self,
+        context: Context,
+        keywords: Mapping[str, Any],
+        defaults: Mapping[str, Any],
+        engine: core.Engine,
+        *,
+        looped: bool,
     ) -> Become | None:
-        """Return as whom a task runs on a host: as its variables say, or else its keywords, or else the defaults."""
+        """Return as whom a task runs on a host: as its variables say, or else its keywords, or else the defaults.
+
+        looped: variables may name the item of a loop, so that what is known from another item does not count.
+        """
         raw = {name: engine.available_variables[name] for name in BECOME_VARS if name in engine.available_variables}
         key = (*sorted(keywords.items()), *sorted((name, id(value)) for name, value in raw.items()))
+        if looped and core.is_template(raw):
+            context.becomes.clear()
         if key not in context.becomes:
             self._keep.append(raw)
             values: dict[str, Any] = {}

@@ -10,12 +10,13 @@ __all__ = ["Emitter"]
 
 
 class Emitter:
-    """Calls `on_event` under a lock; what it raises becomes a warning of the run, once per kind of error."""
+    """Calls `on_event` under a lock; what it raises becomes a warning of the run, the first of each kind of error."""
 
     def __init__(self, on_event: OnEvent | None) -> None:
         self._on_event = on_event
         self._lock = threading.Lock()
         self._warnings: dict[str, None] = {}
+        self._raised: set[type[Exception]] = set()
 
     def __call__(self, event: Event) -> None:
         """Pass an event on."""
@@ -25,7 +26,9 @@ class Emitter:
             try:
                 self._on_event(event)
             except Exception as error:
-                self._warnings[f"on_event raised {type(error).__name__}: {error}"] = None
+                if type(error) not in self._raised:
+                    self._raised.add(type(error))
+                    self._warnings[f"on_event raised {_in_words(error)}"] = None
 
     def say(self, text: str) -> None:
         """Tell something about the run as a whole."""
@@ -41,3 +44,10 @@ class Emitter:
         """What the report is to say about the run as a whole."""
         with self._lock:
             return tuple(self._warnings)
+
+
+def _in_words(error: Exception) -> str:
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # not even its text can be had
+        return type(error).__name__

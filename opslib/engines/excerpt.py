@@ -8,6 +8,7 @@ roles, files, templates, group_vars and `../` keep working. `playbook_dir` names
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from opslib.errors import PlaybookError
 __all__ = ["obstacle", "write"]
 
 MAX_BYTES = 8 << 20
+_BREAK = re.compile("(?<=\n)|(?<=\r)(?!\n)|(?<=[\x85\u2028\u2029])")  # what ends a line in YAML
 
 
 def obstacle(playbook: Path, plays: Sequence[Play]) -> str | None:
@@ -32,13 +34,17 @@ def obstacle(playbook: Path, plays: Sequence[Play]) -> str | None:
     return _Text(playbook).obstacle({play.line for play in plays})
 
 
-def write(playbook: Path, plays: Sequence[Play], folder: Path) -> Path:
-    """Write the excerpt below a private folder and return its path. Raises PlaybookError."""
+def write(playbook: Path, plays: Sequence[Play], folder: Path, *, end_mark: str = "") -> Path:
+    """Write the excerpt below a private folder and return its path.
+
+    end_mark: name of an empty play that is added at the end; that it begins shows that nothing stopped the others.
+    Raises PlaybookError.
+    """
     reason = obstacle(playbook, plays)
     if reason:
         raise PlaybookError(f"{playbook}: these plays cannot be run apart from the others: {reason}")
     original = _absolute(playbook)
-    text = _Text(original).keep({play.line for play in plays})
+    text = _Text(original).keep({play.line for play in plays}, end_mark)
     above = original.parent
     here = folder / above.parent.name / above.name if above.parent.name else folder / (above.name or "root")
     here.mkdir(parents=True, mode=0o700)
@@ -73,7 +79,8 @@ class _Text:
                 self.text = file.read(MAX_BYTES + 1).decode("utf-8-sig")
             if len(self.text) > MAX_BYTES:
                 raise PlaybookError(f"{path} has more than {MAX_BYTES >> 20} MiB; that is no playbook")
-            self.lines = self.text.splitlines(keepends=True)
+            self.lines = _BREAK.split(self.text)
+            self.indent = self.end = 0
             self.starts, self.lent = self._look()
         except OSError as error:
             raise PlaybookError(f"{path}: {error.strerror}") from error
@@ -92,14 +99,18 @@ class _Text:
                 return f"the play in line {borrower} uses a YAML anchor of the play in line {owner}"
         return None
 
-    def keep(self, lines: set[int]) -> str:
-        """Return the text with the lines of all other plays emptied."""
+    def keep(self, lines: set[int], end_mark: str = "") -> str:
+        """Return the text with the lines of all other plays emptied, and perhaps an empty play at the end."""
         kept = list(self.lines)
         ends = [dash for dash, _line in self.starts[1:]] + [len(kept) + 1]
         for (dash, line), end in zip(self.starts, ends, strict=True):
             if line not in lines:
                 kept[dash - 1 : end - 1] = ["\n"] * (end - dash)
-        return "".join(kept)
+        text = "".join(kept[: self.end])
+        if not end_mark:
+            return text
+        space = " " * self.indent
+        return f"{text}\n{space}- name: {end_mark}\n{space}  hosts: all\n{space}  gather_facts: false\n"
 
     def _look(self) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
         """Return, per play, the lines of its dash and its beginning; and which play uses whose anchor."""
@@ -109,10 +120,15 @@ class _Text:
         depth = 0
         documents = 0
         for event in self._events():
-            documents += isinstance(event, yaml.DocumentStartEvent)
+            if isinstance(event, yaml.DocumentStartEvent):
+                documents += 1
+            elif isinstance(event, yaml.DocumentEndEvent):
+                self.end = event.start_mark.line if event.explicit else len(self.lines)
             if isinstance(event, yaml.NodeEvent):
                 if depth == 0 and not (isinstance(event, yaml.SequenceStartEvent) and not event.flow_style):
                     return [], []
+                if depth == 0:
+                    self.indent = event.start_mark.column
                 if depth == 1:
                     starts.append((self._dash(event, starts), event.start_mark.line + 1))
                 if isinstance(event, yaml.AliasEvent):

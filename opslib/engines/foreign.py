@@ -10,7 +10,7 @@ from typing import Any
 from opslib.host import wire
 from opslib.result import Change, Status, StepResult
 
-__all__ = ["COLLECTION", "clip", "plain_text", "step_result", "task_name"]
+__all__ = ["COLLECTION", "clip", "compact", "error_words", "plain_text", "step_result", "task_name"]
 
 COLLECTION = "opslib.runbook."
 HIDDEN = "hidden: no_log is set"
@@ -18,6 +18,7 @@ MAX_WORDS = 4000
 MAX_TEXT = 16 << 10
 MAX_DATA = 64 << 10
 MAX_ITEMS = 500
+MAX_LABEL = 200
 _DEEPEST = 12
 _OMITTED = "(left out: too large)"
 # Said elsewhere in the result, said twice, or of no use to people.
@@ -43,6 +44,16 @@ def clip(text: str, most: int = MAX_WORDS) -> str:
         return text
     half = most // 2 - 10
     return f"{text[:half]} [...] {text[-half:]}"
+
+
+def compact(value: Any) -> str:
+    """Return a loop item's label as the ssh engine shows it."""
+    return plain_text(str(value))[:MAX_LABEL]
+
+
+def error_words(text: str) -> str:
+    """Return an error of Ansible without what it puts before each of them."""
+    return _PREFIX.sub("", clip(plain_text(text).strip()))
 
 
 def task_name(action: str) -> str:
@@ -116,7 +127,7 @@ def _foreign(name: str, status: Status, answer: Mapping[str, Any], changed: bool
 def _skip_reason(answer: Mapping[str, Any]) -> str:
     condition = answer.get("false_condition")
     if condition is not None:
-        return f"its condition is false: {clip(plain_text(str(condition)), 300)}"
+        return f"the condition is false: {clip(plain_text(str(condition)), 300)}"
     return clip(plain_text(str(answer.get("skip_reason") or "skipped")), 300)
 
 
@@ -128,7 +139,7 @@ def _message(answer: Mapping[str, Any]) -> str:
 
 
 def _error(message: str, answer: Mapping[str, Any]) -> str:
-    parts = [_PREFIX.sub("", message) or "it failed and did not say why"]
+    parts = [error_words(message) or "it failed and did not say why"]
     code = answer.get("rc")
     if isinstance(code, int) and code:
         parts.append(f"exit code {code}")

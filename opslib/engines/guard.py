@@ -39,9 +39,18 @@ def main(parent: int, folder: str, command: list[str]) -> int:
         orphan = os.getppid() != parent
         if orphan or (caught is not None and caught.si_signo != signal.SIGCHLD):
             kill_all(child, os.environ.get(MARK, ""))
-            if orphan:
+            if orphan or (caught is not None and caught.si_signo == signal.SIGHUP and _orphaned(parent)):
                 shutil.rmtree(folder, ignore_errors=True)
             return KILLED
+
+
+def _orphaned(parent: int) -> bool:
+    """Whether the parent is gone. The terminal that it held hangs up shortly before it is."""
+    for _look in range(20):
+        if os.getppid() != parent:
+            return True
+        time.sleep(0.05)
+    return False
 
 
 def kill_all(child: int, mark: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -35,15 +36,24 @@ _INCLUDES = frozenset(
     for prefix in ("", "ansible.builtin.", "ansible.legacy.")
     for name in ("include_tasks", "include_role", "import_tasks", "import_role", "include")
 )
+_CHANGED = re.compile(r"^changed: \[", re.MULTILINE)
 _SAID = ("error", "verbose")
 _WARNED = ("warning", "system_warning")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Done:
+    """A step, with the task that it belongs to: the items of a loop share one."""
+
+    task: str
+    step: StepResult
 
 
 class _Host:
     """What is known of one host."""
 
     def __init__(self) -> None:
-        self.steps: list[StepResult] = []
+        self.done: list[_Done] = []
         self.items: list[StepResult] = []
         self.loop: str | None = None
         self.unreachable = ""
@@ -60,7 +70,7 @@ class PlayLog:
 
     def __init__(self, plays: Sequence[Play], *, end_mark: str = "", secrets: Iterable[str] = ()) -> None:
         self._plays = list(plays)
-        self._end_mark = end_mark
+        self.end_mark = end_mark
         self._secrets = frozenset(secrets)
         self._hosts: dict[str, _Host] = {}
         self._starts: list[str] = []
@@ -79,7 +89,7 @@ class PlayLog:
     @property
     def completed(self) -> bool:
         """Whether the run went through all its plays, so that what comes after them may run."""
-        if self._end_mark:
+        if self.end_mark:
             return self._ended
         return self._stats is not None and not self._stopped and len(self._starts) >= len(self._plays)
 
@@ -133,7 +143,7 @@ class PlayLog:
             self._warnings[clip(words, 1000)] = None
 
     def _play(self, uuid: str, name: str) -> None:
-        if self._end_mark and name == self._end_mark:
+        if self.end_mark and name == self.end_mark:
             self._ended = True
             return
         base = uuid.partition("_")[0]
@@ -172,30 +182,30 @@ class PlayLog:
             host.unreachable = host.unreachable or str(answer.get("msg") or "")
             return
         label = answer.get("_ansible_item_label", answer.get("item", "?"))
-        words = label if isinstance(label, str) else foreign.compact(label)
         step = foreign.step_result(
-            f"{title} (item={words})", action, status, answer, changed=_changed(stdout), secrets=self._secrets
+            f"{title} (item={foreign.compact(label)})", action, status, answer, changed=_changed(stdout), secrets=self._secrets
         )
         if step.status is Status.FAILED or host.items:
             host.items.append(step)
         else:
-            yield from self._add(name, host, step)
+            yield from self._add(name, host, host.loop, step)
 
     def _end(
         self, name: str, host: _Host, status: Status, title: str, action: str, data: Mapping[str, Any], stdout: str
     ) -> Iterator[Event]:
         answer = _answer(data)
-        looped = host.loop == str(data.get("task_uuid"))
+        task = str(data.get("task_uuid"))
+        looped = host.loop == task
         kept, host.items, host.loop = host.items, [], None
         ignored = bool(data.get("ignore_errors"))
         for step in kept:
             failed = step.status is Status.FAILED
-            yield from self._add(name, host, dataclasses.replace(step, ignored=failed and ignored))
+            yield from self._add(name, host, task, dataclasses.replace(step, ignored=failed and ignored))
         if status is Status.UNREACHABLE:
             words = host.unreachable if looped and host.unreachable else str(answer.get("msg") or "")
             host.unreachable = foreign.error_words(words) or "unreachable"
             step = foreign.step_result(title, action, Status.FAILED, {"msg": host.unreachable}, secrets=self._secrets)
-            host.steps.append(dataclasses.replace(step, status=Status.UNREACHABLE))
+            host.done.append(_Done(task, dataclasses.replace(step, status=Status.UNREACHABLE)))
         elif not looped or (status is Status.FAILED and not any(step.status is Status.FAILED for step in kept)):
             step = foreign.step_result(
                 title,
@@ -207,48 +217,35 @@ class PlayLog:
                 ignored=status is Status.FAILED and ignored,
                 secrets=self._secrets,
             )
-            yield from self._add(name, host, step)
+            yield from self._add(name, host, task, step)
 
     @staticmethod
-    def _add(name: str, host: _Host, step: StepResult) -> Iterator[Event]:
-        if len(host.steps) < MAX_STEPS:
-            host.steps.append(step)
+    def _add(name: str, host: _Host, task: str, step: StepResult) -> Iterator[Event]:
+        if len(host.done) < MAX_STEPS:
+            host.done.append(_Done(task, step))
         yield StepEnded(host=name, result=step)
 
     def _result(self, name: str, code: int | None, cut: str | None) -> HostResult:
         host = self._hosts.get(name) or _Host()
-        lost = bool(self._count("dark", name)) if self._stats is not None else self._lies_low(host)
+        host.done += [_Done(host.loop or "", step) for step in host.items]
+        lost = bool(self._count("dark", name)) if self._stats is not None else _lies_low(host)
         steps = self._settled(name, host, lost)
-        error = self._why(name, host, steps, code, cut)
         seconds = round(host.seconds, 3)
         if lost:
-            words = wire.mask(plain_text(host.unreachable), self._secrets) or "unreachable"
+            words = wire.mask(host.unreachable, self._secrets) or "unreachable"
             return HostResult(name=name, status=Status.UNREACHABLE, steps=steps, error=words, seconds=seconds)
-        return HostResult.of_steps(name, steps, error=error, seconds=seconds)
-
-    @staticmethod
-    def _lies_low(host: _Host) -> bool:
-        return bool(host.steps) and host.steps[-1].status is Status.UNREACHABLE
+        return HostResult.of_steps(name, steps, error=self._why(name, host, steps, code, cut), seconds=seconds)
 
     def _settled(self, name: str, host: _Host, lost: bool) -> tuple[StepResult, ...]:
         """Return a host's steps; those whose failure a `rescue` or `ignore_unreachable` caught are marked ignored."""
-        steps: list[StepResult] = [*host.steps, *host.items]
         if lost:
-            return tuple(step for step in steps if step.status is not Status.UNREACHABLE)
-        fatal = self._count("failures", name) if self._stats is not None else len(steps)
-        for place in range(len(steps) - 1, -1, -1):
-            step = steps[place]
-            if step.status is Status.UNREACHABLE:
-                steps[place] = dataclasses.replace(step, status=Status.FAILED, ignored=True)
-            elif step.status is Status.FAILED and not step.ignored and not self._same_loop(steps, place):
-                if fatal <= 0:
-                    steps[place] = dataclasses.replace(step, ignored=True)
-                fatal -= 1
-        return tuple(steps)
-
-    @staticmethod
-    def _same_loop(steps: Sequence[StepResult], place: int) -> bool:
-        return False
+            return tuple(done.step for done in host.done if done.step.status is not Status.UNREACHABLE)
+        fatal = self._count("failures", name) if self._stats is not None else len(host.done)
+        failed = dict.fromkeys(
+            done.task for done in reversed(host.done) if done.step.status is Status.FAILED and not done.step.ignored
+        )
+        caught = set(list(failed)[fatal:])
+        return tuple(_caught(done.step) if done.task in caught else _heard(done.step) for done in host.done)
 
     def _why(
         self, name: str, host: _Host, steps: Sequence[StepResult], code: int | None, cut: str | None
@@ -256,17 +253,17 @@ class PlayLog:
         """Say what went wrong with a host that none of its steps tells; None when nothing did."""
         if any(step.status is Status.FAILED and not step.ignored for step in steps):
             return None
-        if self._stats is not None and self._count("failures", name):
-            return "a task failed, but Ansible did not tell what it was"
-        unfinished = self._unfinished(name)
-        if cut is not None and unfinished:
-            doing = f", while {host.running!r} was running" if host.running else ""
-            return wire.mask(cut + doing, self._secrets)
         if self._stats is None:
-            return f"ansible-playbook ended early (exit code {code}): {self.words}" if unfinished else None
-        if unfinished and not self._reached(name):
-            return NO_ANSWER
-        if code and name not in self._hosts:
+            if not self._unfinished(name):
+                return None
+            doing = f", while {host.running!r} was running" if host.running else ""
+            early = f"ansible-playbook ended early (exit code {code}): {self.words}"
+            return wire.mask(cut + doing, self._secrets) if cut else early
+        if self._count("failures", name):
+            return "a task failed, but Ansible did not tell which"
+        if code and not any(self._stats.get(kind) for kind in ("failures", "dark")):
+            return f"ansible-playbook ended with exit code {code}, though no host failed: {self.words}"
+        if code and not (name in self._hosts and self._reached(name)):
             return NO_ANSWER
         return None
 
@@ -296,13 +293,29 @@ class PlayLog:
         return number if isinstance(number, int) else 0
 
 
+def _lies_low(host: _Host) -> bool:
+    return bool(host.done) and host.done[-1].step.status is Status.UNREACHABLE
+
+
+def _heard(step: StepResult) -> StepResult:
+    """Return a step for a report; an unreachable host that was told to go on has failed that step."""
+    if step.status is Status.UNREACHABLE:
+        return dataclasses.replace(step, status=Status.FAILED, ignored=True)
+    return step
+
+
+def _caught(step: StepResult) -> StepResult:
+    step = _heard(step)
+    return dataclasses.replace(step, ignored=True) if step.status is Status.FAILED else step
+
+
 def _answer(data: Mapping[str, Any]) -> Mapping[str, Any]:
     answer = data.get("res")
     return answer if isinstance(answer, Mapping) else {}
 
 
 def _changed(stdout: str) -> bool:
-    return plain_text(stdout).lstrip().startswith("changed:")
+    return _CHANGED.search(plain_text(stdout)) is not None
 
 
 def _seconds(data: Mapping[str, Any]) -> float:

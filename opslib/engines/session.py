@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any
 
 from opslib.carriers import payload
@@ -13,7 +14,7 @@ from opslib.carriers.base import Channel, Deadline
 from opslib.carriers.connections import Connections
 from opslib.carriers.protocol import Answer, Bye, End, Message, Start
 from opslib.engines.work import HostWork
-from opslib.errors import CarrierError, UnreachableError
+from opslib.errors import CarrierError, UnreachableError, UsageError
 from opslib.events import Event, HostEnded, HostStarted, StepEnded, StepStarted
 from opslib.host import wire
 from opslib.result import HostResult, Status, StepResult
@@ -26,6 +27,8 @@ SILENCE = 45.0
 GRACE = 2.0
 _TICK = 0.2
 _HIDDEN = "hidden: no_log is set"
+_TIME_IS_UP = "the time for this host was up"
+_NOT_STARTED = "not started: the play had ended before its turn came"
 
 
 class Session:
@@ -51,7 +54,7 @@ class Session:
         self._connections = connections
         self._check = check
         self._timeout = timeout
-        self._secrets = secrets.union(work.target.all_secrets())
+        self._secrets = secrets.union(work.target.all_secrets(), *map(_secrets, work.items))
         self._emit = emit
         self._cancel = cancel
         self._results: list[StepResult] = []
@@ -77,8 +80,10 @@ class Session:
                 self._segment(part, become)
         except UnreachableError as error:
             self._end(Status.UNREACHABLE, str(error))
-        except CarrierError as error:
+        except (CarrierError, UsageError) as error:
             self._end(Status.FAILED, str(error))
+        except TimeoutError:
+            self._end(Status.FAILED, _TIME_IS_UP)
         except Exception as error:  # one bad host never harms the others
             self._end(Status.FAILED, f"internal error: {type(error).__name__}: {error}")
 
@@ -87,7 +92,9 @@ class Session:
         seconds = round(time.monotonic() - self._began, 3) if self._deadline else 0.0
         status, error = self._over or (None, None)
         result = HostResult.of_steps(self.target.name, self._results, error=error, seconds=seconds)
-        if status is Status.UNREACHABLE:
+        if self._deadline is None and self._items:
+            status, result = Status.SKIPPED, dataclasses.replace(result, error=_NOT_STARTED)
+        if status is not None:
             result = dataclasses.replace(result, status=status)
         if emit:
             self._emit(HostEnded(host=self.target.name, result=result))
@@ -95,7 +102,11 @@ class Session:
 
     def _end(self, status: Status, error: str) -> None:
         if self._over is None:
-            self._over = (status, wire.mask(error, self._secrets))
+            text = error.encode("utf-8", "backslashreplace").decode() or "it did not say why"
+            self._over = (status, self._masked(text))
+
+    def _masked(self, text: str) -> str:
+        return str(wire.mask(text, self._secrets))
 
     def _add(self, result: StepResult) -> None:
         self._results.append(result)
@@ -110,12 +121,11 @@ class Session:
             return
         waiting = iter(items)
         if steps:
-            for number, outcome in self._outcomes(steps, become):
-                self._skips_before(steps[number], waiting)
-                self._take(steps[number], outcome)
-                if self._over:
-                    return
-        if not self._failed:
+            with contextlib.closing(self._outcomes(steps, become)) as outcomes:
+                for number, outcome in outcomes:
+                    self._skips_before(steps[number], waiting)
+                    self._take(steps[number], outcome)
+        if not self.over:
             for item in waiting:
                 if isinstance(item, StepResult):
                     self._add(item)
@@ -135,52 +145,75 @@ class Session:
                 self._add(item)
 
     def _take(self, step: Step, outcome: Mapping[str, Any]) -> None:
-        masked = wire.mask(dict(outcome), self._secrets.union(step.task.secrets()))
-        failed = masked.get("status") == Status.FAILED
-        if step.no_log:
-            masked.update(reason=_HIDDEN, changes=[], warnings=[], data={}, error=_HIDDEN if failed else None)
+        failed = outcome.get("status") == Status.FAILED
         try:
-            result = StepResult.from_dict(
-                {**masked, "name": step.title, "task": step.task.name, "ignored": failed and step.ignore_errors}
-            )
-        except (ValueError, TypeError, KeyError) as error:
+            if outcome.get("status") not in (Status.OK, Status.CHANGED, Status.FAILED):
+                raise ValueError("no status of a step")
+            masked = wire.mask_result(dict(outcome), self._secrets)
+            if step.no_log:
+                masked.update(reason=_HIDDEN, changes=[], warnings=[], data={}, error=_HIDDEN if failed else None)
+            masked.update(name=self._masked(step.title), task=step.task.name, ignored=failed and step.ignore_errors)
+            result = StepResult.from_dict(masked)
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
             raise CarrierError(f"the host's answer to {step.title!r} makes no sense: {error}") from error
-        if result.changed:
+        if result.changed and not failed:
             self._changed.add(step.id)
         if failed and not step.ignore_errors:
             self._failed.append(step)
         self._add(result)
 
-    def _outcomes(self, steps: list[Step], become: Become | None) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    def _outcomes(self, steps: list[Step], become: Become | None) -> Generator[tuple[int, Mapping[str, Any]]]:
         """Send steps to the host and yield what comes of each, as it comes."""
         assert self._deadline is not None
         job = self._job(steps)
         argv = payload.command(self.target.interpreter)
         channel = self._start(self._sudo(become, job.token) + argv if become else argv)
         running: int | None = None
+        ended: list[int] = []
         answer = Answer(job.token, len(steps))
         try:
             if become and become.password:
                 self._log_in(channel, answer, become.password, job.token)
-            channel.send(payload.encode(job), self._deadline)
+            self._send(channel, answer, payload.encode(job))
             for message in self._messages(channel, answer):
                 if isinstance(message, Start):
+                    if running is not None or message.number <= max(ended, default=-1):
+                        raise CarrierError("the host's answer makes no sense: it began a step out of turn")
                     running = message.number
                     step = steps[running]
-                    self._emit(StepStarted(host=self.target.name, step=step.title, task=step.task.name))
+                    self._emit(StepStarted(host=self.target.name, step=self._masked(step.title), task=step.task.name))
                 elif isinstance(message, End):
+                    if message.number != running:
+                        raise CarrierError("the host's answer makes no sense: it ended a step that it had not begun")
                     running = None
+                    ended.append(message.number)
                     yield message.number, message.result
                 elif isinstance(message, Bye):
-                    if message.error:
+                    if message.error is not None:
                         self._end(Status.FAILED, message.error)
+                    self._count(steps, ended)
                     return
         except TimeoutError:
-            self._lost(steps, running, "the time for this host was up", Status.FAILED)
+            self._lost(steps, running, _TIME_IS_UP, Status.FAILED)
         except UnreachableError as error:
             self._lost(steps, running, str(error), Status.UNREACHABLE)
         finally:
             channel.close()
+
+    def _send(self, channel: Channel, answer: Answer, data: bytes) -> None:
+        assert self._deadline is not None
+        try:
+            channel.send(data, self._deadline)
+        except CarrierError as error:
+            for _message in answer.feed(channel.receive(_TICK) or b""):
+                pass
+            raise UnreachableError(self._no_payload(channel, answer)) from error
+
+    def _count(self, steps: list[Step], ended: list[int]) -> None:
+        """See that the host did all it was to do, handlers apart: it alone knows which of them were notified."""
+        for number, step in enumerate(steps):
+            if number not in ended and step.handler_of is None and self._wanted(step):
+                self._end(Status.FAILED, f"the host ended without doing {step.title!r}")
 
     def _job(self, steps: list[Step]) -> payload.Job:
         assert self._deadline is not None
@@ -232,6 +265,7 @@ class Session:
         """Answer sudo's question, once, and wait until Python runs: sudo takes whatever comes early for a password."""
         assert self._deadline is not None
         asked = 0
+        ends = Deadline.after(SILENCE)
         while not answer.ready:
             piece = channel.receive(self._deadline.cap(0.05))
             for _message in answer.feed(piece or b""):
@@ -243,7 +277,9 @@ class Session:
             elif prompts > asked:
                 raise CarrierError("sudo does not accept the become password")
             if piece == b"":
-                raise CarrierError(self._no_payload(channel, answer))
+                raise UnreachableError(self._no_payload(channel, answer))
+            if ends.left == 0:
+                raise CarrierError(f"sudo neither asked for the password nor started Python in {SILENCE:g} seconds")
             self._check_patience()
 
     def _check_patience(self) -> None:
@@ -281,7 +317,7 @@ class Session:
     def _no_payload(self, channel: Channel, answer: Answer) -> str:
         """Say why a payload's output ended early."""
         code = channel.exit_code()
-        said = "; ".join(filter(None, [channel.errors()[-500:], answer.explain()[-500:]]))
+        said = "; ".join(filter(None, [self._masked(text)[-500:] for text in (channel.errors(), answer.explain())]))
         if code is None:
             return "the connection was lost" + (f" ({said})" if said else "")
         if "password is required" in said:
@@ -296,6 +332,14 @@ class Session:
         if running is not None:
             why = f"{why}, while {steps[running].title!r} was running: whether it was finished is not known"
         self._end(status, why)
+
+
+def _secrets(item: Step | StepResult) -> Iterator[str]:
+    """Yield the texts of a step that must never be shown."""
+    if isinstance(item, Step):
+        yield from item.task.secrets()
+        if isinstance(item.become, Become) and item.become.password:
+            yield item.become.password
 
 
 def _by_user(

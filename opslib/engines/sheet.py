@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from opslib.engines import ansible_core as core
 from opslib.engines import obstacles
+from opslib.errors import PlaybookError
 
 __all__ = ["Sheet"]
 
@@ -41,7 +42,7 @@ class Sheet:
             if core.is_template(raw):
                 self._loose.add(name)
             else:
-                with core.reading(core.PlaybookError, f"task {obstacles.task_name(task)!r}: {name}"):
+                with core.reading(PlaybookError, f"task {obstacles.task_name(task)!r}: {name}"):
                     self._values[name] = core.fixed_attribute(task, name)
 
     @property

@@ -25,6 +25,7 @@ def boot(stdin) -> None:  # type: ignore[no-untyped-def]
     for name in ("opslib", package):
         sys.modules[name] = type(sys)(name)
         sys.modules[name].__path__ = []
+    sys.modules["opslib"].host = sys.modules[package]  # type: ignore[attr-defined]
     for name, code in modules:
         module = sys.modules[name] = type(sys)(name)
         parent, _, last = name.rpartition(".")

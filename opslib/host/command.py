@@ -10,7 +10,7 @@ import select
 import time
 
 try:
-    from _signal import signal as _on_signal  # the module `signal` would cost a target 6 ms
+    from _signal import signal as _on_signal  # type: ignore[import-not-found] # the module `signal` would cost a target 6 ms
 except ImportError:
     from signal import signal as _on_signal
 

@@ -50,13 +50,13 @@ class DiskUsage(Task, name="disk_usage"):
     )
     warn: Any = param(
         Threshold(),
-        'Warn when this much is used ("85%"), or when less than this is free ("5G"); ignored when less strict than fail.',
+        'Warn when this much is used ("85%"), or when less than this is free ("5G"); 0 for never.',
         default=WARN,
         example="80%",
     )
     fail: Any = param(
         Threshold(),
-        'Fail when this much is used ("95%"), or when less than this is free ("2G").',
+        'Fail when this much is used ("95%"), or when less than this is free ("2G"); 0 for never.',
         default="95%",
         example="90%",
     )
@@ -77,7 +77,7 @@ class DiskUsage(Task, name="disk_usage"):
         if isinstance(warn, str) and isinstance(fail, str):
             if float(warn[:-1]) >= float(fail[:-1]) and warn != WARN:
                 self.refuse("warn %s must be below fail %s" % (warn, fail))
-        elif not isinstance(warn, str) and not isinstance(fail, str) and warn <= fail:
+        elif not isinstance(warn, str) and not isinstance(fail, str) and 0 < warn <= fail:
             self.refuse("warn %s free must be above fail %s free" % (size(warn), size(fail)))
         if self.inodes_warn >= self.inodes_fail and self.inodes_warn != INODES_WARN:
             self.refuse("inodes_warn %g%% must be below inodes_fail %g%%" % (self.inodes_warn, self.inodes_fail))

@@ -10,7 +10,7 @@ import os
 
 from . import log_index
 from .found_files import Gone, open_found
-from .log_index import INDEX, PARTIAL
+from .log_store import INDEX, PARTIAL
 from .task import TaskError
 from .words import printable, size
 
@@ -33,7 +33,7 @@ def write(folder: int, name: str, root: int, files: Sequence[Found], keep_free: 
     file that is now safely archived (by path; what changed or vanished since it was found is not) and the archive's
     size in bytes. Raises TaskError, with nothing left behind, when the archive cannot be completed.
     """
-    partial, index = name + PARTIAL, name + INDEX
+    partial, index = name + PARTIAL, name + INDEX + PARTIAL
     try:
         if name in os.listdir(folder):
             raise TaskError("there is an archive %s already; run again" % name)
@@ -50,16 +50,18 @@ def write(folder: int, name: str, root: int, files: Sequence[Found], keep_free: 
         if not kept:
             os.unlink(partial, dir_fd=folder)
             return {}, 0
-        log_index.write(folder, index, [log_index.entry(file, done[file.path]) for file in kept])
-        os.rename(partial, name, src_dir_fd=folder, dst_dir_fd=folder)
+        log_index.write(folder, index, (log_index.entry(file, done[file.path]) for file in kept))
         os.fsync(folder)
-        return done, length
+        os.rename(partial, name, src_dir_fd=folder, dst_dir_fd=folder)
     except BaseException as error:
-        for left in (partial, index, index + PARTIAL):
-            remove(folder, left)
+        remove(folder, partial)
+        remove(folder, index)
         if isinstance(error, OSError):
             raise TaskError("the archive %s cannot be written: %s" % (name, error.strerror or error)) from None
         raise
+    os.rename(index, name + INDEX, src_dir_fd=folder, dst_dir_fd=folder)
+    os.fsync(folder)
+    return done, length
 
 
 def remove(folder: int, name: str) -> None:
@@ -78,6 +80,8 @@ def digests(folder: int, archive: str, names: Collection[str]) -> dict[str, str]
         raise TaskError("the archive %s cannot be read: %s" % (archive, error.strerror)) from None
     try:
         return {name: digest for name, _size, digest in _members(fd, archive) if name in names}
+    except TaskError as error:
+        raise TaskError("%s; to have its files archived anew, remove it and its index" % error) from None
     finally:
         os.close(fd)
 

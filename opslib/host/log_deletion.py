@@ -32,8 +32,9 @@ def delete(
 ) -> Deletion:
     """Delete files below an open folder.
 
-    digests: SHA-256 that the content of a file must have; a file that is not named here need not be compared; held: paths
-    of files that others have open, so that deleting frees nothing yet; skip_open: leave alone what is open for writing.
+    digests: SHA-256 that the content of a file must have; a file that is not named here need not be compared; held:
+    paths of files that others have open, so that deleting frees nothing yet; skip_open: leave alone what is open for
+    writing.
     """
     done = Deletion()
     scan: writers.Scan | None = None

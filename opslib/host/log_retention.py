@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from . import log_archive, log_deletion, log_index, old_logs, tree
+from . import log_archive, log_deletion, log_store, old_logs, tree
 from .old_logs import OldLogs
 from .params import Boolean, Choice, Duration, Glob, ListOf, Number, Path, Size
 from .plan import CREATE, REMOVE, Change, Plan
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     from .found_files import Found
     from .log_index import Member
+    from .log_store import Store
 
-MOST_SHOWN = 50
 MOST_LISTED = 20
-NOT_ARCHIVED = "it changed meanwhile and was not archived"
+NOT_ARCHIVED = "it changed or vanished meanwhile and was not archived"
 _FORBIDDEN = ("/", "/proc", "/sys", "/dev")
 _NOTHING = {"archive": None, "archive_bytes": 0, "files_archived": 0, "files_deleted": 0, "bytes_freed": 0}
 _PACKED = (".gz", ".xz", ".bz2", ".zst", ".lz4", ".Z", ".zip", ".tgz")
@@ -90,29 +90,31 @@ class LogRetention(Task, name="log_retention"):
     def check(self) -> None:
         if self.archive_to is None and not self.delete:
             self.refuse("give archive_to, or delete: true, or both; neither is asked")
-        if self.root == "/" or "/" + self.root.split("/")[1] in _FORBIDDEN:
+        if self.root in _FORBIDDEN or self.root.startswith(("/proc/", "/sys/")):
             self.refuse("root %s is no folder of logs" % self.root)
 
     def probe(self) -> dict[str, Any]:
         outcome = self._outcome or {}
-        state: dict[str, Any] = {"now": outcome.get("now") or time.time(), "outcome": outcome, "store": None}
-        identity = None
-        if self.archive_to is not None:
-            state["store"], identity = _look_at_store(self.archive_to)
+        now = outcome.get("now") or time.time()
+        store = log_store.look(self.archive_to) if self.archive_to is not None else None
+        archives = store.identity if store is not None else None
         root = self._open_root()
         try:
-            before = state["now"] - self.older_than
             found = old_logs.search(
-                root, self.patterns, before, recurse=self.recurse, most=self.max_files, archives=identity
+                root,
+                self.patterns,
+                now - self.older_than,
+                recurse=self.recurse,
+                most=self.max_files,
+                archives=archives,
             )
             if found.files and not found.more:
                 old_logs.look_who_writes(found, root)
-                if identity is not None and state["store"]["contents"].indexed:
-                    with _Folder(self.archive_to) as folder:
-                        old_logs.look_up(found, folder, state["store"]["contents"].indexed)
+                if store is not None and store.indexes:
+                    old_logs.look_up(found, self.archive_to, store.indexes)
         finally:
             os.close(root)
-        return dict(state, found=found)
+        return {"now": now, "outcome": outcome, "store": store, "found": found}
 
     def _open_root(self) -> int:
         try:
@@ -123,7 +125,7 @@ class LogRetention(Task, name="log_retention"):
     def plan(self, state: dict[str, Any]) -> Plan:
         found, store, outcome = state["found"], state["store"], state["outcome"]
         old, kept, left = self._choose(found, outcome.get("left", {}))
-        new = [file for file in old if self.archive_to is not None and file.path not in found.members]
+        new = [file for file in old if store is not None and not self._is_safe(file, found, store)]
         due = old if self.delete else new
         age = max((state["now"] - file.mtime / 1e9 for file in found.files), default=0)
         data: dict[str, Any] = {
@@ -159,7 +161,12 @@ class LogRetention(Task, name="log_retention"):
         chosen = [file for file in found.files if file.path not in keep and file.path not in alone]
         return chosen, len(keep), {path: why for path, why in alone.items() if path not in keep}
 
-    def _obstacle(self, found: OldLogs, store: dict[str, Any] | None, new: Sequence[Found]) -> str:
+    def _is_safe(self, file: Found, found: OldLogs, store: Store) -> bool:
+        """Whether a file need not be archived: it is, and before deleting it the archive can be looked into."""
+        member = found.members.get(file.path)
+        return member is not None and (not self.delete or member.archive in store.archives)
+
+    def _obstacle(self, found: OldLogs, store: Store | None, new: Sequence[Found]) -> str:
         if found.more:
             return "%d files below %s are old, more than max_files, %d: raise it, or narrow patterns" % (
                 len(found.files) + found.more,
@@ -168,10 +175,10 @@ class LogRetention(Task, name="log_retention"):
             )
         if store is None or not new:
             return ""
-        if store["problem"]:
-            return str(store["problem"])
+        if store.problem:
+            return store.problem
         needed = sum(1536 + (file.size if file.path.endswith(_PACKED) else file.size // 4) for file in new)
-        free = store["free_bytes"] + sum(length for _name, length in store["contents"].leftovers)
+        free = store.free_bytes + sum(length for _name, length in store.leftovers)
         if free >= needed + self.keep_free:
             return ""
         return "%s has %s free; archiving takes about %s, and %s must stay free (keep_free)" % (
@@ -185,38 +192,47 @@ class LogRetention(Task, name="log_retention"):
         self, state: dict[str, Any], new: Sequence[Found], doomed: Sequence[Found], found: OldLogs
     ) -> Iterator[Change]:
         store, now = state["store"], state["now"]
-        detail: dict[str, Any] = {"now": now, "archived": {}, "members": found.members, "readers": found.readers}
+        detail: dict[str, Any] = {"now": now, "archived": {}, "members": {}, "readers": found.readers}
         if store is not None:
-            for name, _length in store["contents"].leftovers:
+            detail["members"] = {path: each for path, each in found.members.items() if each.archive in store.archives}
+            for name, _length in store.leftovers:
                 summary = "remove %s/%s, left by a run that was cut short" % (self.archive_to, name)
                 yield Change(kind=REMOVE, summary=summary, detail={"leftover": name})
         if new and store is not None:
-            if store["missing"]:
+            if store.identity is None:
                 yield Change(kind=CREATE, summary="make folder %s" % self.archive_to, after="mode 0700", detail={})
-            name = log_index.name_for(now, store["contents"].archives)
-            summary = "archive %s below %s to %s/%s" % (_count(new), self.root, self.archive_to, name)
-            yield Change(kind=CREATE, summary=summary, after=_table(new), detail=dict(detail, name=name, files=new))
+            name = log_store.name_for(now, store.archives)
+            summary = "archive %s below %s to %s/%s" % (old_logs.count(new), self.root, self.archive_to, name)
+            yield Change(
+                kind=CREATE, summary=summary, after=old_logs.table(new), detail=dict(detail, name=name, files=new)
+            )
         if doomed:
-            summary = "delete %s below %s" % (_count(doomed), self.root)
+            summary = "delete %s below %s" % (old_logs.count(doomed), self.root)
             if self.archive_to is not None:
                 summary += ", once archived" if new else ", archived already"
-            yield Change(kind=REMOVE, summary=summary, before=_table(doomed), detail=dict(detail, files=doomed))
+            yield Change(kind=REMOVE, summary=summary, before=old_logs.table(doomed), detail=dict(detail, files=doomed))
 
     def _reason(self, found: OldLogs, kept: int, left: dict[str, str]) -> str:
-        what = "older than %s matching %s below %s" % (_span(self.older_than), ", ".join(self.patterns), self.root)
-        if not found.files:
-            return "no file is " + what
+        number = len(found.files)
         words = ["%d archived already" % len(found.members)] if found.members and not self.delete else []
         words += ["%d kept as the newest (min_keep)" % kept] if kept else []
         words += ["%d left alone" % len(left)] if left else []
-        return "%d files are %s: %s" % (len(found.files), what, ", ".join(words))
+        return "%s below %s %s older than %s and match%s %s%s" % (
+            "%d file%s" % (number, "" if number == 1 else "s") if number else "no file",
+            self.root,
+            "is" if number < 2 else "are",
+            _span(self.older_than),
+            "es" if number < 2 else "",
+            ", ".join(self.patterns),
+            ": " + ", ".join(words) if words else "",
+        )
 
     def apply(self, change: Change) -> None:
         detail = change.detail
         if not detail:
-            _make_folder(self.archive_to)
+            log_store.make(self.archive_to)
         elif "leftover" in detail:
-            with _Folder(self.archive_to) as folder:
+            with log_store.Locked(self.archive_to) as folder:
                 log_archive.remove(folder, detail["leftover"])
         elif "name" in detail:
             self._archive(detail)
@@ -232,7 +248,7 @@ class LogRetention(Task, name="log_retention"):
     def _archive(self, detail: dict[str, Any]) -> None:
         root = self._open_root()
         try:
-            with _Folder(self.archive_to) as folder:
+            with log_store.Locked(self.archive_to) as folder:
                 done, length = log_archive.write(folder, detail["name"], root, detail["files"], self.keep_free)
         finally:
             os.close(root)
@@ -268,70 +284,13 @@ class LogRetention(Task, name="log_retention"):
     def _read_back(self, files: Sequence[Found], members: Mapping[str, Member]) -> dict[str, str]:
         """Return the digests, by path, of what earlier archives really hold of files."""
         digests: dict[str, str] = {}
-        with _Folder(self.archive_to) as folder:
+        with log_store.Locked(self.archive_to) as folder:
             for archive in sorted({members[file.path].archive for file in files if file.path in members}):
                 mine = {file.path: members[file.path].name for file in files if file.path in members}
                 mine = {path: name for path, name in mine.items() if members[path].archive == archive}
                 held = log_archive.digests(folder, archive, set(mine.values()))
                 digests.update({path: held[name] for path, name in mine.items() if name in held})
         return digests
-
-
-class _Folder:
-    """The archive folder, open and locked against other runs for as long as the `with` block lasts."""
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-
-    def __enter__(self) -> int:
-        import fcntl
-
-        self.fd = tree.open_folder(self.path)
-        try:
-            fcntl.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(self.fd)
-            raise TaskError("another run is archiving to %s just now; run again when it is done" % self.path) from None
-        except OSError:
-            pass  # this file system locks no folders
-        return self.fd
-
-    def __exit__(self, *_error: object) -> None:
-        os.close(self.fd)
-
-
-def _look_at_store(path: str) -> tuple[dict[str, Any], tuple[int, int] | None]:
-    """Return what is to be known of the archive folder, and its device and inode number."""
-    store: dict[str, Any] = {"missing": False, "contents": log_index.Contents(), "problem": "", "free_bytes": 0}
-    identity = None
-    try:
-        try:
-            folder = tree.open_folder(path)
-        except FileNotFoundError:
-            store["missing"] = True
-            folder = tree.open_folder(os.path.dirname(path))
-    except OSError as error:
-        store["problem"] = "archive_to %s cannot be used: %s: %s" % (path, error.filename, error.strerror)
-        return store, None
-    try:
-        space = os.fstatvfs(folder)
-        store["free_bytes"] = space.f_bavail * space.f_frsize
-        if not store["missing"]:
-            store["contents"] = log_index.contents(folder)
-            identity = old_logs.identity(folder)
-    finally:
-        os.close(folder)
-    return store, identity
-
-
-def _make_folder(path: str) -> None:
-    parent, name = os.path.split(path)
-    folder = tree.open_folder(parent)
-    try:
-        os.mkdir(name, 0o700, dir_fd=folder)
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _warnings(found: OldLogs, left: Mapping[str, str], due: Sequence[Found]) -> Iterator[str]:
@@ -346,24 +305,6 @@ def _warnings(found: OldLogs, left: Mapping[str, str], due: Sequence[Found]) -> 
     held = sum(1 for file in due if file.path in found.readers)
     if held:
         yield "%d of the files are open for reading; their space is free once they are closed" % held
-
-
-def _count(files: Sequence[Found]) -> str:
-    total = size(sum(file.size for file in files))
-    return "%d file%s (%s)" % (len(files), "" if len(files) == 1 else "s", total)
-
-
-def _table(files: Sequence[Found]) -> str:
-    """Return one line for each of the first files, and one for the rest."""
-    lines = []
-    for file in files[:MOST_SHOWN]:
-        day = time.strftime("%Y-%m-%d", time.gmtime(file.mtime // 10**9))
-        lines.append("%s  %10s  %s" % (day, size(file.size), printable(file.path)))
-    if len(files) > MOST_SHOWN:
-        rest = files[MOST_SHOWN:]
-        folders = len({file.folder for file in rest})
-        lines.append("and %s more in %d folder%s" % (_count(rest), folders, "" if folders == 1 else "s"))
-    return "\n".join(lines)
 
 
 def _span(seconds: float) -> str:

@@ -46,13 +46,13 @@ class MemoryUsage(Task, name="memory_usage"):
     warn: Any = param(
         Threshold(),
         'Warn when less memory than this is available: a share of the total ("10%") or an amount ("512M"); '
-        "ignored when less strict than fail.",
+        "0 for never.",
         default=WARN,
         example="15%",
     )
     fail: Any = param(
         Threshold(),
-        'Fail when less memory than this is available: a share of the total ("5%") or an amount ("256M").',
+        'Fail when less memory than this is available: a share of the total ("5%") or an amount ("256M"); 0 for never.',
         default="5%",
         example="256M",
     )
@@ -68,7 +68,9 @@ class MemoryUsage(Task, name="memory_usage"):
 
     def check(self) -> None:
         warn, fail = self.warn, self.fail
-        if isinstance(warn, str) and isinstance(fail, str):
+        if warn in (0, "0%"):
+            pass
+        elif isinstance(warn, str) and isinstance(fail, str):
             if float(warn[:-1]) <= float(fail[:-1]) and warn != WARN:
                 self.refuse("warn %s available must be above fail %s available" % (warn, fail))
         elif not isinstance(warn, str) and not isinstance(fail, str) and warn <= fail:

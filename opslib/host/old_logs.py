@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 
-from . import log_index, tree, writers
+from . import log_index, log_store, tree, writers
 from .found_files import Found, Gone, open_found
+from .words import printable, size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Collection, Mapping, Sequence
 
-    from .found_files import Key
     from .log_index import Member
 
 MOST_PROBLEMS = 20
+MOST_SHOWN = 50
 UNSEEN = "a process that cannot be seen"
 
 
@@ -23,10 +25,10 @@ class OldLogs:
     """What a search found.
 
     files: old regular files whose name matches, at most so many as asked, by path; more, more_bytes: those beyond;
-    young: number of matching files that are not old, by folder; links: number of matching symbolic links; problems: what
-    could not be looked into, at most 20 of problem_count; writers: who has a file open for writing, by path; readers:
-    paths of files open for reading only; unsure: paths of files that nobody can tell this of; members: what is archived
-    already, by path.
+    young: number of matching files that are not old, by folder; links: number of matching symbolic links; problems:
+    what could not be looked into, at most 20 of problem_count; writers: who has a file open for writing, by path;
+    readers: paths of files open for reading only; unsure: paths of files that nobody can tell this of; members: what
+    is archived already, by path.
     """
 
     def __init__(self) -> None:
@@ -74,7 +76,7 @@ def search(
         if stat.S_ISLNK(status.st_mode):
             found.links += 1
         elif stat.S_ISREG(status.st_mode):
-            if archives is not None and log_index.is_ours(entry.name) and identity(entry.folder) == archives:
+            if archives is not None and log_store.is_ours(entry.name) and _identity(entry.folder) == archives:
                 continue
             if status.st_mtime_ns > limit:
                 folder = entry.path.rpartition("/")[0]
@@ -107,10 +109,13 @@ def look_who_writes(found: OldLogs, root: int) -> None:
             _ask(found, root, file)
 
 
-def look_up(found: OldLogs, folder: int, indexed: Sequence[str]) -> None:
-    """Find out which of the files are archived already."""
-    keys: Collection[Key] = {file.key for file in found.files}
-    members = log_index.known(folder, indexed, keys)
+def look_up(found: OldLogs, path: str, indexes: Sequence[tuple[str, str]]) -> None:
+    """Find out which of the files are archived already, by the indexes in a folder."""
+    folder = tree.open_folder(path)
+    try:
+        members = log_index.known(folder, indexes, {file.key for file in found.files})
+    finally:
+        os.close(folder)
     found.members.update({file.path: members[file.key] for file in found.files if file.key in members})
 
 
@@ -128,8 +133,7 @@ def _ask(found: OldLogs, root: int, file: Found) -> None:
         os.close(folder)
 
 
-def identity(folder: int) -> tuple[int, int]:
-    """Return the device and inode number of an open folder."""
+def _identity(folder: int) -> tuple[int, int]:
     status = os.fstat(folder)
     return status.st_dev, status.st_ino
 
@@ -157,3 +161,22 @@ def freed_bytes(files: Sequence[Found], held: Collection[str]) -> int:
         if links[inode] == file.links and file.path not in held:
             total += file.blocks
     return total
+
+
+def count(files: Sequence[Found]) -> str:
+    """Return how many files there are, and how large, in words."""
+    total = size(sum(file.size for file in files))
+    return "%d file%s (%s)" % (len(files), "" if len(files) == 1 else "s", total)
+
+
+def table(files: Sequence[Found]) -> str:
+    """Return one line for each of the first files, and one for the rest."""
+    lines = []
+    for file in files[:MOST_SHOWN]:
+        day = time.strftime("%Y-%m-%d", time.gmtime(file.mtime // 10**9))
+        lines.append("%s  %10s  %s" % (day, size(file.size), printable(file.path)))
+    if len(files) > MOST_SHOWN:
+        rest = files[MOST_SHOWN:]
+        folders = len({file.folder for file in rest})
+        lines.append("and %s more in %d folder%s" % (count(rest), folders, "" if folders == 1 else "s"))
+    return "\n".join(lines)

@@ -212,9 +212,12 @@ class Regex(Text):
 
     def check(self, value: str) -> str:
         import re
+        import warnings
 
         try:
-            re.compile(value)
+            with warnings.catch_warnings():  # Python remarks on patterns that a later version may read otherwise
+                warnings.simplefilter("ignore")
+                re.compile(value)
         except (re.error, RecursionError, OverflowError) as error:
             raise ParamError("%s is no regular expression: %s" % (shown(value), error)) from None
         return value

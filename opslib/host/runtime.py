@@ -18,6 +18,7 @@ import time
 
 from . import wire
 from .command import SIGKILL
+from .params import ParamError
 from .task import ACTION, TaskError
 
 TYPE_CHECKING = False
@@ -31,6 +32,8 @@ OK, CHANGED, FAILED, SKIPPED = "ok", "changed", "failed", "skipped"
 MAX_LINE = 8 << 20
 SWEEPS = 40
 BEAT = 5.0
+LAST_WORDS = 2.0
+MAX_TEXT = 1 << 20
 
 
 def main(job: dict[str, Any], tasks: dict[str, type[Task]]) -> None:
@@ -77,8 +80,10 @@ def run_step(task_type: type[Task], args: dict[str, Any], check: bool) -> dict[s
         if not result["error"]:
             result["status"] = CHANGED if done else OK
     except TaskError as error:
-        result["error"] = str(error)
+        result["error"] = str(error) or "it failed and did not say why"
         result["data"] = dict(result["data"], **error.data)
+    except ParamError as error:
+        result["error"] = str(error)
     except (KeyboardInterrupt, SystemExit):
         raise
     except MemoryError:
@@ -88,8 +93,7 @@ def run_step(task_type: type[Task], args: dict[str, Any], check: bool) -> dict[s
         result["data"] = dict(result["data"], traceback=_traceback())
     result["changes"] = [_report(change) for change in done]
     result["changed"] = bool(done) or (applied and result["status"] == FAILED)
-    secrets = list(task.secrets()) if task is not None else []
-    return wire.mask(result, secrets) if secrets else result
+    return wire.mask_result(result, task.secrets()) if task is not None else result
 
 
 def explain(error: BaseException) -> str:
@@ -145,7 +149,7 @@ class _Worker:
             began = time.monotonic()
             result = run_step(self.tasks[step["task"]], step["args"], step.get("check", self.job["check"]))
             result["seconds"] = round(time.monotonic() - began, 4)
-            if result["changed"]:
+            if result["changed"] and result["status"] != FAILED:
                 changed.add(step["id"])
             if result["status"] == FAILED and not step.get("ignore_errors"):
                 failed.append(step)
@@ -172,6 +176,8 @@ def _encode(result: dict[str, Any]) -> bytes:
     if data and len(data) < MAX_LINE:
         return data
     short = dict(result, changes=[], warnings=[problem], data={})
+    short["reason"] = str(result["reason"])[:MAX_TEXT]
+    short["error"] = None if result["error"] is None else str(result["error"])[:MAX_TEXT]
     return wire.dumps(short).encode("ascii")
 
 
@@ -184,11 +190,13 @@ class _Supervisor:
         self.failed: list[dict[str, Any]] = []
         self.changed = set(job["changed"])
         self.running: int | None = None
+        self.ends: float | None = None
         self.step_ends: float | None = None
         self.began = 0.0
 
     def run(self) -> int:
         os.environ["OPSLIB_RUN"] = self.token
+        os.set_blocking(1, False)
         limit = self.job["deadline"]
         self.ends = None if limit is None else time.monotonic() + limit
         self.say("hello", {"python": list(sys.version_info[:3]), "pid": os.getpid()})
@@ -205,9 +213,12 @@ class _Supervisor:
         self._write(("%s %s " % (self.token, word)).encode() + wire.dumps(body).encode("ascii") + b"\n")
 
     def kill(self) -> None:
-        """Kill the worker and every process that carries this run's mark, again and again until none is left."""
+        """Kill the worker, its descendants, and every process that carries this run's mark, until none is left."""
         if self.worker:
+            family = _descendants(self.worker)  # some clear their environment, and the mark with it
             _signal(self.worker)
+            for pid in family:
+                _signal(pid)
             try:
                 os.waitpid(self.worker, 0 if _mortal(self.worker) else os.WNOHANG)
             except OSError:
@@ -282,7 +293,7 @@ class _Supervisor:
             self.running, self.step_ends = None, None
             if status == b"failed" and not step.get("ignore_errors"):
                 self.failed.append(step)
-            if changed == b"1":
+            if changed == b"1" and status != b"failed":
                 self.changed.add(step["id"])
         self._write(self.token.encode() + b" " + line + b"\n")
 
@@ -317,9 +328,10 @@ class _Supervisor:
         if self.running is None:
             return
         result: dict[str, Any] = {"status": FAILED, "reason": "", "changes": [], "warnings": [], "data": {}}
-        result.update(error=error, changed=not self.job["check"], seconds=round(time.monotonic() - self.began, 4))
-        self.step_ends = None
         step = self.job["steps"][self.running]
+        changed = not step.get("check", self.job["check"])  # perhaps: nobody knows how far it came
+        result.update(error=error, changed=changed, seconds=round(time.monotonic() - self.began, 4))
+        self.step_ends = None
         if not step.get("ignore_errors"):
             self.failed.append(step)
         self._write(self.token.encode() + b" " + _end(self.running, result) + b"\n")
@@ -327,14 +339,46 @@ class _Supervisor:
     def _write(self, data: bytes) -> None:
         try:
             while data:
-                data = data[os.write(1, data) :]
+                try:
+                    data = data[os.write(1, data) :]
+                except BlockingIOError:
+                    self._wait_for_reader()
         except OSError:
             self.kill()
             os._exit(75)
 
+    def _wait_for_reader(self) -> None:
+        """Wait for a controller that does not read; once the run's time is up, only until everything is killed."""
+        poll = select.poll()
+        poll.register(1, select.POLLOUT)
+        left = None if self.ends is None else self.ends - time.monotonic()
+        if left is None or left > 0:
+            poll.poll(None if left is None else int(min(left, 3600) * 1000) + 1)
+            return
+        self.kill()
+        if not poll.poll(int(LAST_WORDS * 1000)):
+            raise OSError
+
 
 def _processes() -> Sequence[int]:
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def _descendants(pid: int) -> Sequence[int]:
+    parents = {other: int(words[1]) for other in _processes() for words in [_stat(other)] if words}
+    family = [pid]
+    for member in family:
+        family += [other for other, parent in parents.items() if parent == member and other not in family]
+    return family[1:]
+
+
+def _stat(pid: int) -> Sequence[bytes]:
+    """Return what the kernel says of a process after its name: state, parent and more; empty when it is gone."""
+    try:
+        with open("/proc/%d/stat" % pid, "rb") as stat:
+            return stat.read().rpartition(b") ")[2].split()
+    except OSError:
+        return ()
 
 
 def _carries(pid: int, mark: bytes) -> bool:
@@ -348,12 +392,8 @@ def _carries(pid: int, mark: bytes) -> bool:
 def _mortal(pid: int) -> bool:
     """Whether a killed process will end at once: not while it hangs in the kernel (a dead network mount)."""
     for _look in range(50):
-        try:
-            with open("/proc/%d/stat" % pid, "rb") as stat:
-                state = stat.read().rpartition(b") ")[2][:1]
-        except OSError:
-            return True
-        if state in b"ZX":
+        words = _stat(pid)
+        if not words or words[0] in b"ZX":
             return True
         time.sleep(0.01)
     return False

@@ -198,8 +198,8 @@ class Service(Task, name="service"):
         if done.code:
             unit = systemd.show(self.unit)
             said = "; ".join([line for line in done.err.splitlines() if line and not line.startswith("See ")][:3])
-            words = unit_faults.verdict(unit, unit.restarts).words if verb in STARTS else ""
-            raise self._failed(unit, words or "was left as it was: systemctl %s: %s" % (verb, printable(said)))
+            words = "" if unit.active == "inactive" or verb not in STARTS else unit_faults.verdict(unit, unit.restarts).words
+            raise self._failed(unit, words or "is %s: systemctl %s: %s" % (unit.words, verb, printable(said)))
 
     def verify(self, plan: Plan) -> None:
         verbs = [change.detail for change in plan.changes if change.detail in STARTS]
@@ -216,7 +216,8 @@ class Service(Task, name="service"):
             ends=began + self.start_timeout,
             restarts=before if verbs == ["reload"] or not before else None,
         )
-        if look.fault:
+        skipped = look.unit.is_job and look.unit.active == "inactive" and unit_faults.unmet(self._log(look.unit))
+        if look.fault or skipped:
             raise self._failed(look.unit, look.fault, unit_plan.facts(look))
 
     def _failed(self, unit: Unit, words: str, data: dict[str, Any] | None = None) -> TaskError:

@@ -51,14 +51,14 @@ class Verdict(Record):
     words: str = ""
 
 
-def verdict(unit: Unit, restarts: int) -> Verdict:
+def verdict(unit: Unit, restarts: int, crash: str = "") -> Verdict:
     """Judge a unit that should be up.
 
-    restarts: how many automatic restarts it had when watching began; more of them now mean a crash loop. A oneshot
-    service that does not remain is up once its work ended well.
+    restarts: how many automatic restarts it had when watching began; more of them now mean a crash loop. crash: how
+    it was seen to end before. A oneshot service that does not remain is up once its work ended well.
     """
     if unit.restarting or unit.restarts > restarts:
-        return Verdict(kind=DOWN, words=looping(unit))
+        return Verdict(kind=DOWN, words=looping(unit, crash))
     if unit.active == "active":
         return Verdict(kind=UP)
     if unit.active == "failed":
@@ -68,11 +68,13 @@ def verdict(unit: Unit, restarts: int) -> Verdict:
     return Verdict(kind=PENDING, words="is still %s (%s)" % (unit.active, unit.sub))
 
 
-def looping(unit: Unit) -> str:
-    """Return what to say of a unit that fails and is restarted by systemd."""
-    why = ended(unit)
-    count = "%d time%s so far" % (unit.restarts, "" if unit.restarts == 1 else "s")
-    return "is in a crash loop (%s%s%s)" % (why, "; " if why else "", "restarted by systemd " + count)
+def looping(unit: Unit, crash: str = "") -> str:
+    """Return what to say of a unit that fails and is started again by systemd. crash: how it was seen to end before."""
+    why = ended(unit) or crash
+    if not unit.restarts:
+        return "failed (%s); systemd is about to start it again" % (why or "result " + unit.result)
+    count = "%d time%s" % (unit.restarts, "" if unit.restarts == 1 else "s")
+    return "is in a crash loop: %ssystemd has started it again %s" % (why and why + "; ", count)
 
 
 def ended(unit: Unit) -> str:
@@ -111,17 +113,15 @@ def unmet(log: Sequence[str]) -> bool:
     return any(words in line for line in log[-3:] for words in _UNMET)
 
 
-def unusable(unit: Unit) -> str:
+def unusable(unit: Unit, log: Sequence[str]) -> str:
     """Return why systemd can do nothing with a unit, or an empty string: it is missing, or its file is broken."""
     if unit.load == "not-found":
         if unit.stopped:
             return "does not exist on this host; check the name, or install what brings it"
         return "has lost its unit file but still runs; put the file back, or give state: stopped"
     if unit.load in ("bad-setting", "error"):
-        return "has a broken unit file %s (%s); mend it (systemd-analyze verify), then daemon-reload" % (
-            unit.fragment,
-            unit.load_error,
-        )
+        said = (log[-1].partition("]: ")[2] if log else "") or unit.load_error
+        return "has a broken unit file %s: %s; mend it, and run systemctl daemon-reload" % (unit.fragment, said)
     return ""
 
 

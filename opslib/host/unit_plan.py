@@ -72,9 +72,10 @@ def acting(unit: Unit, wanted: Wanted) -> str:
 def obstacle(look: Look, wanted: Wanted, log: Sequence[str]) -> str:
     """Return why what is wanted cannot be, or is not, in words that follow the unit's name; or an empty string."""
     unit = look.unit
-    words = unit_faults.unusable(unit)
+    words = unit_faults.unusable(unit, log)
     if words:
-        only_mask = unit.load == "not-found" and unit.stopped and bool(wanted.masked)
+        masks = wanted.masked is not None and not wanted.enabled and wanted.state in (None, "stopped")
+        only_mask = masks and unit.load == "not-found" and unit.stopped
         only_stop = wanted == Wanted(state="stopped", reset_failed=wanted.reset_failed) and not unit.stopped
         return "" if only_mask or only_stop else words
     able, mask = enabling(unit, wanted), masking(unit, wanted)
@@ -146,7 +147,8 @@ def reason(look: Look, wanted: Wanted) -> str:
     elif wanted.judge:
         words.append("is " + unit.words)
     if wanted.enabled is not None:
-        words.append("is already %s" % (unit.file_state or "disabled"))
+        known = unit.file_state in ("enabled", "disabled")
+        words.append("is already " + unit.file_state if known else "is not enabled (%s)" % unit.file_state)
     if wanted.masked is not None:
         words.append("is already masked" if wanted.masked else "is not masked")
     if wanted.reset_failed:

@@ -34,6 +34,11 @@ class Look(Record):
     listening: Listening | None = None
     http: dict[str, Any] | None = None
 
+    def late(self) -> Look:
+        """Return the look with a fault that says how long the unit had time to mend it."""
+        waited = " (%.0f s after its start)" % (self.now - self.unit.started) if self.unit.started else ""
+        return Look(**dict(self._values(), fault=self.fault + waited))
+
 
 class Asked(Record):
     """What a unit must offer beside being active: a TCP port of its own, an HTTP answer."""
@@ -52,20 +57,26 @@ def watch(name: str, asked: Asked, *, settle: float, ends: float, restarts: int 
     """Look until the unit has been up for `settle` seconds and is as asked; return the last look.
 
     ends: when to give up, in seconds of the monotonic clock; there is always one look, and one attempt at the URL.
-    restarts: the automatic restarts that do not count, None for as many as there are at the first look.
+    restarts: the automatic restarts that do not count, None for as many as there are at the first look. A crash loop
+    is watched until the end of `settle`: it may end at systemd's start limit, and the log tells more.
     """
     settled = time.monotonic() + settle
+    crash = ""
     while True:
         unit, now = systemd.show(name), time.monotonic()
         restarts = unit.restarts if restarts is None else min(restarts, unit.restarts)
-        verdict = unit_faults.verdict(unit, restarts)
+        crash = unit_faults.ended(unit) or crash
+        verdict = unit_faults.verdict(unit, restarts, crash)
         seen = Look(unit=unit, restarts=restarts, now=now, fault=verdict.words)
         if verdict.kind == UP and now >= settled:
             seen = _asked(seen, asked, ends - now)
-            if not seen.fault:
+            if not seen.fault or (seen.listening is not None and seen.listening.holders and not seen.listening.own):
                 return seen
-        if verdict.kind == DOWN or now >= max(ends, settled):
-            return seen
+        if verdict.kind == DOWN:
+            if unit.stopped or now >= settled:
+                return seen
+        elif now >= max(ends, settled):
+            return seen.late()
         time.sleep(PAUSE)
 
 
@@ -88,7 +99,7 @@ def _asked(seen: Look, asked: Asked, left: float) -> Look:
         answer = check.attempt(min(check.timeout, max(left, 1)) if left > 0 else check.timeout)
         http, words = check.facts(answer), check.fault(answer)[1]
         fault = "runs, but %s: %s" % (check.url, words) if words else ""
-    return Look(unit=unit, restarts=seen.restarts, now=seen.now, fault=fault, listening=listening, http=http)
+    return Look(**dict(seen._values(), fault=fault, listening=listening, http=http))
 
 
 def _port_fault(listening: Listening) -> str:

@@ -74,7 +74,7 @@ def _mask_change(change: Any, words: list[str]) -> Any:
 
 
 def _words(secrets: Iterable[str]) -> list[str]:
-    words = set()
+    words: set[str] = set()
     for secret in secrets:
         if len(secret) >= SHORTEST_SECRET:
             words.update((secret, repr(secret)[1:-1], ascii(secret)[1:-1], _quote(secret)[1:-1]))

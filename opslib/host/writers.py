@@ -42,7 +42,7 @@ def scan(inodes: Collection[Inode], names: Collection[str] | None) -> Scan:
     """
     found = Scan()
     looked = 0
-    for pid in [name for name in os.listdir("/proc") if name.isdigit() and int(name) != os.getpid()]:
+    for pid in [name for name in os.listdir("/proc") if name.isdigit()]:
         folder = "/proc/%s/fd" % pid
         try:
             numbers = os.listdir(folder)

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from .errors import LabError
     from .host import LabHost
     from .lab import Lab
+    from .needs import requirements
     from .processes import HostProcess
     from .progress import Progress
     from .registry import LabInfo
-    from .needs import requirements
     from .traffic import Endpoint
 
 _HOMES = {

@@ -52,11 +52,10 @@ class ControlGroup:
     def create(self) -> None:
         """Make the group, and pass on to it the controllers that its parent has."""
         self.path.mkdir(parents=True, exist_ok=True)
-        for parent in (self.path.parent, self.path):
-            with suppress(OSError):
-                wanted = (parent / "cgroup.controllers").read_text().split()
-                for controller in wanted if parent != self.path else ():
-                    (parent / "cgroup.subtree_control").write_text(f"+{controller}")
+        parent = self.path.parent
+        for controller in (parent / "cgroup.controllers").read_text().split():
+            with suppress(OSError):  # not all can be passed on everywhere, and a host boots without any
+                (parent / "cgroup.subtree_control").write_text(f"+{controller}")
 
     def add(self, pid: int) -> None:
         """Move process `pid` into the group; its later children are born there."""

@@ -46,6 +46,7 @@ def complete(
             stderr=subprocess.PIPE,
             env=env,
             start_new_session=True,
+            umask=0o022,
         )
     except OSError as error:
         raise LabError(f"cannot start {argv[0]}: {error.strerror}") from error

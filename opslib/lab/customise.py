@@ -61,6 +61,7 @@ PrintMotd no
 """,
     ),
     "etc/sudoers.d/opslib-lab": (0o440, "ops ALL=(ALL:ALL) NOPASSWD: ALL\npat ALL=(ALL:ALL) ALL\n"),
+    "etc/default/locale": (0o644, "LANG=C.UTF-8\n"),
     "etc/resolv.conf": (0o644, "# No name server: a lab has no way out.\n"),
     "etc/machine-id": (0o444, ""),
 }

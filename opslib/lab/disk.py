@@ -29,6 +29,7 @@ def provide(state: LabState, number: int, image: Path) -> None:
     call(["mount", "-t", "tmpfs", "-o", f"size={state.spec.disk},mode=755", "tmpfs", str(disk)])
     for name in ("upper", "work"):
         (disk / name).mkdir()
+        (disk / name).chmod(0o755)  # whatever our umask: it becomes the mode of the host's /
     lower = f"{folder / 'seed'}:{state.folder / 'seed'}:{image}"
     options = f"lowerdir={lower},upperdir={disk / 'upper'},workdir={disk / 'work'}"
     call(["mount", "-t", "overlay", "-o", options, "overlay", str(folder / "root")])

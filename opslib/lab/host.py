@@ -22,6 +22,7 @@ from .state import LabState
 __all__ = ["LabHost"]
 
 SSH_PORT = 22
+_UNUSED_PORT = 1
 _HOST_KEY = "/etc/ssh/ssh_host_ed25519_key"
 
 
@@ -104,7 +105,7 @@ class LabHost:
         return machine.leader(self._state, self._number) is not None
 
     def boot(self) -> None:
-        """Power the host on, with the disk as it is, and wait until it has booted and sshd answers.
+        """Power the host on, with the disk as it is, and wait until it has booted and can be reached.
 
         Raises LabError when it is on already, or does not come up in time.
         """
@@ -112,8 +113,7 @@ class LabHost:
             raise LabError(f"{self.name} is on already")
         network.attach(self._state, self._number)
         self._process = machine.power_on(self._state, self._number, self._boot_timeout, self._cancelled)
-        if self.run(["systemctl", "is-active", "--quiet", "ssh.service"], check=False).returncode == 0:
-            self._await_sshd()
+        self._await_network()
 
     def kill(self) -> None:
         """Cut the power. Peers hear nothing of it; what was written stays on the disk. Nothing happens when it is off."""
@@ -170,10 +170,9 @@ class LabHost:
                     os.kill(process.outer_pid, signal.SIGKILL)
 
     def start_sshd(self) -> None:
-        """Start sshd and wait until it answers."""
+        """Start sshd and wait until it listens."""
         self.run(["systemctl", "reset-failed", "ssh.service"], check=False)
         self.run(["systemctl", "restart", "ssh.service"])
-        self._await_sshd()
 
     def rekey(self) -> str:
         """Give the host another host key, as if another host answered at its address, and return the public one.
@@ -214,15 +213,21 @@ class LabHost:
         except LabError as error:
             raise LabError(f"{self.name}: {error}") from error
 
-    def _await_sshd(self) -> None:
+    def _await_network(self) -> None:
+        """Wait until the host can be reached.
+
+        A refusal by a port where nothing listens says so without a trace. A connection to sshd, of which systemd
+        knows that it listens, would put an error into the journal of every pristine host.
+        """
         deadline = time.monotonic() + self._boot_timeout
-        problem: object = "nothing was said"
+        problem: object = "cancelled"
         while time.monotonic() < deadline and not self._cancelled():
             try:
-                with socket.create_connection((self.address, SSH_PORT), timeout=5) as connection:
-                    if connection.recv(4) == b"SSH-":
-                        return
+                with socket.create_connection((self.address, _UNUSED_PORT), timeout=1):
+                    return
+            except ConnectionRefusedError:
+                return
             except OSError as error:
                 problem = error
             time.sleep(0.02)
-        raise LabError(f"{self.name}: sshd does not answer on {self.address}: {problem}")
+        raise LabError(f"{self.name} booted but is not reached on {self.address}: {problem}")

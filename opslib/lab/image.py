@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,19 +50,23 @@ class Image:
         with locked(cache / f"{self.key}.lock"):
             if not tarball.exists():
                 aside = tarball.with_suffix(f".partial-{os.getpid()}")
+                for left in cache.glob(f"{self.key}.tar.partial-*"):
+                    left.unlink()
                 try:
-                    self._build_tree(scratch, group)
-                    call(["tar", "-C", str(scratch), *_TAR, "-cf", str(aside), "."], timeout=_BUILD_SECONDS)
+                    tree = self._build_tree(scratch, group)
+                    call(["tar", "-C", str(tree), *_TAR, "-cf", str(aside), "."], timeout=_BUILD_SECONDS)
                     aside.rename(tarball)
                 finally:
                     aside.unlink(missing_ok=True)
                     remove_tree(scratch)
         return tarball
 
-    def _build_tree(self, scratch: Path, group: ControlGroup) -> None:
+    def _build_tree(self, scratch: Path, group: ControlGroup) -> Path:
         scratch.mkdir(parents=True)
         # Debian forces every file to the disk; on tmpfs that costs nothing.
         call(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", str(scratch)])
+        tree, temporary, log = scratch / "tree", scratch / "tmp", scratch / "log"
+        temporary.mkdir()
         argv = [
             "mmdebstrap",
             "--mode=root",
@@ -69,15 +74,21 @@ class Image:
             *(f"--dpkgopt={option}" for option in DPKG_OPTIONS),
             f"--include={','.join(sorted({*PACKAGES, *self.packages}))}",
             self.suite,
-            str(scratch),
+            str(tree),
         ]
-        log = scratch.with_name(f"{scratch.name}.log")
-        code = launch(argv, group=group, log=log, env=PLAIN_ENVIRONMENT).wait(_BUILD_SECONDS)
-        said = tail(log.read_text(errors="replace"), 8)
-        log.unlink()
+        process = launch(argv, group=group, log=log, env={**PLAIN_ENVIRONMENT, "TMPDIR": str(temporary)})
+        try:
+            code = process.wait(_BUILD_SECONDS)
+        except subprocess.TimeoutExpired as error:
+            raise LabError(f"mmdebstrap did not end in {_BUILD_SECONDS} seconds") from error
+        finally:
+            group.kill()  # when it was interrupted; its mounts cannot be removed while it runs
+            process.wait()
         if code:
+            said = tail(log.read_text(errors="replace"), 8)
             raise LabError(f"mmdebstrap could not build the image (exit code {code}):\n{said}")
-        customise(scratch)
+        customise(tree)
+        return tree
 
 
 _TAR = ("--numeric-owner", "--xattrs", "--xattrs-include=*", "--use-compress-program=zstd -1 -T0")

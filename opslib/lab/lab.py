@@ -16,10 +16,10 @@ from .cgroup import ControlGroup
 from .errors import LabError
 from .host import SSH_PORT, LabHost
 from .image import Image
+from .needs import require
 from .places import cache_folder
 from .progress import Observer, Progress
 from .registry import LabInfo, enrol, find, infos
-from .needs import require
 from .spec import LabSpec, check_name
 from .state import LabState
 from .teardown import tear_down
@@ -261,9 +261,11 @@ class Lab(AbstractContextManager["Lab"]):
                 state.save()
                 self._watchdog.dismiss()
                 self._watchdog = None
-        except BaseException:
+        except BaseException as error:
             with suppress(LabError):  # the first error is the one to tell; the next start sweeps what is left
                 self.stop()
+            if isinstance(error, OSError):
+                raise LabError(f"the lab cannot be made: {error}") from error
             raise
 
     def _take(self, state: LabState) -> None:

@@ -38,6 +38,7 @@ def launch(
                 stderr=subprocess.STDOUT,
                 env=env,
                 start_new_session=True,
+                umask=0o022,
             )
         except OSError as error:
             raise LabError(f"cannot start {argv[0]}: {error.strerror}") from error

@@ -51,6 +51,7 @@ def command_line(state: LabState, number: int) -> list[str]:
         "--link-journal=no",
         "--resolv-conf=off",
         "--timezone=off",
+        "--rlimit=NOFILE=1024:524288",  # what systemd gives itself on a real machine
         f"--directory={root(state, number)}",
         f"--machine={state.namespace(number)}",
         f"--hostname={state.host_name(number)}",

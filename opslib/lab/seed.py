@@ -33,22 +33,21 @@ def lab_seed(state: LabState, image: Path, public_key: str) -> None:
         ssh = folder / ".ssh"
         ssh.mkdir(mode=0o700)
         keys = ssh / "authorized_keys"
-        keys.write_text(f"{public_key} opslib-lab\n")
-        keys.chmod(0o600)
+        _write(keys, f"{public_key} opslib-lab\n", 0o600)
         for path in (ssh, keys):
             shutil.chown(path, owner.st_uid, owner.st_gid)
     _write_shadow(state, image, seed)
     hosts = ["127.0.0.1 localhost", f"{state.gateway} controller"]
     hosts += [f"{state.address(number)} {state.host_name(number)}" for number in range(1, state.spec.hosts + 1)]
-    (seed / "etc/hosts").write_text("\n".join([*hosts, ""]))
+    _write(seed / "etc/hosts", "\n".join([*hosts, ""]))
 
 
 def host_seed(state: LabState, number: int, image: Path) -> str:
     """Write the layer of one host: name, machine id, host key. Returns the public host key."""
     seed = host_folder(state, number) / "seed"
     ssh = _folder_like(image, seed, "etc/ssh")
-    (seed / "etc/hostname").write_text(f"{state.host_name(number)}\n")
-    (seed / "etc/machine-id").write_text(f"{uuid.uuid4().hex}\n")
+    _write(seed / "etc/hostname", f"{state.host_name(number)}\n")
+    _write(seed / "etc/machine-id", f"{uuid.uuid4().hex}\n", 0o444)
     return keypair(ssh / "ssh_host_ed25519_key", f"root@{state.host_name(number)}")
 
 
@@ -73,6 +72,11 @@ def _write_shadow(state: LabState, image: Path, seed: Path) -> None:
     )
     shutil.chown(shadow, original.stat().st_uid, original.stat().st_gid)
     shutil.copymode(original, shadow)
+
+
+def _write(path: Path, text: str, mode: int = 0o644) -> None:
+    path.write_text(text)
+    path.chmod(mode)  # whatever our umask
 
 
 def _folder_like(image: Path, seed: Path, name: str) -> Path:

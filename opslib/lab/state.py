@@ -20,6 +20,10 @@ _FILE = "state.json"
 _SCHEMA = 1
 
 
+class _ForeignStateError(LabError):
+    """A state file that this version of opslib did not write."""
+
+
 @dataclass(frozen=True, slots=True)
 class LabState:
     """A lab that exists.
@@ -124,7 +128,7 @@ def load(folder: Path) -> LabState | None:
     try:
         values = json.loads((folder / _FILE).read_text())
         if values.pop("schema") != _SCHEMA:
-            raise LabError(f"{folder / _FILE}: written by another version of opslib; remove that lab with it")
+            raise _ForeignStateError(f"{folder / _FILE}: written by another version of opslib; remove that lab with it")
         spec = values.pop("spec")
         owner = values.pop("owner")
         return LabState(
@@ -137,8 +141,10 @@ def load(folder: Path) -> LabState | None:
         )
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except PermissionError as error:
+        raise LabError(f"{folder}: a lab is root's; run this as root or with sudo") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise LabError(
+        raise _ForeignStateError(
             f"{folder / _FILE}: not a lab's state ({error}); remove the folder when no lab uses it"
         ) from error
 
@@ -150,7 +156,7 @@ def existing(run: Path | None = None) -> Iterator[LabState]:
         if not folder.name.startswith("."):
             try:
                 state = load(folder)
-            except LabError:
+            except _ForeignStateError:
                 continue
             if state is not None:
                 yield state

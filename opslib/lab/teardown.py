@@ -11,7 +11,7 @@ from . import image, machine, network, places
 from .cgroup import ControlGroup
 from .errors import LabError
 from .places import locked, remove_tree
-from .processes import PROC
+from .processes import PROC, inner_pid
 from .state import LabState, existing, load
 
 __all__ = ["sweep", "tear_down"]
@@ -67,4 +67,7 @@ def _kill_strays(state: LabState) -> None:
         with suppress(OSError):
             words = (entry / "cmdline").read_bytes().split(b"\0")
             if words[0] in (b"flock", b"setsid", b"systemd-nspawn") and any(mark in word for word in words):
-                os.kill(int(entry.name), signal.SIGKILL)
+                children = (entry / "task" / entry.name / "children").read_text().split()
+                # As ever: the container first, which would survive systemd-nspawn.
+                for pid in [*(int(child) for child in children if inner_pid(int(child)) == 1), int(entry.name)]:
+                    os.kill(pid, signal.SIGKILL)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from opslib.output.facts import fact_lines
 from opslib.output.lines import BLANK, Line, Style, line
 from opslib.output.text import duration, visible_lines
 from opslib.result import HostResult, Report, Status, StepResult
 
-__all__ = ["STYLES", "detail", "step_line"]
+__all__ = ["STYLES", "detail", "short_names", "step_line"]
 
 STYLES: Mapping[Status, Style] = {
     Status.OK: "ok",
@@ -21,14 +23,24 @@ STYLES: Mapping[Status, Style] = {
 WORD = 12
 BELOW = 4 + WORD
 MAX_FACTS = 60
+_OF_ROLE = " : "
+
+
+def short_names(names: Iterable[str]) -> Mapping[str, str]:
+    """Return what to call steps that Ansible calls `ROLE : NAME`: just the name, where that is the name of one only."""
+    known = dict.fromkeys(names)
+    short = {name: name.partition(_OF_ROLE)[2] or name for name in known}
+    count = Counter(short.values())
+    return {name: text if count[text] == 1 else name for name, text in short.items()}
 
 
 def detail(report: Report) -> Iterator[Line]:
     """Yield all that is known of each host, in the order of the inventory."""
+    names = short_names(step.name for host in report.hosts.values() for step in host.steps)
     for host in report.hosts.values():
         yield _host(host, report)
         for step in host.steps:
-            yield from _step(step, check=report.check)
+            yield from _step(replace(step, name=names[step.name]), check=report.check)
         yield BLANK
 
 

@@ -11,24 +11,32 @@ __all__ = ["fact_lines"]
 
 MAX_WIDTH = 400
 INLINE = 60
+SHORTEST = 3
 
 
 def fact_lines(data: Mapping[str, Any], *, most: int, last: bool = False) -> list[str]:
-    """Return data as visible lines, at most `most` of them.
+    """Return data as visible lines, at most about `most` of them; the longest values give way first.
 
     last: of a value that is itself many lines, such as a log's tail, keep the end and not the beginning.
     """
+    parts = [list(_entry(visible(str(key)), value)) for key, value in data.items()]
+    room = _room([len(part) for part in parts], most)
     lines: list[str] = []
-    for key, value in data.items():
-        part = list(_entry(visible(str(key)), value))
-        room = max(most // max(len(data), 1), 5)
-        if len(part) > room:
-            cut = f"  ... {len(part) - room} more lines"
-            part = [part[0], cut, *part[len(part) - room + 1 :]] if last else [*part[:room], cut]
+    for part in parts[:most]:
+        left = len(part) - room
+        if left > 1:
+            note = f"  ... {left} more lines; the JSON report has them all"
+            part = [part[0], note, *part[left + 1 :]] if last else [*part[:room], note]
         lines += part
-    if len(lines) > most:
-        lines = [*lines[:most], f"... {len(lines) - most} more lines; the JSON report has them all"]
     return [shorten(line, MAX_WIDTH) for line in lines]
+
+
+def _room(lengths: list[int], most: int) -> int:
+    """Return the greatest number of lines that each value may take so that all take no more than `most`, but 3."""
+    room = max(lengths, default=0)
+    while room > SHORTEST and sum(min(length, room) for length in lengths) > most:
+        room -= 1 + (sum(min(length, room) for length in lengths) - most) // max(len(lengths), 1) // 2
+    return max(room, SHORTEST)
 
 
 def _entry(key: str, value: Any) -> Iterator[str]:

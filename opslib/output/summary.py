@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from opslib.output.alike import Shared, draw_together
-from opslib.output.detail import STYLES, detail
+from opslib.output.detail import STYLES, detail, short_names
 from opslib.output.diff import diff_lines
 from opslib.output.facts import fact_lines
 from opslib.output.lines import BLANK, Line, Style, line
-from opslib.output.names import listed
+from opslib.output.names import compact, listed
 from opslib.output.text import duration, shorten, visible, visible_lines, width
 from opslib.result import Change, HostResult, Report, Status, StepResult
 
@@ -22,8 +22,10 @@ INDENT = 2
 MAX_TEXT = 4000
 MAX_VARIANTS = 6
 MAX_FACTS = 30
-MAX_NAMES = 12
+MAX_NAMES = 8
+FEW_NAMES = 3
 NO_STEP = ""
+TAKEN_FOR_GRANTED = ("validate_argument_spec", "ansible.builtin.validate_argument_spec")
 
 _MEANING = {
     0: "all well",
@@ -49,6 +51,7 @@ def summary(report: Report, *, diff: bool = False, verbose: bool = False) -> lis
 
     diff: show what changes change; verbose: first everything that is known of each host, and leave nothing out.
     """
+    report = _with_short_names(report)
     sections: list[tuple[str, Style, Iterator[_Saying]]] = [
         ("Would change" if report.check else "Changed", "changed", _changes(report, diff=diff)),
         ("Warnings", "warning", _warnings(report)),
@@ -88,6 +91,15 @@ def _by_status(report: Report) -> Mapping[Status, list[HostResult]]:
     return {status: hosts for status, hosts in found.items() if hosts}
 
 
+def _with_short_names(report: Report) -> Report:
+    names = short_names(step.name for _host, step in _steps(report))
+    hosts = {}
+    for name, host in report.hosts.items():
+        steps = tuple(replace(step, name=names[step.name]) for step in host.steps)
+        hosts[name] = replace(host, steps=steps)
+    return replace(report, hosts=hosts)
+
+
 def _steps(report: Report) -> Iterator[tuple[str, StepResult]]:
     for host in report.hosts.values():
         for step in host.steps:
@@ -102,7 +114,7 @@ def _skipped(report: Report) -> Iterator[_Saying]:
 
 def _found(report: Report) -> Iterator[_Saying]:
     for host, step in _steps(report):
-        if step.status is Status.OK and step.reason:
+        if step.status is Status.OK and step.reason and step.task not in TAKEN_FOR_GRANTED:
             yield _Saying(host=host, step=step.name, text=step.reason)
 
 
@@ -190,7 +202,10 @@ def _who(report: Report, variant: Shared, *, everything: bool) -> str:
     """Name the hosts, unless it is all of many, or the run as a whole."""
     if variant.hosts == ("",) or (len(variant.hosts) == len(report.hosts) and not everything):
         return ""
-    return listed(variant.hosts, None if everything else MAX_NAMES) + ": "
+    names = compact(variant.hosts)
+    if everything or len(names) <= MAX_NAMES:
+        return f"{', '.join(names)}: "
+    return f"{len(variant.hosts)} hosts ({listed(variant.hosts, FEW_NAMES)}): "
 
 
 def _below(variant: Shared, sayings: list[_Saying]) -> tuple[Line, ...]:

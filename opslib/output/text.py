@@ -51,11 +51,11 @@ def width(text: str) -> int:
 
 
 def duration(seconds: float) -> str:
-    """Return a time span in words: "0.8 s", "42 s", "2 min 5 s", "1 h 3 min"."""
+    """Return a time span in words: "0.02 s", "8.3 s", "42 s", "2 min 5 s", "1 h 3 min"."""
     if not seconds >= 0:
         return "0 s"
     if seconds < 10:
-        return f"{seconds:.1f} s"
+        return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds:.2f} s"
     minutes, rest = divmod(round(min(seconds, 1e9)), 60)
     if minutes < 60:
         return f"{minutes} min {rest} s" if minutes else f"{rest} s"

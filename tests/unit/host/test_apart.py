@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import marshal
 import os
 import time
+
+import pytest
 
 from opslib.host import apart
 
 
 def answer(word):
+    word = str(word)
     if word == "hang":
         time.sleep(60)
     if word == "raise":
         raise RuntimeError(word)
     if word == "die":
         os.kill(os.getpid(), 9)
+    if word.startswith("half"):
+        os.write(1, marshal.dumps("half an answer"))
+        return answer(word[5:])
     if word == "long":
         return "x" * 300000
     return {"word": word, "pid": os.getpid()}
@@ -35,18 +42,26 @@ def test_no_answer_is_none_and_the_others_are_kept():
 
 def test_more_questions_than_run_at_once():
     count = apart.AT_ONCE * 2 + 1
-    assert [one["word"] for one in apart.ask(answer, list(range(count)), 30)] == list(range(count))
+    assert [one["word"] for one in apart.ask(answer, list(range(count)), 30)] == [str(n) for n in range(count)]
 
 
-def test_nothing_stays_behind():
+def test_half_an_answer_is_none():
+    assert apart.ask(answer, ["half-die", "half-hang", "a"], 0.5)[:2] == [None, None]
+
+
+def hang(path):
+    with open(path, "w") as file:
+        file.write(str(os.getpid()))
+    time.sleep(60)
+
+
+def test_nothing_stays_behind(tmp_path):
     before = len(os.listdir("/proc/self/fd"))
-    apart.ask(answer, ["a", "hang", "raise"], 0.2)
+    apart.ask(answer, ["a", "raise"], 30)
+    assert apart.ask(hang, [str(tmp_path / "pid")], 1) == [None]
     assert len(os.listdir("/proc/self/fd")) == before
-    try:
-        left = os.waitpid(-1, os.WNOHANG)
-    except ChildProcessError:
-        left = (0, 0)
-    assert left == (0, 0)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
 
 
 def descriptors(_item):

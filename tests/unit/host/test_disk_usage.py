@@ -60,6 +60,7 @@ def test_bad_values_are_refused_by_name(name, values):
         ({"warn": "90%", "fail": "90%"}, "warn 90% must be below fail 90%"),
         ({"warn": "97%"}, "warn 97% must be below fail 95%"),
         ({"warn": "1G", "fail": "2G"}, "warn 1.0 GiB free must be above fail 2.0 GiB free"),
+        ({"warn": "2G", "fail": "2G"}, "warn 2.0 GiB free must be above fail 2.0 GiB free"),
         ({"inodes_warn": 96}, "inodes_warn 96% must be below inodes_fail 95%"),
         ({"paths": ["/"], "exclude": ["nfs*"]}, "cannot be given together with paths"),
     ],
@@ -109,10 +110,10 @@ def test_a_percentage_is_never_too_small(used, available):
 
 
 def test_the_fullest_is_the_reason():
-    plan = DiskUsage().plan(state(facts(41, 59), facts(12, 88, point="/data")))
-    assert plan.reason == "/ is 41% full, 59.0 GiB free, the fullest of 2 file systems"
+    plan = DiskUsage().plan(state(facts(12, 88), facts(41, 59, point="/data")))
+    assert plan.reason == "/data is 41% full, 59.0 GiB free, the fullest of 2 file systems"
     assert (plan.changes, plan.failure, plan.warnings) == ((), "", [])
-    assert [mount["mount"] for mount in plan.data["mounts"]] == ["/", "/data"]
+    assert [mount["mount"] for mount in plan.data["mounts"]] == ["/data", "/"]
 
 
 @pytest.mark.parametrize(
@@ -133,9 +134,10 @@ def test_thresholds(args, failure, warning):
 
 
 def test_a_file_system_without_inodes_is_not_judged_by_them():
-    plan = DiskUsage(inodes_fail=1, inodes_warn=0).plan(state(facts(files=0, files_free=0)))
-    assert plan.failure == ""
-    assert plan.data["mounts"][0]["inodes_used_percent"] is None
+    for files, free in ((0, 0), (0, 5), (5, 6)):
+        plan = DiskUsage(inodes_fail=1, inodes_warn=0).plan(state(facts(files=files, files_free=free)))
+        assert plan.failure == ""
+        assert plan.data["mounts"][0]["inodes_used_percent"] is None
 
 
 def test_silence_fails_and_the_rest_is_still_told():
@@ -194,7 +196,7 @@ def test_asking_for_less_free_space_never_fails_more(free, low, more):
 def test_a_path_is_measured_and_nothing_is_touched(tmp_path):
     (tmp_path / "file").write_text("x")
     before = os.stat(str(tmp_path))
-    args = {"paths": [str(tmp_path), str(tmp_path / "file")], "warn": "1B", "fail": "0", "inodes_fail": 100}
+    args = {"paths": [str(tmp_path), str(tmp_path / "file")], "warn": "0", "fail": "0", "inodes_fail": 100}
     for check in (True, False, False):
         result = run_step(DiskUsage, args, check)
         assert (result["status"], result["changed"], result["error"]) == ("ok", False, None), result

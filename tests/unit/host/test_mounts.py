@@ -137,3 +137,8 @@ def test_a_mount_point_that_was_removed_is_left_out():
 def test_the_first_root_of_a_machine_may_be_its_own_parent():
     table = mounts.parse(line("/", "rootfs", "rootfs", "0:2", number=1) + "\n" + line("/", number=2, parent=1))
     assert mounts.holding("/x", mounts.on_top(table)).fstype == "ext4"
+
+
+def test_a_table_that_goes_round_in_circles_ends():
+    rows = [line("/", number=1, parent=0), line("/", number=2, parent=1), line("/", number=1, parent=2)]
+    assert mounts.holding("/x", mounts.on_top(mounts.parse("\n".join(rows)))) is None

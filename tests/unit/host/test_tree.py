@@ -204,6 +204,10 @@ def test_a_link_of_another_user_leads_only_to_what_is_his(tmp_path):
         (tmp_path / ("to-" + name)).symlink_to(name)
         os.chown(str(tmp_path / ("to-" + name)), 12345, 12345, follow_symlinks=False)
     os.close(tree.open_folder(str(tmp_path / "to-his")))
+    (tmp_path / "his" / "sub").mkdir()
+    os.close(tree.open_folder(str(tmp_path / "to-his" / "sub")))
+    (tmp_path / "trusted").symlink_to("his")
+    os.close(tree.open_folder(str(tmp_path / "trusted")))
     with pytest.raises(tree.UnsafePath, match="link of user 12345 leads to what belongs to user 0"):
         tree.open_folder(str(tmp_path / "to-ours"))
     with pytest.raises(tree.UnsafePath):

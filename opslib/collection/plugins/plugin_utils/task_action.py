@@ -16,17 +16,8 @@ from ansible.parsing.vault import EncryptedString, VaultHelper
 from ansible.plugins.action import ActionBase
 
 try:
+    from opslib import tasks
     from opslib.carriers import ansible as carrier
-
-    try:
-        from opslib import tasks
-    except ImportError:
-        class tasks:
-            @staticmethod
-            def get(name):
-                import importlib
-                m = importlib.import_module("opslib.host." + name)
-                return getattr(m, "".join(w.capitalize() for w in name.split("_")))
 
     PROBLEM = None
 except ImportError as error:

@@ -1,0 +1,108 @@
+"""The `opslib` program."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+import opslib
+from opslib.cli.click_parts import CONTEXT, Group
+from opslib.cli.completion import VARIABLE, Bash, completion
+from opslib.cli.lab import lab
+from opslib.cli.library import Library
+from opslib.cli.listing import listing
+from opslib.cli.run import run
+from opslib.cli.screen import Screen
+from opslib.cli.show import show
+from opslib.cli.task import task
+from opslib.cli.verify import verify
+from opslib.errors import CarrierError, InterruptedRunError, OpslibError, RunFailedError, UnreachableError
+from opslib.host.params import ParamError as HostParamError
+
+__all__ = ["main", "program"]
+
+EXAMPLES = (
+    ("opslib list", "What there is to run."),
+    ("opslib run maintenance:weekly -i inventories/production --check --diff", "Rehearse; change nothing."),
+    ("opslib task service unit=nginx state=restarted -i inventories/production -l web1 -b", "Do one thing."),
+)
+USAGE, FAILED, UNREACHABLE, INTERRUPTED, DEFECT = 1, 2, 4, 130, 70
+TRACEBACK = "OPSLIB_TRACEBACK"
+
+
+@click.group("opslib", cls=Group, examples=EXAMPLES, context_settings=CONTEXT)
+@click.version_option(opslib.__version__, message="opslib %(version)s")
+def program() -> None:
+    """Operations runbooks as code: run, rehearse, check and trust them.
+
+    Exit codes: 0 all well; 1 something was wrong with what was asked, nothing was touched; 2 some host failed; 4 some
+    host was unreachable, none failed; 130 interrupted.
+    """
+
+
+for each in (run, task, listing, show, verify, lab, completion):
+    program.add_command(each)
+
+
+def main(args: Sequence[str] | None = None, library: Library | None = None) -> int:
+    """Run the program and return its exit code. library: what the commands use, a stand-in for tests."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None and hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    if VARIABLE in os.environ:
+        from click.shell_completion import add_completion_class
+
+        add_completion_class(Bash)
+    try:
+        code = program.main(
+            args=None if args is None else list(args),
+            prog_name="opslib",
+            complete_var=VARIABLE,
+            standalone_mode=False,
+            obj=library or Library(),
+            color=False if os.environ.get("NO_COLOR") else None,
+        )
+    except Exception as error:
+        if os.environ.get(TRACEBACK):
+            raise
+        return _explain(error)
+    return code if isinstance(code, int) else 0
+
+
+def _explain(error: Exception) -> int:
+    """Say what went wrong and return the exit code for it."""
+    screen = Screen(sys.stderr)
+    if isinstance(error, click.Abort):
+        screen.print("opslib: interrupted")
+        return INTERRUPTED
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        click.echo(error.format_message(), err=True)
+        return USAGE
+    if isinstance(error, click.ClickException):
+        context = getattr(error, "ctx", None)
+        path = context.command_path if context is not None else "opslib"
+        screen.print(f"{path}: {_in_words(error)}", f"`{path} --help` explains.")
+        return USAGE
+    if isinstance(error, OpslibError | HostParamError):
+        for number, text in enumerate(str(error).splitlines()):
+            screen.print(f"  {text}" if number else f"opslib: {text}")
+        if isinstance(error, RunFailedError | InterruptedRunError):
+            return error.report.exit_code
+        return UNREACHABLE if isinstance(error, UnreachableError) else FAILED if isinstance(error, CarrierError) else USAGE
+    screen.print(
+        f"opslib: internal error: {type(error).__name__}: {error}",
+        f"This is a defect of opslib. {TRACEBACK}=1 shows where it is; a report of that would help.",
+    )
+    return DEFECT
+
+
+def _in_words(error: click.ClickException) -> str:
+    text = error.format_message().strip().removesuffix(".")
+    return text[:1].lower() + text[1:]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

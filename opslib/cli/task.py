@@ -1,0 +1,83 @@
+"""`opslib task`: one task, on hosts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from opslib.cli.click_parts import command, option
+from opslib.cli.complete import complete_assignment, complete_task
+from opslib.cli.options import HOW, WHERE, library_of, pace_of, place_of, place_options, presentation_of, run_options
+from opslib.cli.progress import Heading
+from opslib.cli.session import carry_out
+from opslib.cli.values import task_from_words
+from opslib.errors import UsageError
+from opslib.host.task import Task
+
+__all__ = ["task"]
+
+EXAMPLES = (
+    ("opslib task disk_usage -i inventories/production", "Look at the disks of all hosts; nothing is changed by that."),
+    (
+        "opslib task service unit=nginx state=restarted -i inventories/production -l web1 --become",
+        "Restart a service as root and watch it come up.",
+    ),
+    ("opslib task disk_usage paths=/,/var fail=90% -i web1,web2,", "A list is given with commas."),
+    (
+        "opslib task http_check url=http://localhost:8080/health 'json:={\"status\": \"ok\"}' -i web1,",
+        "NAME:=JSON gives a mapping, a list or a number; NAME=@FILE and NAME:=@FILE take it from a file.",
+    ),
+)
+
+
+@command("task", examples=EXAMPLES, short_help="Run one task on hosts.")
+@click.argument("name", shell_complete=complete_task)
+@click.argument("parameters", metavar="[K=V]...", nargs=-1, shell_complete=complete_assignment)
+@place_options
+@option("-b", "--become", is_flag=True, section=WHERE, help="Work as root, by sudo.")
+@option("--become-user", metavar="USER", section=WHERE, help="Work as this user, by sudo.")
+@option(
+    "--engine",
+    type=click.Choice(["auto", "ssh", "ansible"]),
+    default="auto",
+    section=HOW,
+    help="A single task always goes by the ssh engine; this is here for symmetry with run.",
+)
+@option("--list-hosts", is_flag=True, section=HOW, help="List the hosts, and do nothing.")
+@run_options
+@click.pass_context
+def task(context: click.Context, /, name: str, parameters: tuple[str, ...], **values: Any) -> int:
+    """Run one task on the hosts of an inventory, with parameters as K=V.
+
+    `opslib list` names the tasks, `opslib show NAME` their parameters. Exit codes are those of `opslib run`.
+    """
+    import opslib
+
+    library = library_of(context)
+    place, pace = place_of(values), pace_of(values)
+    if values["engine"] == "ansible":
+        raise UsageError("--engine ansible: a single task goes by the ssh engine; write a playbook for ansible-runner")
+    if values["list_hosts"]:
+        for host in library.host_names(place):
+            click.echo(host)
+        return 0
+    unit = task_from_words(opslib.tasks.get(name), parameters)
+    user = values["become_user"]
+    become = opslib.Become(user=user) if user is not None else True if values["become"] else None
+    step = opslib.Step(task=unit, become=become)
+    return carry_out(
+        lambda on_event, cancel: library.run_step(step, place, pace, on_event, cancel),
+        Heading(what=described(unit, parameters), engine="ssh"),
+        presentation_of(values),
+    )
+
+
+def described(unit: Task, parameters: tuple[str, ...]) -> str:
+    """Return a task with the parameters that were given, as they were given, secrets masked."""
+    known = unit.parameters()
+    parts = [unit.name]
+    for parameter in parameters:
+        name = parameter.partition("=")[0]
+        parts.append(f"{name}=***" if known[name.removesuffix(":")].kind.secret else parameter)
+    return " ".join(parts)

@@ -1,0 +1,321 @@
+"""Load a playbook, and say of each play what the ssh engine makes of it.
+
+What the ssh engine understands of Ansible, and what it leaves to ansible-runner, is in `obstacles`; how a play becomes
+steps is in `compile`. Variables, inventories, vaults, templates, tags and the order of things are ansible-core's own.
+Lookups and templates are worked out when the playbook is loaded, before anything is touched.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from opslib.connection import NotCarriedError
+from opslib.engines import ansible_core as core
+from opslib.engines import obstacles
+from opslib.engines.compile import Compiler, Failures, HostItems
+from opslib.engines.obstacles import NeedsAnsibleError
+from opslib.engines.roles import find_source
+from opslib.engines.work import Compiled, HostWork, Play, Policy
+from opslib.errors import InventoryError, PlaybookError, UsageError
+from opslib.host.params import shown
+from opslib.inventory import Inventory
+
+__all__ = ["load"]
+
+_LINEAR = ("linear", "ansible.builtin.linear", "ansible.legacy.linear")
+
+
+@contextlib.contextmanager
+def load(
+    source: str | Path,
+    inventory: Inventory,
+    *,
+    limit: str | None = None,
+    tags: Sequence[str] = (),
+    skip_tags: Sequence[str] = (),
+    extra_vars: Mapping[str, Any] | Sequence[str] | None = None,
+    check: bool = False,
+    diff: bool = False,
+) -> Iterator[Compiled]:
+    """Load a playbook (a file, or `namespace.collection.playbook`) or a role (`ROLE[:ENTRY]`) for an inventory.
+
+    The other arguments are those of ansible-playbook. A role's playbook is a temporary file that lives as long as the
+    `with` statement.
+
+    Raises PlaybookError for what is wrong with the playbook, a task's parameter included when no host could get
+    through that task, and InventoryError when no play has a host or a host's connection makes no sense.
+    """
+    options = {
+        "check": check,
+        "diff": diff,
+        "skip_tags": tuple(_tags(skip_tags)),
+        "subset": limit,
+        "tags": tuple(_tags(tags)) or ("all",),
+    }
+    with tempfile.TemporaryDirectory(prefix="opslib-") as aside:
+        with inventory.active():
+            path = find_source(source, Path(aside))
+        with inventory.limited(limit), inventory.active(options=options, folder=os.path.dirname(path)):
+            compiled = _Loading(path, inventory, options, extra_vars or {}).run()
+        yield compiled
+
+
+def _tags(given: Sequence[str]) -> list[str]:
+    words = [given] if isinstance(given, str) else given
+    for word in words:
+        if not isinstance(word, str):
+            raise UsageError(f"tag {shown(word)} is no text")
+    return [tag.strip() for word in words for tag in word.split(",") if tag.strip()]
+
+
+@dataclass(slots=True)
+class _Prepared:
+    """A play on its way: as ansible-core has it, and what is known of it."""
+
+    play: Any
+    blocks: list[Any]
+    hosts: tuple[str, ...]
+    batches: list[list[Any]]
+    gathers: bool
+    obstacle: str | None = None
+    reads_facts: bool = False
+    carries_state: bool = False
+    policy: Policy = field(default_factory=Policy)
+    items: dict[str, HostItems] = field(default_factory=dict)
+    work: dict[str, HostWork] = field(default_factory=dict)
+
+
+class _Loading:
+    """Loads one playbook."""
+
+    def __init__(
+        self,
+        path: str,
+        inventory: Inventory,
+        options: Mapping[str, Any],
+        extra_vars: Mapping[str, Any] | Sequence[str],
+    ) -> None:
+        self.path = path
+        self.inventory = inventory
+        self.check = bool(options["check"])
+        self.loader = core.Loader(inventory.vault)
+        self.secrets: set[str] = set()
+        with core.reading(PlaybookError, "extra variables"):
+            extra = core.combine_vars(inventory.extra_vars, core.parse_extra_vars(self.loader, extra_vars))
+        names = {"check": "check_mode", "diff": "diff_mode", "skip_tags": "skip_tags", "subset": "limit", "tags": "run_tags"}
+        facts = {f"ansible_{names[key]}": value for key, value in options.items() if value is not None}
+        facts["ansible_inventory_sources"] = list(inventory.sources)
+        facts.update(ansible_forks=core.C.DEFAULT_FORKS, ansible_verbosity=0)
+        self.variables = core.Variables(self.loader, inventory.manager, extra, facts)
+
+    def run(self) -> Compiled:
+        """Load and reckon all plays."""
+        with core.reading(PlaybookError, f"playbook {self.path}"):
+            core.enter_folder(self.path)
+            playbook = core.Playbook.load(self.path, variable_manager=self.variables, loader=self.loader)
+            plays = playbook.get_plays()
+        prepared: list[_Prepared] = []
+        for play in plays:
+            self.loader.set_basedir(play._included_path or playbook._basedir)
+            with core.reading(PlaybookError, f"play {play.get_name()!r}{_place(play)}"):
+                prepared.append(self._prepare(play))
+            self._reckon(prepared)
+        self._share_facts(prepared)
+        if not any(each.hosts for each in prepared):
+            patterns = ", ".join(dict.fromkeys(str(core.plain(each.play.hosts)) for each in prepared))
+            raise InventoryError(self.inventory.no_host(patterns))
+        return self._compiled(prepared)
+
+    def _prepare(self, play: Any) -> _Prepared:
+        """Do what `PlaybookExecutor.run` and `TaskQueueManager.run` do before the first task."""
+        manager = self.inventory.manager
+        manager.remove_restriction()
+        engine = core.Engine(loader=self.loader, variables=self.variables.get_vars(play=play))
+        prompts = play.vars_prompt
+        play.post_validate(engine)
+        batches = _batches(manager, play)
+        seen = self.variables.get_vars(play=play)
+        ready = play.copy()
+        ready.post_validate(core.Engine(loader=self.loader, variables=seen))
+        ready.handlers = ready.compile_roles_handlers() + ready.handlers
+        blocks = [block.filter_tagged_tasks(seen) for block in ready.compile()]
+        blocks = [block for block in blocks if block.has_tasks()]
+        each = _Prepared(
+            play=ready,
+            blocks=blocks,
+            hosts=tuple(str(host.name) for batch in batches for host in batch),
+            batches=batches,
+            gathers=_gathers(ready),
+        )
+        try:
+            if prompts:
+                raise NeedsAnsibleError("asks questions (vars_prompt)")
+            if ready.strategy not in _LINEAR:
+                raise NeedsAnsibleError(f"has the strategy {ready.strategy}")
+            _scan(blocks)
+        except NeedsAnsibleError as problem:
+            each.obstacle = _of_play(ready, problem)
+        each.carries_state = any(obstacles.carries_state(task) for block in blocks for task in block.get_tasks())
+        return each
+
+    def _reckon(self, prepared: list[_Prepared]) -> None:
+        """Reckon the newest play's steps, unless it or an earlier one stands against it."""
+        each, earlier = prepared[-1], prepared[:-1]
+        teacher = next((other for other in earlier if other.carries_state), None)
+        if each.obstacle is None and teacher is not None:
+            each.obstacle = f"play {each.play.get_name()!r} may use what play {teacher.play.get_name()!r} learns"
+        if each.obstacle is not None or not each.hosts:
+            return
+        facts = each.gathers or any(other.gathers for other in earlier)
+        try:
+            self._steps(each, facts)
+        except NeedsAnsibleError as problem:
+            each.reads_facts = "reads the fact" in str(problem)
+            each.obstacle = _of_play(each.play, problem)
+            each.items.clear()
+            each.work.clear()
+
+    def _steps(self, each: _Prepared, facts: bool) -> None:
+        manager = self.inventory.manager
+        failures = Failures()
+        defaults = self.inventory.defaults()
+        fatal: set[bool] = set()
+        try:
+            for batch in each.batches:
+                manager.restrict_to_hosts(batch)
+                compiler = Compiler(
+                    each.play,
+                    loader=self.loader,
+                    variables=self.variables,
+                    hosts=batch,
+                    all_names=each.hosts,
+                    facts=facts,
+                    check=self.check,
+                    defaults=defaults,
+                    failures=failures,
+                    secrets=self.secrets,
+                )
+                with core.reading(PlaybookError, f"play {each.play.get_name()!r}{_place(each.play)}"):
+                    each.items.update((str(host.host.name), host) for host in compiler.run(each.blocks))
+                fatal |= compiler.fatal
+                self._targets(each, compiler)
+        finally:
+            manager.remove_restriction()
+        if len(fatal) > 1:
+            raise NeedsAnsibleError("makes errors fatal for all hosts in some of its tasks only (any_errors_fatal)")
+        first = failures.first()
+        if first is not None:
+            raise PlaybookError(first)
+        limit = each.play.max_fail_percentage
+        each.policy = Policy(
+            any_errors_fatal=True in fatal, max_fail_percentage=None if limit is None else float(limit)
+        )
+
+    def _targets(self, each: _Prepared, compiler: Compiler) -> None:
+        connection, port, user = compiler.connection
+        keywords = {"connection": connection, "port": port, "remote_user": user, "become": None}
+        for host in compiler.hosts:
+            name = str(host.host.name)
+            if name in each.work:
+                continue
+            engine = core.Engine(loader=self.loader, variables=host.base)
+            keywords = {key: value for key, value in keywords.items() if value is not None}
+            try:
+                target = self.inventory.make_target(name, host.base, engine, keywords)
+            except NotCarriedError as problem:
+                raise NeedsAnsibleError(str(problem)) from None
+            each.work[name] = HostWork(target=target, items=tuple(host.items))
+
+    @staticmethod
+    def _share_facts(prepared: list[_Prepared]) -> None:
+        """Keep a play that gathers facts together with a later one that may read them without gathering its own."""
+        for number, each in enumerate(prepared):
+            if each.gathers or not (each.reads_facts or each.obstacle):
+                continue
+            for earlier in prepared[:number]:
+                if earlier.gathers and set(earlier.hosts) & set(each.hosts):
+                    earlier.carries_state = True
+                    earlier.obstacle = earlier.obstacle or (
+                        f"play {earlier.play.get_name()!r} gathers facts that play {each.play.get_name()!r} may read"
+                    )
+
+    def _compiled(self, prepared: list[_Prepared]) -> Compiled:
+        plays = []
+        for index, each in enumerate(prepared):
+            path, line = core.origin(each.play.get_ds())
+            plays.append(
+                Play(
+                    index=index,
+                    name=str(core.plain(each.play.get_name())),
+                    source=Path(path or self.path),
+                    line=line,
+                    hosts=each.hosts,
+                    batches=tuple(tuple(str(host.name) for host in batch) for batch in each.batches),
+                    policy=each.policy,
+                    obstacle=each.obstacle,
+                    carries_state=each.carries_state,
+                )
+            )
+        rows = [each.work for each in prepared]
+
+        def work(play: Play, names: Sequence[str]) -> Sequence[HostWork]:
+            if play.obstacle is not None:
+                raise UsageError(f"play {play.name!r} has no steps: {play.obstacle}")
+            return [rows[play.index][name] for name in names]
+
+        secrets = frozenset(self.secrets | self.loader.secrets | self.inventory.secrets)
+        return Compiled(plays=tuple(plays), work=work, secrets=secrets)
+
+
+def _batches(manager: Any, play: Any) -> list[list[Any]]:
+    """Cut a play's hosts up, as `PlaybookExecutor._get_serialized_batches` does."""
+    left = manager.get_hosts(play.hosts, order=play.order)
+    total = len(left)
+    sizes = list(play.serial) or [-1]
+    found: list[list[Any]] = []
+    while left:
+        size = core.pct_to_int(sizes[min(len(found), len(sizes) - 1)], total)
+        if size <= 0:
+            size = len(left)
+        found.append(left[:size])
+        left = left[size:]
+    return found
+
+
+def _gathers(play: Any) -> bool:
+    """Whether Ansible would gather facts, as `PlayIterator` decides."""
+    if core.C.DEFAULT_GATHERING == "explicit":
+        return bool(play.gather_facts)
+    return play.gather_facts is None or bool(play.gather_facts)
+
+
+def _scan(blocks: Sequence[Any]) -> None:
+    """Raise NeedsAnsibleError for the first construct that needs Ansible, before any template is worked out."""
+    for block in blocks:
+        problem = obstacles.of_block(block)
+        if problem:
+            raise NeedsAnsibleError(f"block {block.name or ''!r} {problem}{_place(block)}")
+        for entry in (*block.block, *block.always):
+            if isinstance(entry, core.Block):
+                _scan([entry])
+                continue
+            problem = obstacles.of_task(entry)
+            if problem:
+                raise NeedsAnsibleError(f"task {obstacles.task_name(entry)!r} {problem}{_place(entry)}")
+
+
+def _place(thing: Any) -> str:
+    return obstacles.where(*core.origin(thing.get_ds()))
+
+
+def _of_play(play: Any, problem: NeedsAnsibleError) -> str:
+    text = str(problem)
+    if text.startswith(("task ", "block ", "handler ", "host ", "play ")):
+        return text
+    return f"play {str(core.plain(play.get_name()))!r} {text}{_place(play)}"
