@@ -15,6 +15,7 @@ from opslib.cli.click_parts import CONTEXT, Group, command, option
 from opslib.cli.screen import Screen
 from opslib.errors import UsageError
 from opslib.output.lines import line
+from opslib.output.names import listed
 from opslib.output.text import visible
 
 if TYPE_CHECKING:
@@ -51,8 +52,10 @@ name_option = option("--name", metavar="NAME", help="Which lab; needed when ther
 @command("up", examples=EXAMPLES[:1], short_help="Boot hosts.")
 @option("-n", "--hosts", type=click.IntRange(1, 250), default=3, show_default=True, metavar="N", help="How many hosts.")
 @option("--name", metavar="NAME", help="Name of the lab; made up when not given.")
-@option("--disk", default="512M", show_default=True, metavar="SIZE", help="Size of each host's disk, in memory as it fills.")
-@option("--package", "packages", multiple=True, metavar="NAME", help="One more Debian package in the hosts. Repeatable.")
+@option("--disk", default="512M", show_default=True, metavar="SIZE", help="Size of each host's disk, which is memory.")
+@option(
+    "--package", "packages", multiple=True, metavar="NAME", help="One more Debian package in the hosts. Repeatable."
+)
 def up(*, hosts: int, name: str | None, disk: str, packages: tuple[str, ...]) -> int:
     """Boot hosts that stay until `opslib lab down`. The first time, their base image is built (some 20 seconds)."""
     from opslib.lab import Lab
@@ -60,10 +63,11 @@ def up(*, hosts: int, name: str | None, disk: str, packages: tuple[str, ...]) ->
     out, err = Screen(sys.stdout), Screen(sys.stderr)
     with _progress(err) as progress:
         started = Lab.start(hosts, detached=True, name=name, disk=disk, packages=packages, progress=progress)
+    names = listed([host.name for host in started.hosts])
     out.print(
-        line((started.name, "bold"), f": {hosts} host{'s' * (hosts != 1)}: {', '.join(h.name for h in started.hosts)}"),
+        line((started.name, "bold"), f": {hosts} host{'s' * (hosts != 1)} ({names})"),
         f"inventory: {started.inventory}",
-        line(("next: opslib lab ssh lab1, opslib run ROLE -i ", "dim"), (f"{started.inventory}, ", "dim"), ("opslib lab down", "dim")),
+        line((f"next: opslib run ROLE:ENTRY -i {started.inventory} --check; opslib lab down", "dim")),
     )
     return 0
 
@@ -95,8 +99,8 @@ def labs() -> int:
         since = datetime.fromtimestamp(info.created).astimezone()
         state = "" if info.alive else "  its owner died; the next start removes it"
         kind = "until `opslib lab down`" if info.detached else "until its owner ends"
-        hosts = f"{info.hosts} host{'s' * (info.hosts != 1)}"
-        screen.print(line((info.name, "bold"), f"  {hosts}  {info.network}  since {since:%Y-%m-%d %H:%M}  {kind}{state}"))
+        hosts = f"{info.hosts} host{'s' * (info.hosts != 1)}  {info.network}  since {since:%Y-%m-%d %H:%M}"
+        screen.print(line((info.name, "bold"), f"  {hosts}  {kind}{state}"))
     if not found:
         screen.print("there is no lab; `opslib lab up` boots one")
     return 0

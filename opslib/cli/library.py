@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from opslib.inventory import Inventory
     from opslib.step import Step
 
-__all__ = ["Library", "Overview", "Place", "Pace", "PlayOverview", "Role", "Selection"]
+__all__ = ["EntryPoint", "Library", "Pace", "Place", "PlayOverview", "Role", "Selection", "Variable"]
 
 _MARKUP = re.compile(r"\b[BCEILMOPRUV]\(([^()]*)\)")
 
@@ -133,9 +133,7 @@ class Library:
         import opslib
 
         targets = self.inventory(place).select("all", place.limit)
-        with opslib.Fleet(
-            targets, forks=pace.forks, timeout=pace.timeout, on_event=on_event, cancel=cancel
-        ) as fleet:
+        with opslib.Fleet(targets, forks=pace.forks, timeout=pace.timeout, on_event=on_event, cancel=cancel) as fleet:
             return fleet.run([step], check=pace.check)
 
     def inventory(self, place: Place) -> Inventory:
@@ -210,16 +208,16 @@ def _variables(options: Mapping[str, Mapping[str, Any]]) -> tuple[Variable, ...]
     """Return variables as argument_specs declare them; that file is written by hand, so nothing in it is certain."""
     found = []
     for name, spec in options.items():
-        spec = spec if isinstance(spec, Mapping) else {}
-        text = spec.get("description") or ""
-        choices, inner = spec.get("choices"), spec.get("options")
+        known = spec if isinstance(spec, Mapping) else {}
+        text = known.get("description") or ""
+        choices, inner = known.get("choices"), known.get("options")
         found.append(
             Variable(
                 name=str(name),
-                type=f"{spec.get('type', 'str')}" + (f" of {spec['elements']}" if spec.get("elements") else ""),
+                type=f"{known.get('type', 'str')}" + (f" of {known['elements']}" if known.get("elements") else ""),
                 help=_plain(" ".join(map(str, text)) if isinstance(text, list) else str(text)),
-                required=bool(spec.get("required")),
-                default=spec.get("default"),
+                required=bool(known.get("required")),
+                default=known.get("default"),
                 choices=[str(choice) for choice in choices] if isinstance(choices, list) else (),
                 inner=_variables(inner) if isinstance(inner, Mapping) else (),
             )

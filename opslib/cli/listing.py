@@ -33,8 +33,8 @@ def listing(context: click.Context, *, as_json: bool) -> int:
     roles = library_of(context).roles()
     tasks = {name: summary_of(opslib.tasks.get(name)) for name in opslib.tasks.names()}
     if as_json:
-        found = {"roles": {role.name: {name: point.summary for name, point in role.entry_points.items()} for role in roles}, "tasks": tasks}
-        click.echo(json.dumps(found, indent=2))
+        entries = {role.name: {name: point.summary for name, point in role.entry_points.items()} for role in roles}
+        click.echo(json.dumps({"roles": entries, "tasks": tasks}, indent=2))
         return 0
     Screen(sys.stdout).print(*_lines(roles, tasks))
     return 0

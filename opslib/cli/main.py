@@ -91,7 +91,9 @@ def _explain(error: Exception) -> int:
             screen.print(f"  {text}" if number else f"opslib: {text}")
         if isinstance(error, RunFailedError | InterruptedRunError):
             return error.report.exit_code
-        return UNREACHABLE if isinstance(error, UnreachableError) else FAILED if isinstance(error, CarrierError) else USAGE
+        if isinstance(error, CarrierError):
+            return FAILED
+        return UNREACHABLE if isinstance(error, UnreachableError) else USAGE
     screen.print(
         f"opslib: internal error: {type(error).__name__}: {error}",
         f"This is a defect of opslib. {TRACEBACK}=1 shows where it is; a report of that would help.",

@@ -32,7 +32,7 @@ def place_options(function: Function) -> Function:
                 metavar="INVENTORY",
                 section=WHERE,
                 type=click.Path(),
-                help="Ansible inventory: a file, a folder, a script, or host names with a comma (web1,). Repeatable.",
+                help="Ansible inventory: file, folder, script, or host names with a comma (web1,). Repeatable.",
             ),
             option(
                 "-l", "--limit", metavar="PATTERN", section=WHERE, help="Only hosts that match, such as 'web:!canary'."
@@ -70,7 +70,9 @@ def run_options(function: Function) -> Function:
                 help="Variables that win over all others: K=V, a JSON object, or @FILE (YAML or JSON). Repeatable.",
             ),
             vault_option,
-            option("-K", "--ask-become-pass", is_flag=True, section=WHERE, help="Ask for the password that sudo wants."),
+            option(
+                "-K", "--ask-become-pass", is_flag=True, section=WHERE, help="Ask for the password that sudo wants."
+            ),
             option("-C", "--check", is_flag=True, section=HOW, help="Say what would change; change nothing."),
             option("-D", "--diff", is_flag=True, section=HOW, help="Show what changes change, line by line."),
             option(
@@ -161,5 +163,3 @@ def library_of(context: click.Context) -> Library:
     """Return the library that the commands are to use."""
     found = context.find_object(Library)
     return found if found is not None else Library()
-
-

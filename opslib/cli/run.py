@@ -11,7 +11,7 @@ from opslib.cli.click_parts import command, option
 from opslib.cli.complete import complete_target
 from opslib.cli.library import Library, Pace, Place, PlayOverview, Selection
 from opslib.cli.options import HOW, library_of, pace_of, place_of, place_options, presentation_of, run_options, words
-from opslib.cli.progress import Heading
+from opslib.cli.rows import Heading
 from opslib.cli.screen import Screen
 from opslib.cli.session import carry_out
 from opslib.output.lines import Line, line
@@ -24,8 +24,8 @@ EXAMPLES = (
         "opslib run playbooks/weekly.yml -i inventories/production --check --diff",
         "Rehearse the weekly maintenance: show what would change, and how.",
     ),
-    ("opslib run maintenance:weekly -i inventories/production -l 'web:!canary'", "Run a role's entry point on some hosts."),
-    ("opslib run service:restart -i lab.yml -e service_unit=nginx --junit result.xml", "Give a variable; keep a report."),
+    ("opslib run maintenance:weekly -i inventories/production -l 'web:!canary'", "Run a role's entry point."),
+    ("opslib run service:restart -i lab.yml -e service_unit=nginx --junit out.xml", "Give a variable; keep a report."),
     ("opslib run playbooks/daily.yml -i web1,web2, --json - | jq .hosts", "Hand the report to another program."),
 )
 

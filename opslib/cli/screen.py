@@ -39,7 +39,7 @@ class Screen:
     """Writes lines to a stream, in colour and wrapped where that is a terminal. Never raises for a closed pipe.
 
     stream: None stands for one that is closed; color: `auto` means on a terminal, unless NO_COLOR is set or TERM is
-    `dumb`. live: whether lines may be rewritten; problem: why the stream takes no more text, if it does not.
+    `dumb`. live: whether lines may be rewritten; unicode: whether it takes all characters; problem: why the stream takes no more text, if it does not.
     """
 
     def __init__(
@@ -49,6 +49,7 @@ class Screen:
         terminal = _is_terminal(self.stream)
         self.live = terminal and environ.get("TERM", "dumb") not in ("", "dumb", "unknown")
         self.color = color == "always" or (color == "auto" and self.live and not environ.get("NO_COLOR"))
+        self.unicode = (getattr(self.stream, "encoding", None) or "").lower().startswith("utf")
         self._wrap = terminal
         self._console: Console | None = None
         self.problem: str | None = None

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 from opslib.cli.files import ResultFile
 from opslib.cli.interruption import Interruption
-from opslib.cli.progress import Heading, LineByLine, LivePicture, Picture, Silence
+from opslib.cli.live import LivePicture
+from opslib.cli.progress import LineByLine, Picture, Silence
+from opslib.cli.rows import Heading
 from opslib.cli.screen import ColorChoice, Screen
 from opslib.cli.tally import Tally
 from opslib.errors import InterruptedRunError, RunFailedError, UsageError

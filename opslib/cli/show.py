@@ -93,7 +93,9 @@ def _task(task: TaskReference) -> Iterator[Line]:
 
 
 def _role(role: Role, entry: str) -> Iterator[Line]:
-    entries = role.entry_points if not entry else {entry: role.entry_points[entry]} if entry in role.entry_points else {}
+    entries = (
+        role.entry_points if not entry else {entry: role.entry_points[entry]} if entry in role.entry_points else {}
+    )
     if not entries:
         near = difflib.get_close_matches(entry, role.entry_points, n=1)
         hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(role.entry_points) or 'none'}"

@@ -9,7 +9,7 @@ import click
 from opslib.cli.click_parts import command, option
 from opslib.cli.complete import complete_assignment, complete_task
 from opslib.cli.options import HOW, WHERE, library_of, pace_of, place_of, place_options, presentation_of, run_options
-from opslib.cli.progress import Heading
+from opslib.cli.rows import Heading
 from opslib.cli.session import carry_out
 from opslib.cli.values import task_from_words
 from opslib.errors import UsageError
@@ -25,7 +25,7 @@ EXAMPLES = (
     ),
     ("opslib task disk_usage paths=/,/var fail=90% -i web1,web2,", "A list is given with commas."),
     (
-        "opslib task http_check url=http://localhost:8080/health 'json:={\"status\": \"ok\"}' -i web1,",
+        'opslib task http_check url=http://localhost:8080/health \'json:={"status": "ok"}\' -i web1,',
         "NAME:=JSON gives a mapping, a list or a number; NAME=@FILE and NAME:=@FILE take it from a file.",
     ),
 )

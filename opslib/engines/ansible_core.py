@@ -53,8 +53,8 @@ try:
         from ansible import context
         from ansible._internal._datatag import _utils
         from ansible._internal._datatag._tags import Origin, SourceWasEncrypted, TrustedAsTemplate, VaultedValue
-        from ansible._internal._task import TaskArgsFinalizer
-        from ansible._internal._templating._engine import TemplateEngine
+        from ansible._internal._task import TaskArgsFinalizer, TaskContext
+        from ansible._internal._templating._engine import TemplateEngine, TemplateOptions
         from ansible._internal._templating._jinja_plugins import _DirectCall, _invoke_lookup
         from ansible.errors import (
             AnsibleError,
@@ -120,7 +120,7 @@ __all__ = [
     "Sentinel",
     "Sources",
     "Task",
-    "TaskArgsFinalizer",
+    "TaskContext",
     "TaskInclude",
     "Variables",
     "VaultSecret",
@@ -452,6 +452,8 @@ class Engine(TemplateEngine):  # type: ignore[misc]
     def _once(self, kind: str, text: Any, options: Any, make: Callable[[Any, Any], Any]) -> Any:
         if self.watch is not None:
             self.watch(text, self.available_variables)
+        if options is not TemplateOptions.DEFAULT and isinstance(options.value_for_omit, dict):
+            return make(text, options)
         key = (kind, text, options)
         if key not in self.compiled:
             self.compiled[key] = make(text, options)

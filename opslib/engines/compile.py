@@ -72,9 +72,9 @@ class Failures:
 class Compiler:
     """Reckons one batch of one play.
 
-    play: prepared by ansible-core, with its handlers; facts: whether Ansible would know facts; check: the run's check
-    mode; defaults: of `ansible.cfg`, for connections; failures: takes tasks that fail for reasons known beforehand;
-    secrets: takes texts that came out of a vault.
+    play: prepared by ansible-core, with its handlers; watch: sees every template; check: the run's check mode;
+    defaults: of `ansible.cfg`, for connections; failures: takes tasks that fail for reasons known beforehand; secrets:
+    takes texts that came out of a vault.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class Compiler:
         variables: core.Variables,
         hosts: Sequence[Any],
         all_names: Sequence[str],
-        facts: bool,
+        watch: Watch,
         check: bool,
         defaults: Mapping[str, Any],
         failures: Failures,
@@ -98,7 +98,8 @@ class Compiler:
         self.defaults = defaults
         self.failures = failures
         self.secrets = secrets
-        self.engine = core.Engine(loader=loader, watch=Watch(facts=facts))
+        self.engine = core.Engine(loader=loader, watch=watch)
+        self.watch = watch
         self.contexts = Contexts(play, loader, variables, [str(host.name) for host in hosts], all_names)
         self.handlers = Handlers(play, self.contexts, self.engine)
         self.connection = (play.connection, play.port, play.remote_user)
@@ -133,11 +134,14 @@ class Compiler:
     def _task(self, task: Any, hosts: Sequence[HostItems]) -> None:
         sheet = self._sheet(task)
         try:
-            self._one(sheet, hosts)
+            with core.TaskContext(task):
+                self._one(sheet, hosts)
         except NeedsAnsibleError as problem:
             text = str(problem)
             known_place = text.startswith(("task ", "block ", "handler "))
             raise NeedsAnsibleError(text if known_place else f"{sheet.subject()} {text}{sheet.where()}") from None
+        if any(each.items for each in hosts) and len(self.hosts) > 1:
+            self.watch.losses = "task"
 
     def _sheet(self, task: Any) -> Sheet:
         if id(task) not in self._sheets:
@@ -188,8 +192,7 @@ class Compiler:
                 if role in each.ran:
                     each.completed.add(role)
         elif act == "flush_handlers":
-            wanted = [each for each in hosts if self._flushes(sheet, each)]
-            self._flush(wanted)
+            self._flush([each for each in hosts if self._flushes(sheet, each)])
 
     def _flushes(self, sheet: Sheet, each: HostItems) -> bool:
         if each.dead:
@@ -198,7 +201,10 @@ class Compiler:
             return not sheet.when
         self.engine.available_variables = self.contexts.of(each.host, sheet.task, self.engine).variables
         try:
-            return self._false_condition(sheet) is None
+            false = self._false_condition(sheet)
+            if false is not None:
+                each.items.append(self._skip(sheet, Round(name=self._name(sheet)), f"the condition is false: {false}"))
+            return false is None
         except core.AnsibleError as error:
             raise PlaybookError(f"{sheet.subject()}{sheet.where()}: {core.in_words(error)}") from error
 
@@ -461,7 +467,8 @@ class Compiler:
             if not notified:
                 continue
             try:
-                self._handler(handler, notified, due)
+                with core.TaskContext(handler):
+                    self._handler(handler, notified, due)
             except NeedsAnsibleError as problem:
                 text = str(problem)
                 raise NeedsAnsibleError(text.replace("task ", "handler ", 1)) from None

@@ -18,6 +18,7 @@ _SECTIONS: Final = frozenset({"rescue", "always"})
 _ACTING: Final = frozenset({"lines", "password", "pipe"})
 _ACTING_CALL: Final = re.compile(r"\b(?:lookup|query|q)\s*\(\s*['\"](?:ansible\.(?:builtin|legacy)\.)?(\w+)['\"]")
 _FACT: Final = re.compile(r"\b(?:ansible_\w*|facter_\w+|ohai_\w+)")
+_ALIVE: Final = re.compile(r"\b(?:ansible_play_hosts|ansible_play_batch|play_hosts|ansible_\w+_hosts)\b")
 _NO_FACT: Final = re.compile(
     r"ansible_(?:host|port|user|password|connection(?:_user)?|timeout|executable|network_os|private_key_file|loop(?:_var)?"
     r"|index_var|search_path|check_mode|diff_mode|verbosity|forks|limit|run_tags|skip_tags|version|config_file"
@@ -38,21 +39,26 @@ class NeedsAnsibleError(BaseException):
 class Watch:
     """Looks at every template that is worked out, for what the ssh engine does not know.
 
-    facts: facts are gathered in this play or an earlier one, so that reading one must not find it undefined.
+    facts: facts are gathered in this play or an earlier one, so that reading one must not find it undefined;
+    losses: what may have lost hosts by now: nothing (""), an earlier `batch`, an earlier `task` or play.
     """
 
-    def __init__(self, *, facts: bool) -> None:
+    def __init__(self, *, facts: bool, losses: str = "") -> None:
         self.facts = facts
-        self._seen: dict[str, tuple[str | None, tuple[str, ...]]] = {}
+        self.losses = losses
+        self._seen: dict[str, tuple[str | None, tuple[str, ...], tuple[str, ...]]] = {}
 
     def __call__(self, text: str, variables: Mapping[str, Any]) -> None:
-        """Raise NeedsAnsibleError when a template reads a fact, or would act on this machine."""
+        """Raise NeedsAnsibleError when a template reads a fact or who has failed, or would act on this machine."""
         if text not in self._seen:
             acting = next((name for name in _ACTING_CALL.findall(text) if name in _ACTING), None)
-            self._seen[text] = acting, tuple(dict.fromkeys(_FACT.findall(text)))
-        acting, names = self._seen[text]
+            self._seen[text] = acting, tuple(dict.fromkeys(_FACT.findall(text))), tuple(_ALIVE.findall(text))
+        acting, names, alive = self._seen[text]
         if acting is not None:
             raise NeedsAnsibleError(f"uses the lookup {acting}, which runs or writes something on this machine")
+        for name in alive:
+            if self.losses == "task" or (self.losses == "batch" and name == "ansible_play_hosts"):
+                raise NeedsAnsibleError(f"reads {name}, which changes when a host fails")
         if self.facts and names:
             for name in names:
                 if name == "ansible_facts" or (name not in variables and not _NO_FACT.fullmatch(name)):

@@ -19,7 +19,7 @@ from opslib.connection import NotCarriedError
 from opslib.engines import ansible_core as core
 from opslib.engines import obstacles
 from opslib.engines.compile import Compiler, Failures, HostItems
-from opslib.engines.obstacles import NeedsAnsibleError
+from opslib.engines.obstacles import NeedsAnsibleError, Watch
 from opslib.engines.roles import find_source
 from opslib.engines.work import Compiled, HostWork, Play, Policy
 from opslib.errors import InventoryError, PlaybookError, UsageError
@@ -174,28 +174,29 @@ class _Loading:
             return
         facts = each.gathers or any(other.gathers for other in earlier)
         try:
-            self._steps(each, facts)
+            self._steps(each, facts, later=any(other.hosts for other in earlier))
         except NeedsAnsibleError as problem:
             each.reads_facts = "reads the fact" in str(problem)
             each.obstacle = _of_play(each.play, problem)
             each.items.clear()
             each.work.clear()
 
-    def _steps(self, each: _Prepared, facts: bool) -> None:
+    def _steps(self, each: _Prepared, facts: bool, *, later: bool) -> None:
         manager = self.inventory.manager
         failures = Failures()
         defaults = self.inventory.defaults()
         fatal: set[bool] = set()
         try:
-            for batch in each.batches:
+            for number, batch in enumerate(each.batches):
                 manager.restrict_to_hosts(batch)
+                losses = "task" if later and len(each.hosts) > 1 else "batch" if number else ""
                 compiler = Compiler(
                     each.play,
                     loader=self.loader,
                     variables=self.variables,
                     hosts=batch,
                     all_names=each.hosts,
-                    facts=facts,
+                    watch=Watch(facts=facts, losses=losses),
                     check=self.check,
                     defaults=defaults,
                     failures=failures,

@@ -72,7 +72,7 @@ def _ask(question: Callable[[Any], Any], items: Sequence[Any], timeout: float) -
 
 
 def _answer(question: Callable[[Any], Any], item: Any, writer: int, timeout: float) -> None:
-    """In the child. It holds nothing of its parent's, so that nobody waits for it, and dies on its own if left alone."""
+    """In the child. It holds nothing of its parent's, so that nobody waits for it, and dies by itself if left alone."""
     code = 1
     try:
         _alarm(int(timeout) + 2)

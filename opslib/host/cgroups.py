@@ -27,6 +27,7 @@ def memory() -> dict[str, Any] | None:
     if limit >= _ENDLESS:
         return None
     stat = numbers(_read(folder + "/memory.stat"))
+    events = numbers(_read(folder + ("/memory.events" if version == 2 else "/memory.oom_control")))
     return {
         "version": version,
         "path": folder,
@@ -35,7 +36,7 @@ def memory() -> dict[str, Any] | None:
         "inactive_file_bytes": stat.get("inactive_file" if version == 2 else "total_inactive_file", 0),
         "swap_limit_bytes": _number(folder + "/memory.swap.max") if version == 2 else None,
         "swap_used_bytes": _number(folder + "/memory.swap.current") if version == 2 else stat.get("total_swap", 0),
-        "oom_kills": numbers(_read(folder + ("/memory.events" if version == 2 else "/memory.oom_control"))).get("oom_kill"),
+        "oom_kills": events.get("oom_kill"),
     }
 
 

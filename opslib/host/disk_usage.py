@@ -68,9 +68,7 @@ class DiskUsage(Task, name="disk_usage"):
         default=[],
         example=["/mnt/backup*", "nfs*"],
     )
-    timeout: float = param(
-        Duration(low=0.1), "Seconds in which a file system must answer.", default=5, example="10s"
-    )
+    timeout: float = param(Duration(low=0.1), "Seconds in which a file system must answer.", default=5, example="10s")
 
     def check(self) -> None:
         warn, fail = self.warn, self.fail
@@ -90,7 +88,8 @@ class DiskUsage(Task, name="disk_usage"):
     def _probe_all(self) -> dict[str, Any]:
         state: dict[str, Any] = {"mounts": [], "problems": []}
         groups = [group for group in mounts.real(mounts.read_table()) if not self._excluded(group[0])]
-        answers = apart.ask(_measure_first, [[mount.point for mount in group[:_TRIED]] for group in groups], self.timeout)
+        points = [[mount.point for mount in group[:_TRIED]] for group in groups]
+        answers = apart.ask(_measure_first, points, self.timeout)
         for group, answer in zip(groups, answers):
             if answer is not None and "usage" in answer:
                 mount = next(mount for mount in group if mount.point == answer["path"])
@@ -198,7 +197,7 @@ def _measure_first(points: Sequence[str]) -> dict[str, Any]:
             usage = _usage(point)
         except OSError as error:
             return _refusal(point, error)
-        if usage[1] or point == "/":
+        if usage[1]:
             return {"path": point, "usage": usage}
         break
     return _refusal(points[0], "")

@@ -39,6 +39,11 @@ class Listening(Record):
     hidden: bool = False
 
     @property
+    def taken(self) -> bool:
+        """Whether others have the port, or who has it cannot be seen."""
+        return self.found and not self.own
+
+    @property
     def by(self) -> str:
         """Who holds the port, in words."""
         words = ["%s (pid %d%s)" % (one.program, one.pid, one.unit and ", " + one.unit) for one in self.holders[:3]]

@@ -40,16 +40,16 @@ def write(folder: int, name: str, root: int, files: Sequence[Found], keep_free: 
         fd = os.open(partial, _NEW, 0o600, dir_fd=folder)
         try:
             done = _fill(fd, root, files, lambda: _watch(folder, keep_free))
+            kept = [file for file in files if file.path in done]
+            if not kept:
+                os.unlink(partial, dir_fd=folder)
+                return {}, 0
             os.fsync(fd)
             length = os.fstat(fd).st_size
             os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
-            kept = [file for file in files if file.path in done]
             _compare(fd, name, kept, done)
         finally:
             os.close(fd)
-        if not kept:
-            os.unlink(partial, dir_fd=folder)
-            return {}, 0
         log_index.write(folder, index, (log_index.entry(file, done[file.path]) for file in kept))
         os.fsync(folder)
         os.rename(partial, name, src_dir_fd=folder, dst_dir_fd=folder)

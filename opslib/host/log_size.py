@@ -54,7 +54,9 @@ class LogSize(Task, name="log_size"):
     )
     warn: int = param(Size(), "Warn when all together take more than this many bytes.", default=None, example="2G")
     fail: int = param(Size(), "Fail when all together take more than this many bytes.", default=None, example="10G")
-    file_warn: int = param(Size(), "Warn of each file that takes more than this many bytes.", default=None, example="1G")
+    file_warn: int = param(
+        Size(), "Warn of each file that takes more than this many bytes.", default=None, example="1G"
+    )
     file_fail: int = param(Size(), "Fail when a file takes more than this many bytes.", default=None, example="5G")
     suspect: int = param(Size(), "Bytes from which a file that grows is worth a remark.", default="100M")
     active: float = param(Duration(), "A file written to within this many seconds is growing.", default="10m")

@@ -146,9 +146,7 @@ def facts(state: dict[str, Any]) -> dict[str, Any]:
     if cgroup and cgroup["limit_bytes"] < total:
         working = max(cgroup["used_bytes"] - cgroup["inactive_file_bytes"], 0)
         limit = cgroup["limit_bytes"]
-        data.update(
-            counted=cgroup["path"], total_bytes=limit, available_bytes=min(max(limit - working, 0), available)
-        )
+        data.update(counted=cgroup["path"], total_bytes=limit, available_bytes=min(max(limit - working, 0), available))
         if cgroup["swap_limit_bytes"] is not None and cgroup["swap_limit_bytes"] < swap_total:
             swap_total, swap_used = cgroup["swap_limit_bytes"], cgroup["swap_used_bytes"] or 0
     data["available_percent"] = _share(data["available_bytes"], data["total_bytes"]) or 0.0

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 RELOAD_LIMIT = 90
 MOST_TRIGGERS = 5
+LEAST_LOG = 10
 
 
 class Check(Kind):
@@ -169,7 +170,7 @@ class Service(Task, name="service"):
         warnings = unit_plan.warnings(look, wanted, state.triggers)
         failure = unit_plan.obstacle(look, wanted, state.log)
         if failure:
-            data["log"] = list(state.log)
+            data["log"] = self._shown(state.log)
             return Plan(failure="%s %s" % (look.unit.label, failure), warnings=warnings, data=data)
         changes = unit_plan.changes(look.unit, wanted)
         reason = "" if changes else unit_plan.reason(look, wanted)
@@ -193,13 +194,15 @@ class Service(Task, name="service"):
             if not slow:
                 raise
             unit = systemd.show(self.unit)
-            words = "is still %s %g seconds after systemctl %s; see its log, or give a longer start_timeout"
+            words = "is still %s %g s after systemctl %s; see its log, or give a longer start_timeout"
             raise self._failed(unit, words % (unit.words, self.start_timeout, verb)) from error
         if done.code:
             unit = systemd.show(self.unit)
-            said = "; ".join([line for line in done.err.splitlines() if line and not line.startswith("See ")][:3])
-            words = "" if unit.active == "inactive" or verb not in STARTS else unit_faults.verdict(unit, unit.restarts).words
-            raise self._failed(unit, words or "is %s: systemctl %s: %s" % (unit.words, verb, printable(said)))
+            lines = [line.partition(" See ")[0] for line in done.err.splitlines() if not line.startswith("See ")]
+            words = "stays %s; systemctl %s said: %s" % (unit.words, verb, printable("; ".join(lines[:3])))
+            if verb in STARTS and unit.active != "inactive":
+                words = unit_faults.verdict(unit, unit.restarts).words or words
+            raise self._failed(unit, words)
 
     def verify(self, plan: Plan) -> None:
         verbs = [change.detail for change in plan.changes if change.detail in STARTS]
@@ -229,8 +232,11 @@ class Service(Task, name="service"):
         elif "ccess denied" in words or "authentication" in words:
             words += "; run this as root (become)"
         facts = data or unit_plan.facts(Look(unit=unit, restarts=unit.restarts, now=time.monotonic()))
-        return TaskError("%s %s" % (unit.label, words), **dict(facts, log=log))
+        return TaskError("%s %s" % (unit.label, words), **dict(facts, log=self._shown(log)))
 
     def _log(self, unit: Unit) -> list[str]:
-        """Return the unit's last lines; of more than the last run when it was restarted again and again."""
-        return systemd.journal(unit, self.log_lines, whole=unit.restarts > 0)
+        """Return the unit's last lines, those of earlier runs too when it was restarted; never too few to judge it."""
+        return systemd.journal(unit, max(self.log_lines, LEAST_LOG), whole=unit.restarts > 0)
+
+    def _shown(self, log: Sequence[str]) -> list[str]:
+        return list(log[-self.log_lines :]) if self.log_lines else []

@@ -18,6 +18,17 @@ if TYPE_CHECKING:
 _KINDS = ("service", "socket", "timer", "target", "mount", "automount", "swap", "path", "slice", "scope", "device")
 SUFFIXES = tuple("." + kind for kind in _KINDS)
 MAX_LOG_LINE = 500
+_SPANS = {
+    "us": 1e-6,
+    "ms": 1e-3,
+    "s": 1,
+    "min": 60,
+    "h": 3600,
+    "d": 86400,
+    "w": 604800,
+    "month": 2629800,
+    "y": 31557600,
+}
 # Properties whose values hold no free text: `show` does not quote newlines.
 _PROPERTIES = (
     "Id LoadState LoadError ActiveState SubState UnitFileState FragmentPath NeedDaemonReload InvocationID ControlGroup "
@@ -45,7 +56,10 @@ class UnitName(Name):
 
 
 class Unit(Record):
-    """A unit as `systemctl show` describes it; times are seconds of the monotonic clock, 0 for never."""
+    """A unit as `systemctl show` describes it; times are seconds of the monotonic clock, 0 for never.
+
+    It may be started start_burst times within start_interval seconds; 0 seconds: as often as one likes.
+    """
 
     name: str
     id: str
@@ -72,6 +86,7 @@ class Unit(Record):
     exit_code: int = 0
     exit_status: int = 0
     start_burst: int = 0
+    start_interval: float = 0.0
     active_since: float = 0.0
     started: float = 0.0
 
@@ -131,7 +146,6 @@ def parse_show(name: str, text: str) -> Unit:
             listen.append(value)
         elif sign:
             found.setdefault(key, value)
-    limited = found.get("StartLimitIntervalUSec", found.get("StartLimitInterval", "0")) != "0"
     return Unit(
         name=name,
         id=found.get("Id") or name,
@@ -157,10 +171,24 @@ def parse_show(name: str, text: str) -> Unit:
         main_pid=_number(found.get("MainPID")),
         exit_code=_number(found.get("ExecMainCode")),
         exit_status=_number(found.get("ExecMainStatus")),
-        start_burst=_number(found.get("StartLimitBurst")) if limited else 0,
+        start_burst=_number(found.get("StartLimitBurst")),
+        start_interval=parse_span(found.get("StartLimitIntervalUSec", found.get("StartLimitInterval", "0"))),
         active_since=_number(found.get("ActiveEnterTimestampMonotonic")) / 1e6,
         started=_number(found.get("InactiveExitTimestampMonotonic")) / 1e6,
     )
+
+
+def parse_span(text: str) -> float:
+    """Return the seconds of a time span as systemd writes it, such as "1min 30s"; infinity for what has no end."""
+    seconds = 0.0
+    for word in text.split():
+        number = word.rstrip("abcdefghijklmnopqrstuvwxyz")
+        unit = word[len(number) :]
+        if number.replace(".", "", 1).isdigit() and (unit in _SPANS or not unit):
+            seconds += float(number) * _SPANS.get(unit, 1e-6)
+        else:
+            return float("inf")
+    return seconds
 
 
 def _number(text: str | None) -> int:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 UP, PENDING, DOWN = "up", "pending", "down"
 _OWN_FOLDER = "/etc/systemd/system/"
 _TOO_OFTEN = "Start request repeated too quickly"
+_STARTED = ("systemd[1]: Started ", "systemd[1]: Starting ", ": Main process exited, ")
 _UNMET = ("unmet condition check", "Condition check resulted in")
 _RESULTS = {
     "timeout": "it took longer than its unit file allows (TimeoutStartSec=, TimeoutStopSec=)",
@@ -90,21 +91,32 @@ def ended(unit: Unit) -> str:
 
 
 def limited(unit: Unit, log: Sequence[str]) -> bool:
-    """Whether systemd refuses to start a failed unit because it was started too often.
+    """Whether a unit failed because it was started too often (StartLimitBurst=, StartLimitIntervalSec=).
 
-    `Result` says so only when a start by hand was refused; after a crash loop it keeps the last crash's result.
+    `Result` says so only when a start by hand was refused; after a crash loop it keeps the last crash's result, and
+    only the log tells. Without a log, as many restarts as are allowed are taken as a sign.
     """
-    looped = unit.restart != "no" and 0 < unit.start_burst <= unit.restarts
-    said = any(_TOO_OFTEN in line for line in log[-6:])
-    return unit.active == "failed" and (unit.result == "start-limit-hit" or looped or said)
+    if unit.active != "failed" or unit.result == "start-limit-hit":
+        return unit.active == "failed"
+    for line in reversed(log):
+        if _TOO_OFTEN in line:
+            return True
+        if any(words in line for words in _STARTED):
+            return False
+    return unit.restart != "no" and unit.start_interval > 0 and 0 < unit.start_burst <= unit.restarts
+
+
+def barred(unit: Unit, log: Sequence[str], now: float) -> bool:
+    """Whether systemd would refuse to start a unit now: the limit was hit, and its interval has not passed since."""
+    return limited(unit, log) and now - unit.started <= unit.start_interval
 
 
 def limit_words(unit: Unit) -> str:
     """Return what to say of a unit whose start limit was hit."""
     why = ended(unit) if unit.result != "start-limit-hit" else ""
     return (
-        "hit its start limit%s: it was started too often in too short a time, and systemd refuses to start it; "
-        "mend the cause, then give reset_failed: true" % (why and " (%s)" % why)
+        "hit its start limit, more than %d starts within %g s%s; systemd refuses to start it for now: mend the cause, "
+        "then give reset_failed: true" % (unit.start_burst, unit.start_interval, why and " (%s)" % why)
     )
 
 

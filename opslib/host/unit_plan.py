@@ -93,8 +93,10 @@ def _state_obstacle(look: Look, wanted: Wanted, log: Sequence[str]) -> str:
     words = unit_faults.cannot_act(unit, wanted.state, wanted.masked) if wanted.state else ""
     if words:
         return words
-    if (wanted.report or acting(unit, wanted) == "start") and unit_faults.limited(unit, log):
-        return "" if wanted.reset_failed else unit_faults.limit_words(unit)
+    if not wanted.reset_failed:
+        report = wanted.report and unit_faults.limited(unit, log)
+        if report or (acting(unit, wanted) == "start" and unit_faults.barred(unit, log, look.now)):
+            return unit_faults.limit_words(unit)
     if not wanted.judge:
         return ""
     if not unit.stopped:

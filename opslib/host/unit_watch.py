@@ -70,7 +70,7 @@ def watch(name: str, asked: Asked, *, settle: float, ends: float, restarts: int 
         seen = Look(unit=unit, restarts=restarts, now=now, fault=verdict.words)
         if verdict.kind == UP and now >= settled:
             seen = _asked(seen, asked, ends - now)
-            if not seen.fault or (seen.listening is not None and seen.listening.holders and not seen.listening.own):
+            if not seen.fault or (seen.listening is not None and seen.listening.taken):
                 return seen
         if verdict.kind == DOWN:
             if unit.stopped or now >= settled:

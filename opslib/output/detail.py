@@ -56,7 +56,12 @@ def step_line(step: StepResult, *, check: bool, indent: int = 2) -> Line:
 
 def _host(host: HostResult, report: Report) -> Line:
     word = "would change" if report.check and host.status is Status.CHANGED else host.status.value
-    pieces: list[str | tuple[str, Style]] = [(host.name, "place"), ": ", (word, STYLES[host.status]), (f"  {duration(host.seconds)}", "dim")]
+    pieces: list[str | tuple[str, Style]] = [
+        (host.name, "place"),
+        ": ",
+        (word, STYLES[host.status]),
+        (f"  {duration(host.seconds)}", "dim"),
+    ]
     if host.error:
         pieces.append(f"  {' '.join(host.error.split())}")
     return line(*pieces, hang=4)

@@ -37,7 +37,9 @@ def to_junit(report: Report) -> str:
 
 
 def _suite(report: Report, host: HostResult) -> tuple[ET.Element, dict[str, int]]:
-    suite = ET.Element("testsuite", name=visible(host.name), hostname=visible(host.name), timestamp=_stamp(report.started))
+    suite = ET.Element(
+        "testsuite", name=visible(host.name), hostname=visible(host.name), timestamp=_stamp(report.started)
+    )
     properties = ET.SubElement(suite, "properties")
     for name, value in _properties(report, host):
         ET.SubElement(properties, "property", name=name, value=visible(value))

@@ -37,12 +37,19 @@ class Note(Task, name="note"):
             file.write(self.text)
 
 
+HOWS = (
+    "fine fail raise die hang spawn shed leave flood diverge act garbage exit starve denied alien deep tell refuse half "
+    "unproven"
+).split()
+
+
 class Mishap(Task, name="mishap"):
     """Go wrong in a chosen way."""
 
-    how: str = param(Choice("fine", "fail", "raise", "die", "hang", "spawn", "flood", "diverge", "act", "garbage"), "how")
+    how: str = param(Choice(*HOWS), "how")
     seconds: float = param(Number(), "how long to hang", default=1000)
-    secret: str = param(Text(secret=True), "a secret to let slip", default=None)
+    secret: str = param(Text(secret=True, lines=True), "a secret to let slip", default=None)
+    path: str = param(Path(), "a file that is made in passing", default=None)
 
     def probe(self) -> str:
         """Go wrong while reading."""
@@ -58,6 +65,16 @@ class Mishap(Task, name="mishap"):
             command.run(["sleep", "%d" % self.seconds], timeout=self.seconds + 10)
         if self.how == "spawn":
             command.run(["setsid", "-f", "sh", "-c", "sleep %d & sleep %d" % (self.seconds, self.seconds)], timeout=9999)
+        if self.how == "shed":
+            command.run(["env", "-i", "setsid", "sleep", "%d" % self.seconds], timeout=9999)
+        if self.how == "leave":
+            command.run(["setsid", "-f", "sleep", "%d" % self.seconds, "-0"], ok=None)
+        if self.how == "exit":
+            raise SystemExit(3)
+        if self.how == "starve":
+            raise MemoryError
+        if self.how == "denied":
+            open("/proc/self/nothing/here")
         return self.how
 
     def plan(self, state: str) -> Plan:
@@ -70,7 +87,29 @@ class Mishap(Task, name="mishap"):
             return Plan(data={"lines": ["x" * 1000] * 9000})
         if state == "garbage":
             return Plan(reason="\x1b[31mred\udcff\x00[bold]", data={"\udc80": "\x9b2J"})
+        if state == "alien":
+            return Plan(data={"object": object()})
+        if state == "deep":
+            items: list[object] = []
+            items.append(items)
+            return Plan(data={"deep": items})
+        if state == "tell":
+            return Plan(reason="%s" % self.secret, warnings=["w %s" % self.secret], data={"d": [self.secret]})
+        if state == "refuse":
+            return Plan(failure="it is too full", changes=[Change(kind=MODIFY, summary="not this")], data={"used": 99})
+        if state in ("half", "unproven"):
+            return Plan(changes=[Change(kind=ACTION, summary=word, detail=word) for word in ("first", "second")])
         return Plan(reason="nothing went wrong")
 
     def apply(self, change: Change) -> None:
-        """Do nothing."""
+        """Do nothing, or fail half-way."""
+        if self.path:
+            with open(self.path, "a", encoding="utf-8") as file:
+                file.write(change.summary + "\n")
+        if self.how == "half" and change.detail == "second":
+            raise TaskError("the second change failed")
+
+    def verify(self, plan: Plan) -> None:
+        """Be satisfied, or not."""
+        if self.how == "unproven":
+            raise TaskError("it does not prove itself", log=["last words"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,7 @@ def tasks(*lines: str, hosts: str = "all", more: str = "") -> str:
     for line in lines:
         name, url, *keywords = [part.strip() for part in line.split(" ~ ")]
         out.append(f"    - name: {name}")
-        out.append(f"      opslib.runbook.http_check: {{url: '{url}'}}")
+        out.append(f"      opslib.runbook.http_check: {{url: {json.dumps(url)}}}")
         out.extend(f"      {word}" for word in keywords)
     return "\n".join(out) + "\n"
 
@@ -77,7 +78,7 @@ case("loop_control", tasks(
     " ~ when: not ansible_loop.first or inventory_hostname == 'web1'"))
 case("loop in loop_control over extended", tasks(
     "one ~ http://h/{{ ansible_loop.index }}of{{ ansible_loop.length }}{{ ansible_loop.previtem | default('-') }}"
-    "{{ ansible_loop.nextitem | default('-') }} | loop: [a, b, c] | loop_control: {extended: true}"))
+    "{{ ansible_loop.nextitem | default('-') }} ~ loop: [a, b, c] ~ loop_control: {extended: true}"))
 case("dict label", tasks("one ~ http://h/{{ item.a }} ~ loop: [{a: 1}, {a: 2}]"))
 case("nested loop variables", tasks(
     "one ~ http://h/{{ item }}{{ other }} ~ loop: [a, b] ~ vars: {other: \"{{ item }}{{ item }}\"}"))
@@ -113,7 +114,7 @@ case("blocks", """
                 - {name: two, opslib.runbook.http_check: {url: "http://h/{{ x }}{{ y }},boom"}}
         - {name: three, opslib.runbook.http_check: {url: http://h/a}}
 """)
-case("serial", tasks("one ~ http://h/boom.web1", "two ~ http://h/{{ ansible_play_batch | join('-') }}", more="serial: 2"))
+case("serial", tasks("one ~ http://h/boom.web1,{{ ansible_play_batch | join('-') }}", "two ~ http://h/b", more="serial: 2"))
 case("serial percent", tasks("one ~ http://h/{{ ansible_play_batch | length }}", more="serial: 40%"))
 case("serial list", tasks("one ~ http://h/{{ ansible_play_batch | join('-') }}", more="serial: [1, 50%, 1]"))
 case("serial, a whole batch fails", tasks("one ~ http://h/boom.web3", more="serial: [1, 1, 1, 2]\norder: reverse_sorted"))
@@ -331,7 +332,7 @@ case("include_tasks and import_tasks", """
     "sub/deeper.yml": "- {name: deeper, opslib.runbook.http_check: {url: \"http://h/{{ x }}{{ item }}\"}, loop: [p, q]}\n",
 })
 case("includes differ by host", tasks("start ~ http://h/a").rstrip() + """
-    - {name: by host, include_tasks: "{{ inventory_hostname }}.yml", when: inventory_hostname in ['web1', 'web2']}
+    - {name: by host, include_tasks: "{{ inventory_hostname }}.yml", when: "inventory_hostname in ['web1', 'web2']"}
     - {name: end, opslib.runbook.http_check: {url: http://h/z}}
 """, files={
     "web1.yml": "- {name: first, opslib.runbook.http_check: {url: http://h/boom}}\n",
@@ -371,7 +372,7 @@ case("undefined on some hosts", tasks(
     "one ~ http://h/{{ x }}", "two ~ http://h/b ~ when: y == 1 ~ ignore_errors: true", "three ~ http://h/c",
     "four ~ http://h/{{ item }} ~ loop: \"{{ l }}\" ~ ignore_errors: true"),
     files={"host_vars/web1.yml": "x: a\ny: 1\nl: [a]\n", "host_vars/db1.yml": "x: a\n"})
-case("module_defaults", tasks("one | http://h/a", more="module_defaults: {opslib.runbook.http_check: {method: HEAD}}"))
+case("module_defaults", tasks("one ~ http://h/a", more="module_defaults: {opslib.runbook.http_check: {method: HEAD}}"))
 case("omit", """
     - hosts: web
       gather_facts: false
@@ -399,13 +400,13 @@ case("collections keyword", """
 """)
 case("other hosts' variables", tasks(
     "one ~ http://h/{{ hostvars['web2'].x }}{{ groups['db'] | join('-') }}{{ hostvars[groups['db'][0]].y }}", hosts="web"),
-    files={"host_vars/web2.yml": "x: two\n", "group_vars/db.yml": "y: 'is {{ inventory_hostname }}'\n"})
+    files={"host_vars/web2.yml": "x: two\n", "group_vars/db.yml": "y: 'is-{{ inventory_hostname }}'\n"})
 case("connection variables in templates", tasks(
     "one ~ http://h/{{ ansible_host }}{{ ansible_connection }}{{ ansible_port | default('no') }}"
     "{{ ansible_user | default('nobody') }}", hosts="web"), files={"host_vars/web1.yml": "ansible_port: 2222\n"})
 case("extra variables", tasks("one ~ http://h/{{ a }}{{ b }}{{ c.d }}{{ e }}", hosts="web1"),
-     "-e", "a=1 b='x y'", "-e", '{"c": {"d": [1]}}', "-e", "@extra.yml",
-     files={"extra.yml": "e: '{{ a }}{{ a }}'\n"}, extra_vars=["a=1 b='x y'", '{"c": {"d": [1]}}', "@extra.yml"])
+     "-e", "a=1 b='x-y'", "-e", '{"c": {"d": [1]}}', "-e", "@extra.yml",
+     files={"extra.yml": "e: '{{ a }}{{ a }}'\n"}, extra_vars=["a=1 b='x-y'", '{"c": {"d": [1]}}', "@extra.yml"])
 
 
 @pytest.fixture(scope="session")

@@ -100,6 +100,10 @@ def test_no_limit_is_none(monkeypatch, tmp_path):
 
 
 def test_version_1_limit(monkeypatch, tmp_path):
-    files = {"a/memory.limit_in_bytes": "4096\n", "a/memory.usage_in_bytes": "100\n", "a/memory.oom_control": "oom_kill 2"}
+    files = {
+        "a/memory.limit_in_bytes": "4096\n",
+        "a/memory.usage_in_bytes": "100\n",
+        "a/memory.oom_control": "oom_kill 2",
+    }
     found = limits(monkeypatch, tmp_path, 1, files, "4:memory:/a\n0::/\n")
     assert (found["version"], found["limit_bytes"], found["used_bytes"], found["oom_kills"]) == (1, 4096, 100, 2)

@@ -19,7 +19,9 @@ HOSTILE = ["-oProxyCommand=x", "$(id)", "../x", "a\nb", "a\0b", "\udcff\x1b[31m"
 
 
 def table(*points):
-    rows = ["%d 1 8:%d / %s rw - ext4 /dev/sd%d rw" % (number + 2, number, p, number) for number, p in enumerate(points)]
+    rows = [
+        "%d 1 8:%d / %s rw - ext4 /dev/sd%d rw" % (number + 2, number, p, number) for number, p in enumerate(points)
+    ]
     return mounts.parse("\n".join(rows))
 
 
@@ -38,7 +40,10 @@ def state(*found, problems=()):
 @pytest.mark.parametrize(
     ("name", "values"),
     [
-        ("paths", ["relative", "/a/../b", ["/ok", "-x"], ["/a\0b"], ["/a\nb"], [""], [5], {"a": 1}, ["/" + "x" * 5000]]),
+        (
+            "paths",
+            ["relative", "/a/../b", ["/ok", "-x"], ["/a\0b"], ["/a\nb"], [""], [5], {"a": 1}, ["/" + "x" * 5000]],
+        ),
         ("warn", ["ninety", "101%", "-5%", "-1", "5 parrots", [], True, "", "1e30", *HOSTILE]),
         ("fail", ["ninety", "101%", "-5%", "-1", "5 parrots", [], True, "", "1e30", *HOSTILE]),
         ("inodes_warn", ["many", "101%", 101, -1, True, [], "5G", *HOSTILE]),
@@ -71,7 +76,9 @@ def test_contradictions_are_refused(args, words):
     assert words in str(refused.value)
 
 
-@pytest.mark.parametrize("args", [{}, {"fail": "80%"}, {"fail": "2G"}, {"warn": "5G", "fail": "2G"}, {"inodes_fail": 50}])
+@pytest.mark.parametrize(
+    "args", [{}, {"fail": "80%"}, {"fail": "2G"}, {"warn": "5G", "fail": "2G"}, {"inodes_fail": 50}]
+)
 def test_a_stricter_fail_needs_no_warn(args):
     task = DiskUsage(**args)
     assert DiskUsage(**task.args()) == task
@@ -187,7 +194,9 @@ def test_a_plan_is_deterministic_and_a_laxer_limit_never_fails_more(rows, limit,
 @given(st.integers(0, 10**6), st.integers(1, 10**6), st.integers(1, 10**6))
 def test_asking_for_less_free_space_never_fails_more(free, low, more):
     found = state(facts(10, free))
-    assert not (DiskUsage(fail=low * GIB).plan(found).failure and not DiskUsage(fail=(low + more) * GIB).plan(found).failure)
+    assert not (
+        DiskUsage(fail=low * GIB).plan(found).failure and not DiskUsage(fail=(low + more) * GIB).plan(found).failure
+    )
 
 
 # The host
@@ -267,3 +276,10 @@ def test_all_file_systems_but_the_excluded(tmp_path, monkeypatch):
 def test_this_host_has_at_least_its_root():
     result = run_step(DiskUsage, {"fail": "0", "warn": "1B", "inodes_fail": 100}, True)
     assert "/" in [mount["mount"] for mount in result["data"]["mounts"]]
+
+
+def test_a_file_system_without_a_size_is_not_counted(tmp_path, monkeypatch):
+    monkeypatch.setattr(mounts, "read_table", lambda: table(str(tmp_path), "/proc"))
+    result = run_step(DiskUsage, {"fail": "0", "inodes_fail": 100}, True)
+    assert [mount["mount"] for mount in result["data"]["mounts"]] == [str(tmp_path)]
+    assert result["status"] == "ok"

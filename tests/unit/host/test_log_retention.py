@@ -69,7 +69,10 @@ OLD = ["app.log.2.gz", "deep/er/web.log-20240101"]
     [
         ("root", ["logs", "/a/../b", True, ["/a"], {}, *HOSTILE]),
         ("older_than", ["soon", 0, "59s", -1, True, [], *HOSTILE]),
-        ("patterns", [[], ["a/b"], [""], ["a\0"], ["a\nb"], ["\x1b"], [5.5, {}], {"a": 1}, 7, ["x" * 70000], ["x"] * 101]),
+        (
+            "patterns",
+            [[], ["a/b"], [""], ["a\0"], ["a\nb"], ["\x1b"], [5.5, {}], {"a": 1}, 7, ["x" * 70000], ["x"] * 101],
+        ),
         ("archive_to", ["archive", "/a/../b", True, ["/a"], {}, *HOSTILE]),
         ("delete", ["maybe", 2, [], *HOSTILE]),
         ("recurse", ["maybe", 2, [], *HOSTILE]),
@@ -125,9 +128,12 @@ def states(draw):
     found.unsure = draw(some)
     found.young = {"": draw(st.integers(0, 3)), "d": draw(st.integers(0, 3))}
     found.members = {
-        path: Member(archive=draw(st.sampled_from(["there", "away"])), name=path, digest="0" * 64) for path in draw(some)
+        path: Member(archive=draw(st.sampled_from(["there", "away"])), name=path, digest="0" * 64)
+        for path in draw(some)
     }
-    store = Store(identity=(1, 1), archives=["there"], free_bytes=10**9, leftovers=draw(st.sampled_from([[], [("p", 1)]])))
+    store = Store(
+        identity=(1, 1), archives=["there"], free_bytes=10**9, leftovers=draw(st.sampled_from([[], [("p", 1)]]))
+    )
     return {"now": 10.0**9, "outcome": {}, "store": store, "found": found}
 
 
@@ -195,7 +201,9 @@ def test_a_plan_is_deterministic_and_never_touches_what_it_must_not(task, state)
         assert all(line.isprintable() for text in (change.before, change.after) for line in (text or "").split("\n"))
         if change.kind == "remove" and task.archive_to and "files" in change.detail:
             archived = {path for path, member in found.members.items() if member.archive == "there"}
-            archived |= {file.path for other in plan.changes if "name" in other.detail for file in other.detail["files"]}
+            archived |= {
+                file.path for other in plan.changes if "name" in other.detail for file in other.detail["files"]
+            }
             assert {file.path for file in change.detail["files"]} <= archived
     if not task.delete:
         assert all("leftover" in change.detail or change.kind == "create" for change in plan.changes)
@@ -214,7 +222,11 @@ def test_after_its_changes_a_plan_has_none(task, state):
     assert [change.summary for change in again.changes] == []
 
 
-@given(st.lists(st.tuples(st.sampled_from(["", "a"]), st.integers(0, 5)), max_size=12), st.integers(0, 5), st.integers(0, 5))
+@given(
+    st.lists(st.tuples(st.sampled_from(["", "a"]), st.integers(0, 5)), max_size=12),
+    st.integers(0, 5),
+    st.integers(0, 5),
+)
 def test_the_newest_of_each_folder_are_kept(files, young, count):
     found = [Found((f + "/" if f else "") + "x%d" % n, Status(n, mtime=age)) for n, (f, age) in enumerate(files)]
     kept = old_logs.newest(found, {"a": young}, count)
@@ -364,7 +376,14 @@ def test_folders_below_only_when_asked(root):
 
 
 def test_strange_names_survive_the_round_trip(tmp_path):
-    names = [b"new\nline.log.1", b"byte\xff.log.1", b"back\\nslash.log.1", b"esc\x1b[31m.log.1", b"sp ace.log.1", b"-rf.log.1"]
+    names = [
+        b"new\nline.log.1",
+        b"byte\xff.log.1",
+        b"back\\nslash.log.1",
+        b"esc\x1b[31m.log.1",
+        b"sp ace.log.1",
+        b"-rf.log.1",
+    ]
     root = tmp_path / "logs"
     root.mkdir()
     for name in names:
@@ -406,7 +425,12 @@ def test_the_newest_stay_when_asked(root):
     for number in range(3, 9):
         write(root / ("app.log.%d" % number), days=40 + number)
     ran = step(root, delete=True, min_keep=4)
-    assert sorted(path.name for path in root.glob("app.log.*")) == ["app.log.1", "app.log.2.gz", "app.log.3", "app.log.4"]
+    assert sorted(path.name for path in root.glob("app.log.*")) == [
+        "app.log.1",
+        "app.log.2.gz",
+        "app.log.3",
+        "app.log.4",
+    ]
     assert (ran["data"]["kept_files"], ran["data"]["files_deleted"]) == (4, 4)  # of deep/er, the only one is kept too
 
 

@@ -328,7 +328,11 @@ def test_where_a_deleted_file_lay():
     inside = ["/a/x[1].log", "/b/y.log", "/b/y.log/deeper", "/c/z", "/c/d/z"]
     outside = ["/a/x1.log", "/a/x[1].log/z", "/b/y.txt", "/b", "/cc/z", "/c", "/"]
     assert [path for path in inside + outside if sizes.beneath(path, roots, True)] == inside
-    assert [path for path in inside + outside if sizes.beneath(path, roots, False)] == ["/a/x[1].log", "/b/y.log", "/c/z"]
+    assert [path for path in inside + outside if sizes.beneath(path, roots, False)] == [
+        "/a/x[1].log",
+        "/b/y.log",
+        "/c/z",
+    ]
 
 
 def test_other_processes_that_hide_their_files_are_counted(monkeypatch):

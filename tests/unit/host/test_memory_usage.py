@@ -135,7 +135,12 @@ def test_the_reason_says_it_all():
         ({"swap_fail": 70}, {"swap": 10 * GIB, "swap_free": GIB}, "90% of 10.0 GiB swap is used (fail: 70%)", ""),
         ({"swap_fail": 0}, {}, "", ""),
         ({}, {"load": (0, 4, 0)}, "", "the load is 2 per processor (2 processors, 5 minutes) (warn: 2)"),
-        ({"load_fail": 1.5}, {"load": (0, 4, 0)}, "the load is 2 per processor (2 processors, 5 minutes) (fail: 1.5)", ""),
+        (
+            {"load_fail": 1.5},
+            {"load": (0, 4, 0)},
+            "the load is 2 per processor (2 processors, 5 minutes) (fail: 1.5)",
+            "",
+        ),
     ],
 )
 def test_thresholds(args, given, failure, warning):

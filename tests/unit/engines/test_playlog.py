@@ -1,0 +1,229 @@
+"""Following a run by its events, without running anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from opslib.engines.playlog import NO_ANSWER, PlayLog
+from opslib.engines.work import Play
+from opslib.events import HostEnded, StepEnded
+from opslib.result import HostResult, Status
+
+
+class Story:
+    """Tells a log what happens, in short words."""
+
+    def __init__(self, *plays: tuple[tuple[str, ...], ...], **options: Any) -> None:
+        self.log = PlayLog([made(batches) for batches in plays], **options)
+        self.events: list[Any] = []
+
+    def tell(self, kind: str, stdout: str = "", **data: Any) -> None:
+        """Tell an event."""
+        self.events += self.log.feed({"event": kind, "event_data": data, "stdout": stdout})
+
+    def play(self, uuid: str = "play", name: str = "p") -> None:
+        """A play, or a batch of it, begins."""
+        self.tell("playbook_on_play_start", uuid=uuid, name=name)
+
+    def ok(self, host: str, task: str, **answer: Any) -> None:
+        """A task ends well."""
+        self.end("runner_on_ok", host, task, res=answer)
+
+    def failed(self, host: str, task: str, ignore: bool = False, **answer: Any) -> None:
+        """A task fails."""
+        self.end("runner_on_failed", host, task, res={"msg": "no", **answer}, ignore_errors=ignore or None)
+
+    def end(self, kind: str, host: str, task: str, **data: Any) -> None:
+        """A task ends."""
+        self.tell(kind, host=host, task=task, task_uuid=task, resolved_action="ansible.builtin.x", duration=0.5, **data)
+
+    def stats(self, **counts: Any) -> None:
+        """The run is over."""
+        self.tell("playbook_on_stats", **counts)
+
+    def finish(self, code: int | None = 0, cut: str | None = None) -> dict[str, HostResult]:
+        """Return how the hosts ended."""
+        ended = [event for event in self.log.finish(code=code, cut=cut) if isinstance(event, HostEnded)]
+        return {event.host: event.result for event in ended}
+
+
+def made(batches: tuple[tuple[str, ...], ...]) -> Play:
+    """Return a play with these batches."""
+    hosts = tuple(name for batch in batches for name in batch)
+    return Play(index=0, name="p", source=Path("/p.yml"), line=1, hosts=hosts, batches=batches)
+
+
+def test_hosts_come_in_the_order_of_the_plays() -> None:
+    story = Story((("b", "a"),))
+    story.play()
+    for name in ("a", "extra", "b"):
+        story.ok(name, "t")
+    story.stats()
+    assert list(story.finish()) == ["b", "a", "extra"]
+
+
+def test_ignored_and_rescued_failures_are_told_apart_by_the_counts() -> None:
+    story = Story((("a",),))
+    story.play()
+    story.failed("a", "ignored", ignore=True)
+    story.failed("a", "rescued")
+    story.ok("a", "rescue")
+    story.failed("a", "fatal")
+    story.stats(failures={"a": 1})
+    host = story.finish(2)["a"]
+    assert [(step.name, step.ignored) for step in host.steps] == [
+        ("ignored", True),
+        ("rescued", True),
+        ("rescue", False),
+        ("fatal", False),
+    ]
+    assert host.failure == "fatal: no"
+
+
+def test_loop_counts_as_one_failure() -> None:
+    story = Story((("a",),))
+    story.play()
+    for number in (1, 2):
+        story.end("runner_item_on_failed", "a", "loop", res={"msg": f"no {number}", "item": number})
+    story.failed("a", "loop", results=[])
+    story.stats(failures={"a": 1})
+    host = story.finish(2)["a"]
+    assert [(step.name, step.status.value, step.ignored) for step in host.steps] == [
+        ("loop (item=1)", "failed", False),
+        ("loop (item=2)", "failed", False),
+    ]
+
+
+def test_items_are_told_in_order_and_only_once_known() -> None:
+    story = Story((("a",),))
+    story.play()
+    story.end("runner_item_on_ok", "a", "loop", res={"_ansible_item_label": "one"})
+    assert [event.result.name for event in story.events if isinstance(event, StepEnded)] == ["loop (item=one)"]
+    story.end("runner_item_on_failed", "a", "loop", res={"_ansible_item_label": "two"})
+    story.end("runner_item_on_ok", "a", "loop", res={"_ansible_item_label": "three"})
+    assert len([event for event in story.events if isinstance(event, StepEnded)]) == 1
+    story.failed("a", "loop", ignore=True)
+    ended = [event.result for event in story.events if isinstance(event, StepEnded)]
+    assert [(step.name, step.ignored) for step in ended[1:]] == [("loop (item=two)", True), ("loop (item=three)", False)]
+
+
+def test_loop_that_fails_as_a_whole() -> None:
+    story = Story((("a",),))
+    story.play()
+    story.failed("a", "loop", msg="its list cannot be worked out")
+    story.stats(failures={"a": 1})
+    assert story.finish(2)["a"].failure == "loop: its list cannot be worked out"
+
+
+def test_unreachable_and_told_to_go_on() -> None:
+    story = Story((("a", "b"),))
+    story.play()
+    for name in ("a", "b"):
+        story.end("runner_on_unreachable", name, "t", res={"msg": "Task failed: no route"})
+    story.ok("b", "next")
+    story.stats(dark={"a": 1})
+    hosts = story.finish(4)
+    assert (hosts["a"].status, hosts["a"].error, hosts["a"].steps) == (Status.UNREACHABLE, "no route", ())
+    assert [(step.status, step.ignored) for step in hosts["b"].steps] == [(Status.FAILED, True), (Status.OK, False)]
+    assert hosts["b"].status is Status.OK
+
+
+def test_cut_off_hosts_have_failed_but_not_those_that_were_through() -> None:
+    story = Story((("early",),), (("late",),))
+    story.play("one")
+    story.ok("early", "t")
+    story.play("two")
+    story.tell("runner_on_start", host="late", task="t", resolved_action="x")
+    hosts = story.finish(75, cut="interrupted")
+    assert hosts["early"].status is Status.OK
+    assert hosts["late"].error == "interrupted, while 't' was running"
+
+
+def test_crash_of_ansible_is_a_failure_with_its_last_words() -> None:
+    story = Story((("a",),), secrets=["canary"])
+    story.play()
+    story.ok("a", "t")
+    story.tell("verbose", stdout="\x1b[31mERROR! Unexpected Exception: canary\x1b[0m\r\n")
+    host = story.finish(250)["a"]
+    assert host.status is Status.FAILED
+    assert host.error == "ansible-playbook ended early (exit code 250): ERROR! Unexpected Exception: ***"
+
+
+def test_failure_whose_event_was_lost() -> None:
+    story = Story((("a",),))
+    story.play()
+    story.ok("a", "t")
+    story.stats(failures={"a": 1})
+    assert "did not tell which" in str(story.finish(2)["a"].error)
+
+
+def test_exit_code_that_nothing_explains() -> None:
+    story = Story((("a",),))
+    story.play()
+    story.ok("a", "t")
+    story.stats()
+    assert "exit code 1, though no host failed" in str(story.finish(1)["a"].error)
+
+
+@pytest.mark.parametrize(("code", "error"), [(0, None), (2, NO_ANSWER)])
+def test_host_without_any_event(code: int, error: str | None) -> None:
+    story = Story((("a", "silent"),))
+    story.play()
+    story.ok("a", "t") if code == 0 else story.failed("a", "t")
+    story.stats(failures={"a": 1} if code else {})
+    assert story.finish(code)["silent"].error == error
+
+
+def test_host_that_is_awaited_by_a_later_play_or_batch() -> None:
+    story = Story((("a",), ("b",)), (("c", "a"),))
+    story.play("one")
+    story.failed("a", "t")
+    story.play("one_2")
+    story.ok("b", "t")
+    story.stats(failures={"a": 1})
+    hosts = story.finish(2)
+    assert hosts["b"].error is None
+    assert hosts["c"].error == NO_ANSWER
+    assert not story.log.completed
+
+
+def test_completed_by_its_end_mark() -> None:
+    story = Story((("a",),), end_mark="mark")
+    story.play("one")
+    assert not story.log.completed
+    story.play("two", "mark")
+    story.stats()
+    assert story.log.completed
+
+
+def test_includes_are_no_steps() -> None:
+    story = Story((("a",),))
+    story.play()
+    story.tell("runner_on_ok", host="a", task="include", resolved_action="ansible.builtin.include_tasks", res={})
+    assert story.events == []
+    story.tell("runner_on_failed", host="a", task="include", resolved_action="ansible.builtin.include_tasks", res={"msg": "no file"})
+    story.stats(failures={"a": 1})
+    assert story.finish(2)["a"].failure == "include: no file"
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {},
+        {"event": None, "event_data": []},
+        {"event": "runner_on_ok", "event_data": {"host": 3}},
+        {"event": "runner_on_ok", "event_data": {"host": "a", "res": "text"}},
+        {"event": "runner_item_on_ok", "event_data": {"host": "a"}},
+        {"event": "playbook_on_stats", "event_data": {"failures": [1], "dark": None}},
+        {"event": "playbook_on_play_start", "event_data": None},
+        {"event": "verbose", "stdout": 7},
+    ],
+)
+def test_odd_events_do_no_harm(event: dict[str, Any]) -> None:
+    story = Story((("a",),))
+    story.play()
+    list(story.log.feed(event))
+    assert set(story.finish(0)) == {"a"}
