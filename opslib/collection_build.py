@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -160,15 +160,10 @@ def _option(each: Parameter, own: Sequence[str]) -> dict[str, Any]:
 
 def _examples(task: TaskReference) -> list[dict[str, Any]]:
     name = f"opslib.runbook.{task.name}"
-    required = {each.name: task.example[each.name] for each in task.parameters if each.required}
-    found: list[dict[str, Any]] = [{"name": _title(task), name: required or {}}]
-    if len(task.example) > len(required):
+    found: list[dict[str, Any]] = [{"name": _title(task), name: dict(task.shortest)}]
+    if len(task.example) > len(task.shortest):
         found.append({"name": f"{_title(task)}, with parameters", name: dict(task.example)})
-    return [{key: value for key, value in each.items() if value != {}} | _bare(each) for each in found]
-
-
-def _bare(example: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: None for key, value in example.items() if value == {}}
+    return [{key: value or None for key, value in each.items()} for each in found]
 
 
 def _title(task: TaskReference) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from opslib.host.params import Kind, Param
+from opslib.host.params import Kind, Param, ParamError
 from opslib.host.params import ListOf, Mapping as MappingOf
 from opslib.host.task import Task
 
@@ -38,8 +39,8 @@ class Parameter:
 class TaskReference:
     """A task as people see it.
 
-    summary: one line; paragraphs: what it does, each on one line; data: what the result's `data` holds; example:
-    parameters worth showing, those required included.
+    summary: one line; paragraphs: what it does, each on one line; data: what the result's `data` holds; shortest: as
+    few parameters as the task takes; example: as many as can be shown together.
     """
 
     name: str
@@ -47,6 +48,7 @@ class TaskReference:
     paragraphs: Sequence[str]
     data: str
     parameters: Sequence[Parameter]
+    shortest: Mapping[str, Any]
     example: Mapping[str, Any]
 
 
@@ -54,19 +56,50 @@ def of_task(task_type: type[Task]) -> TaskReference:
     """Return what a task's class says about itself."""
     summary, *paragraphs = _paragraphs(task_type)
     parameters = [_parameter(name, spec) for name, spec in task_type.parameters().items()]
+    shortest = _shortest(task_type, parameters)
     return TaskReference(
         name=task_type.name,
         summary=summary,
         paragraphs=[text for text in paragraphs if not text.startswith("data: ")],
         data=next((text[len("data: ") :] for text in paragraphs if text.startswith("data: ")), ""),
         parameters=parameters,
-        example={each.name: each.example for each in parameters if each.example is not None},
+        shortest=shortest,
+        example=_example(task_type, parameters, shortest),
     )
 
 
 def _paragraphs(task_type: type[Task]) -> list[str]:
     text = inspect.cleandoc(task_type.__doc__ or task_type.name)
     return [" ".join(part.split()) for part in text.split("\n\n") if part.strip()]
+
+
+def _takes(task_type: type[Task], args: Mapping[str, Any]) -> bool:
+    try:
+        task_type(**args)
+    except ParamError:
+        return False
+    return True
+
+
+def _shortest(task_type: type[Task], parameters: Sequence[Parameter]) -> dict[str, Any]:
+    """Return the fewest parameters that the task takes: those required, and one or two more where it wants them."""
+    required = {each.name: each.example for each in parameters if each.required}
+    others = [each for each in parameters if not each.required and each.example is not None]
+    for count in range(3):
+        for more in itertools.combinations(others, count):
+            args = required | {each.name: each.example for each in more}
+            if _takes(task_type, args):
+                return args
+    return required
+
+
+def _example(task_type: type[Task], parameters: Sequence[Parameter], shortest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return as many parameters with an example as do not contradict each other, in their order."""
+    chosen = dict(shortest)
+    for each in parameters:
+        if each.example is not None and _takes(task_type, chosen | {each.name: each.example}):
+            chosen[each.name] = each.example
+    return {each.name: chosen[each.name] for each in parameters if each.name in chosen}
 
 
 def _parameter(name: str, spec: Param) -> Parameter:

@@ -139,9 +139,8 @@ class SshConnector:
                 if not gateway.alive:
                     hop = self._hop(hops[number - 1], target)
                     where = (hop.host, hop.port)
-                    sock = last.dial(*where, limit) if last else _dial(*where, limit)
                     try:
-                        self._login(hop, sock, limit)
+                        self._login(hop, last.dial(*where, limit) if last else _dial(*where, limit), limit)
                     except Exception as error:
                         raise UnreachableError(f"gateway {hops[number - 1]}: {_explain(error, hop, limit)}") from error
                     gateway.connection = hop

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Sequence
+import importlib
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import click
@@ -47,24 +48,44 @@ class Command(click.Command):
 
 
 class Group(click.Group):
-    """A group of commands that names near misses."""
+    """A group of commands that are loaded when they are needed, and that names near misses.
 
-    def __init__(self, *args: Any, examples: Sequence[tuple[str, str]] = (), **kwargs: Any) -> None:
+    homes: per command its one line and `module:name`.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        homes: Mapping[str, tuple[str, str]],
+        examples: Sequence[tuple[str, str]] = (),
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
+        self.homes = homes
         self.examples = examples
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the commands in the order in which they were added."""
-        return list(self.commands)
+        """Return the names of the commands, in the order in which they were given."""
+        return list(self.homes)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load a command; None when there is none of this name."""
+        if cmd_name not in self.homes:
+            return None
+        module, _, name = self.homes[cmd_name][1].partition(":")
+        found = getattr(importlib.import_module(module), name)
+        if not isinstance(found, click.Command):
+            raise TypeError(f"{module}:{name} is no command")
+        return found
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command that the first argument names."""
         name = args[0]
-        if self.get_command(ctx, name) is None and not name.startswith("-"):
-            near = difflib.get_close_matches(name, self.commands, n=2)
-            hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(self.commands)}"
+        if name not in self.homes and not name.startswith("-"):
+            near = difflib.get_close_matches(name, self.homes, n=2)
+            hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(self.homes)}"
             ctx.fail(f"there is no command {ascii(name)[:80]}; {hint}")
         return super().resolve_command(ctx, args)
 
@@ -77,9 +98,8 @@ class Group(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write each command's name and its one line."""
-        records = [(name, each.get_short_help_str(90)) for name, each in self.commands.items() if not each.hidden]
         with formatter.section(click.style("Commands", bold=True)):
-            formatter.write_dl(records)
+            formatter.write_dl([(name, text) for name, (text, _home) in self.homes.items()])
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the examples."""

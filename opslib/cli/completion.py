@@ -15,7 +15,7 @@ from opslib.errors import UsageError
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-__all__ = ["VARIABLE", "Bash", "completion"]
+__all__ = ["Bash", "completion"]
 
 VARIABLE = "_OPSLIB_COMPLETE"
 PROGRAM = "opslib"
@@ -70,7 +70,7 @@ class Bash(BashComplete):
         return found
 
 
-@command("completion", examples=EXAMPLES, short_help="Print or install completion for your shell.")
+@command("completion", examples=EXAMPLES)
 @click.argument("shell", type=click.Choice(SHELLS))
 @option("--install", is_flag=True, help="Write it to where the shell looks for the current user's completions.")
 @click.pass_context

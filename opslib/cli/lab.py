@@ -32,13 +32,16 @@ EXAMPLES = (
 )
 
 
-@click.group(
-    "lab",
-    cls=Group,
-    examples=EXAMPLES,
-    context_settings=CONTEXT,
-    short_help="Boot disposable systemd hosts to rehearse on.",
-)
+COMMANDS = {
+    "up": ("Boot hosts.", "opslib.cli.lab:up"),
+    "down": ("Remove a lab.", "opslib.cli.lab:down"),
+    "list": ("List the labs of this machine.", "opslib.cli.lab:labs"),
+    "inventory": ("Print the path of a lab's inventory.", "opslib.cli.lab:inventory"),
+    "ssh": ("Log in to a host of a lab.", "opslib.cli.lab:ssh"),
+}
+
+
+@click.group("lab", cls=Group, homes=COMMANDS, examples=EXAMPLES, context_settings=CONTEXT)
 def lab() -> None:
     """Disposable, real systemd hosts on this machine: containers with sshd, a disk and a network of their own.
 
@@ -49,7 +52,7 @@ def lab() -> None:
 name_option = option("--name", metavar="NAME", help="Which lab; needed when there are several.")
 
 
-@command("up", examples=EXAMPLES[:1], short_help="Boot hosts.")
+@command("up", examples=EXAMPLES[:1])
 @option("-n", "--hosts", type=click.IntRange(1, 250), default=3, show_default=True, metavar="N", help="How many hosts.")
 @option("--name", metavar="NAME", help="Name of the lab; made up when not given.")
 @option("--disk", default="512M", show_default=True, metavar="SIZE", help="Size of each host's disk, which is memory.")
@@ -72,7 +75,7 @@ def up(*, hosts: int, name: str | None, disk: str, packages: tuple[str, ...]) ->
     return 0
 
 
-@command("down", short_help="Remove a lab.")
+@command("down")
 @click.argument("name", required=False)
 @option("--all", "every", is_flag=True, help="All labs of this machine, also those that tests are using.")
 def down(name: str | None, *, every: bool) -> int:
@@ -88,7 +91,7 @@ def down(name: str | None, *, every: bool) -> int:
     return 0
 
 
-@command("list", short_help="List the labs of this machine.")
+@command("list")
 def labs() -> int:
     """List the labs of this machine."""
     from opslib.lab import Lab
@@ -106,7 +109,7 @@ def labs() -> int:
     return 0
 
 
-@command("inventory", examples=EXAMPLES[1:2], short_help="Print the path of a lab's inventory.")
+@command("inventory", examples=EXAMPLES[1:2])
 @name_option
 @option("--user", metavar="USER", help="Print an inventory, not a path, for another user: ops, pat or nosudo.")
 def inventory(*, name: str | None, user: str | None) -> int:
@@ -116,7 +119,7 @@ def inventory(*, name: str | None, user: str | None) -> int:
     return 0
 
 
-@command("ssh", examples=EXAMPLES[2:3], short_help="Log in to a host of a lab.", add_help_option=True)
+@command("ssh", examples=EXAMPLES[2:3])
 @click.argument("host")
 @click.argument("words", metavar="[-- COMMAND...]", nargs=-1, type=click.UNPROCESSED)
 @name_option
@@ -131,10 +134,6 @@ def ssh(host: str, words: tuple[str, ...], *, name: str | None) -> int:
         os.execvp("ssh", ["ssh", "-F", str(attached.ssh_config), "--", host, *words])
     except OSError as error:
         raise UsageError(f"cannot start ssh: {error.strerror}; apt-get install openssh-client") from error
-
-
-for each in (up, down, labs, inventory, ssh):
-    lab.add_command(each)
 
 
 def _attached(name: str | None) -> Lab:

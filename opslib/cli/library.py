@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from opslib.events import OnEvent
-from opslib.result import Report
-
 if TYPE_CHECKING:
+    import threading
+
     from opslib.engines.roles import Entry
+    from opslib.events import OnEvent
     from opslib.inventory import Inventory
+    from opslib.result import Report
     from opslib.step import Step
 
 __all__ = ["EntryPoint", "Library", "Pace", "Place", "PlayOverview", "Role", "Selection", "Variable"]
@@ -116,7 +116,6 @@ class Library:
             limit=place.limit,
             tags=selection.tags,
             skip_tags=selection.skip_tags,
-            extra_vars=place.extra_vars,
             check=pace.check,
             diff=pace.diff,
             engine=selection.engine,
@@ -158,7 +157,6 @@ class Library:
             limit=place.limit,
             tags=selection.tags,
             skip_tags=selection.skip_tags,
-            extra_vars=place.extra_vars,
             check=pace.check,
             diff=pace.diff,
         ) as compiled:

@@ -23,7 +23,7 @@ EXAMPLES = (
 )
 
 
-@command("list", examples=EXAMPLES, short_help="List roles and tasks.")
+@command("list", examples=EXAMPLES)
 @option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def listing(context: click.Context, *, as_json: bool) -> int:

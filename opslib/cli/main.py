@@ -10,15 +10,7 @@ import click
 
 import opslib
 from opslib.cli.click_parts import CONTEXT, Group
-from opslib.cli.completion import VARIABLE, Bash, completion
-from opslib.cli.lab import lab
 from opslib.cli.library import Library
-from opslib.cli.listing import listing
-from opslib.cli.run import run
-from opslib.cli.screen import Screen
-from opslib.cli.show import show
-from opslib.cli.task import task
-from opslib.cli.verify import verify
 from opslib.errors import CarrierError, InterruptedRunError, OpslibError, RunFailedError, UnreachableError
 from opslib.host.params import ParamError as HostParamError
 
@@ -29,11 +21,21 @@ EXAMPLES = (
     ("opslib run maintenance:weekly -i inventories/production --check --diff", "Rehearse; change nothing."),
     ("opslib task service unit=nginx state=restarted -i inventories/production -l web1 -b", "Do one thing."),
 )
+COMMANDS = {
+    "run": ("Run a playbook or a role on hosts.", "opslib.cli.run:run"),
+    "task": ("Run one task on hosts.", "opslib.cli.task:task"),
+    "list": ("List roles and tasks.", "opslib.cli.listing:listing"),
+    "show": ("Explain a task or a role.", "opslib.cli.show:show"),
+    "verify": ("Verify that hosts are as a role promises.", "opslib.cli.verify:verify"),
+    "lab": ("Boot disposable systemd hosts to rehearse on.", "opslib.cli.lab:lab"),
+    "completion": ("Print or install completion for your shell.", "opslib.cli.completion:completion"),
+}
 USAGE, FAILED, UNREACHABLE, INTERRUPTED, DEFECT = 1, 2, 4, 130, 70
+VARIABLE = "_OPSLIB_COMPLETE"
 TRACEBACK = "OPSLIB_TRACEBACK"
 
 
-@click.group("opslib", cls=Group, examples=EXAMPLES, context_settings=CONTEXT)
+@click.group("opslib", cls=Group, homes=COMMANDS, examples=EXAMPLES, context_settings=CONTEXT)
 @click.version_option(opslib.__version__, message="opslib %(version)s")
 def program() -> None:
     """Operations runbooks as code: run, rehearse, check and trust them.
@@ -43,10 +45,6 @@ def program() -> None:
     """
 
 
-for each in (run, task, listing, show, verify, lab, completion):
-    program.add_command(each)
-
-
 def main(args: Sequence[str] | None = None, library: Library | None = None) -> int:
     """Run the program and return its exit code. library: what the commands use, a stand-in for tests."""
     for stream in (sys.stdout, sys.stderr):
@@ -54,6 +52,8 @@ def main(args: Sequence[str] | None = None, library: Library | None = None) -> i
             stream.reconfigure(errors="backslashreplace")
     if VARIABLE in os.environ:
         from click.shell_completion import add_completion_class
+
+        from opslib.cli.completion import Bash
 
         add_completion_class(Bash)
     try:
@@ -74,6 +74,8 @@ def main(args: Sequence[str] | None = None, library: Library | None = None) -> i
 
 def _explain(error: Exception) -> int:
     """Say what went wrong and return the exit code for it."""
+    from opslib.cli.screen import Screen
+
     screen = Screen(sys.stderr)
     if isinstance(error, click.Abort):
         screen.print("opslib: interrupted")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any
 
 import click
 
 from opslib.cli.click_parts import option
 from opslib.cli.library import Library, Pace, Place
-from opslib.cli.screen import ColorChoice
-from opslib.cli.session import Presentation
+from opslib.cli.presentation import Presentation
 
 __all__ = ["library_of", "pace_of", "place_of", "place_options", "presentation_of", "run_options"]
 
@@ -150,7 +149,7 @@ def presentation_of(values: dict[str, Any]) -> Presentation:
         junit=values.pop("junit"),
         diff=values.pop("diff"),
         verbose=values.pop("verbose"),
-        color=cast(ColorChoice, values.pop("color")),
+        color=values.pop("color"),
     )
 
 

@@ -51,6 +51,7 @@ def host_line(host: HostResult, *, check: bool, place: str = "") -> Line:
 
 
 def step_row(host: str, step: StepResult, *, check: bool) -> Line:
+    """Return how a step ended on a host, in one line."""
     said = step.error or step.reason or _changed([step])
     row = step_line(replace(step, name=short_name(step.name)), check=check, indent=0)
     more = line(f": {shorten(' '.join(said.split()), MAX_REASON)}") if said else line("")

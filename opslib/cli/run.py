@@ -11,9 +11,6 @@ from opslib.cli.click_parts import command, option
 from opslib.cli.complete import complete_target
 from opslib.cli.library import Library, Pace, Place, PlayOverview, Selection
 from opslib.cli.options import HOW, library_of, pace_of, place_of, place_options, presentation_of, run_options, words
-from opslib.cli.rows import Heading
-from opslib.cli.screen import Screen
-from opslib.cli.session import carry_out
 from opslib.output.lines import Line, line
 from opslib.output.names import compact, listed
 
@@ -30,7 +27,7 @@ EXAMPLES = (
 )
 
 
-@command("run", examples=EXAMPLES, short_help="Run a playbook or a role on hosts.")
+@command("run", examples=EXAMPLES)
 @click.argument("target", metavar="PLAYBOOK|ROLE[:ENTRY]", shell_complete=complete_target)
 @place_options
 @option("-t", "--tags", multiple=True, metavar="TAGS", section=HOW, help="Only what has one of these tags.")
@@ -54,6 +51,9 @@ def run(context: click.Context, /, target: str, **values: Any) -> int:
     1 when something was wrong with what was asked and nothing was touched, 2 when some host failed, 4 when some host
     was unreachable and none failed, 130 after an interruption.
     """
+    from opslib.cli.rows import Heading
+    from opslib.cli.session import carry_out
+
     library = library_of(context)
     place, pace = place_of(values), pace_of(values)
     how = presentation_of(values)
@@ -73,6 +73,8 @@ def run(context: click.Context, /, target: str, **values: Any) -> int:
 
 
 def _list(library: Library, target: str, place: Place, pace: Pace, selection: Selection, *, steps: bool) -> int:
+    from opslib.cli.screen import Screen
+
     screen = Screen(sys.stdout)
     for play in library.plays(target, place, pace, selection, steps=steps):
         count = len(play.hosts)

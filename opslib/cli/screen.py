@@ -39,7 +39,8 @@ class Screen:
     """Writes lines to a stream, in colour and wrapped where that is a terminal. Never raises for a closed pipe.
 
     stream: None stands for one that is closed; color: `auto` means on a terminal, unless NO_COLOR is set or TERM is
-    `dumb`. live: whether lines may be rewritten; unicode: whether it takes all characters; problem: why the stream takes no more text, if it does not.
+    `dumb`. live: whether lines may be
+    rewritten; unicode: whether it takes all characters; problem: why the stream takes no more text, if it does not.
     """
 
     def __init__(
@@ -105,7 +106,7 @@ class Screen:
         self.console().print(text, overflow="ignore", no_wrap=True, crop=False)
 
     def _safely(self, action: Callable[[], object]) -> bool:
-        """Write, and let a reader that went away (`opslib run ... | head`) or a full disk end this stream's output only."""
+        """Write; a reader that went away (`opslib run ... | head`) or a full disk ends this stream's output only."""
         try:
             action()
         except OSError as error:

@@ -7,39 +7,24 @@ import os
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from opslib.cli.files import ResultFile
 from opslib.cli.interruption import Interruption
 from opslib.cli.live import LivePicture
 from opslib.cli.progress import LineByLine, Picture, Silence
 from opslib.cli.rows import Heading
-from opslib.cli.screen import ColorChoice, Screen
+from opslib.cli.presentation import Presentation
+from opslib.cli.screen import Screen
 from opslib.cli.tally import Tally
 from opslib.errors import InterruptedRunError, RunFailedError, UsageError
 from opslib.events import OnEvent
 from opslib.result import Report
 
-__all__ = ["Presentation", "Work", "carry_out"]
+__all__ = ["Work", "carry_out"]
 
 Work = Callable[[OnEvent, threading.Event], Report]
 STDOUT = "-"
 _SHOW_CURSOR = "\x1b[?25h"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Presentation:
-    """How a run is shown and where its report goes.
-
-    json, junit: files, `-` for standard output (JSON only), None for nowhere; diff: show differences; verbose: show
-    every step; color: whether in colour.
-    """
-
-    json: str | None = None
-    junit: str | None = None
-    diff: bool = False
-    verbose: bool = False
-    color: ColorChoice = "auto"
 
 
 def carry_out(work: Work, heading: Heading, how: Presentation) -> int:

@@ -31,7 +31,7 @@ EXAMPLES = (
 INDENT = 2
 
 
-@command("show", examples=EXAMPLES, short_help="Explain a task or a role.")
+@command("show", examples=EXAMPLES)
 @click.argument("name", metavar="TASK|ROLE[:ENTRY]", shell_complete=complete_name)
 @click.pass_context
 def show(context: click.Context, name: str) -> int:

@@ -9,8 +9,6 @@ import click
 from opslib.cli.click_parts import command, option
 from opslib.cli.complete import complete_assignment, complete_task
 from opslib.cli.options import HOW, WHERE, library_of, pace_of, place_of, place_options, presentation_of, run_options
-from opslib.cli.rows import Heading
-from opslib.cli.session import carry_out
 from opslib.cli.values import task_from_words
 from opslib.errors import UsageError
 from opslib.host.task import Task
@@ -31,7 +29,7 @@ EXAMPLES = (
 )
 
 
-@command("task", examples=EXAMPLES, short_help="Run one task on hosts.")
+@command("task", examples=EXAMPLES)
 @click.argument("name", shell_complete=complete_task)
 @click.argument("parameters", metavar="[K=V]...", nargs=-1, shell_complete=complete_assignment)
 @place_options
@@ -53,6 +51,9 @@ def task(context: click.Context, /, name: str, parameters: tuple[str, ...], **va
     `opslib list` names the tasks, `opslib show NAME` their parameters. Exit codes are those of `opslib run`.
     """
     import opslib
+
+    from opslib.cli.rows import Heading
+    from opslib.cli.session import carry_out
 
     library = library_of(context)
     place, pace = place_of(values), pace_of(values)

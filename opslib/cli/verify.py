@@ -22,7 +22,7 @@ EXAMPLES = (
 )
 
 
-@command("verify", examples=EXAMPLES, short_help="Verify that hosts are as a role promises.")
+@command("verify", examples=EXAMPLES)
 @click.argument("role", metavar="ROLE[:ENTRY]", shell_complete=complete_role)
 @place_options
 @vault_option

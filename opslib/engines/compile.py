@@ -199,7 +199,7 @@ class Compiler:
             return bool(self.play.force_handlers) and sheet.task.implicit
         if not sheet.when or self._has_run(sheet.task, each):
             return not sheet.when
-        self.engine.available_variables = self.contexts.of(each.host, sheet.task, self.engine).variables
+        self.engine.available_variables = self.contexts.of(each.host, sheet.task).variables
         try:
             false = self._false_condition(sheet)
             if false is not None:
@@ -260,7 +260,7 @@ class Compiler:
     # One task on one host
 
     def _enter(self, sheet: Sheet, each: HostItems) -> Context:
-        context = self.contexts.of(each.host, sheet.task, self.engine)
+        context = self.contexts.of(each.host, sheet.task)
         self.engine.available_variables = context.variables
         check_connection(each.base, context)
         return context
@@ -302,7 +302,7 @@ class Compiler:
             yield from self._over(sheet, each, context, items)
             return
         self.engine.available_variables = context.wider
-        yield self._judged(sheet, each, Round(name=name), problem or context.error)
+        yield self._judged(sheet, each, Round(name=name), problem)
 
     def _over(self, sheet: Sheet, each: HostItems, context: Context, items: list[Any]) -> Iterator[Round | StepResult]:
         name = self._name(sheet)
@@ -318,7 +318,7 @@ class Compiler:
             self.engine.available_variables = context.variables | extra
             try:
                 shown = str(core.plain(self.engine.template(label)))[:_LABEL_LENGTH]
-                problem = context.error
+                problem: Exception | None = None
             except core.AnsibleError as error:
                 shown, problem = str(index), error
             extra["_ansible_item_label"] = shown

@@ -17,14 +17,13 @@ class Context:
     """What a host's variables are for some tasks.
 
     variables: as loops see them; wider: as conditions and parameters see them, with what Ansible adds about the
-    connection; error: what went wrong when it was added.
+    connection.
     """
 
-    def __init__(self, host: Any, variables: dict[str, Any], wider: dict[str, Any], error: Exception | None) -> None:
+    def __init__(self, host: Any, variables: dict[str, Any], wider: dict[str, Any]) -> None:
         self.host = host
         self.variables = variables
         self.wider = wider
-        self.error = error
         self.becomes: dict[tuple[Any, ...], Become | None] = {}
 
 
@@ -45,12 +44,13 @@ class Contexts:
         self._known: dict[tuple[str, tuple[Any, ...]], Context] = {}
         self._keys: dict[int, tuple[Any, ...]] = {}
         self._keep: list[Any] = []
+        self._defaults: dict[tuple[Any, ...], dict[str, Any]] = {}
 
-    def of(self, host: Any, task: Any, engine: core.Engine) -> Context:
-        """Return the context of a host for a task, and let the engine use it."""
+    def of(self, host: Any, task: Any) -> Context:
+        """Return the context of a host for a task."""
         key = (str(host.name), self._key(task))
         if key not in self._known:
-            self._known[key] = self._make(host, task, engine)
+            self._known[key] = self._make(host, task)
         context = self._known[key]
         path = task.get_search_path()
         basedir = self._loader.get_basedir()
@@ -68,13 +68,12 @@ class Contexts:
         found["ansible_failed_hosts"] = []
         return found
 
-    def _make(self, host: Any, task: Any, engine: core.Engine) -> Context:
+    def _make(self, host: Any, task: Any) -> Context:
         variables = self.fetch(host, task)
-        engine.available_variables = variables
-        try:
-            return Context(host, variables, core.connection_facts(self.play, task, host, variables, engine), None)
-        except core.AnsibleError as error:
-            return Context(host, variables, variables.copy(), error)
+        connection = (task.connection, task.port, task.remote_user)
+        if connection not in self._defaults:
+            self._defaults[connection] = core.connection_defaults(self.play, task)
+        return Context(host, variables, variables | core.connection_facts(self._defaults[connection], host, variables))
 
     def _key(self, task: Any) -> tuple[Any, ...]:
         """Return what a task's variables depend on: its role, the roles that pulled that one in, and its parents."""

@@ -18,7 +18,7 @@ _SECTIONS: Final = frozenset({"rescue", "always"})
 _ACTING: Final = frozenset({"lines", "password", "pipe"})
 _ACTING_CALL: Final = re.compile(r"\b(?:lookup|query|q)\s*\(\s*['\"](?:ansible\.(?:builtin|legacy)\.)?(\w+)['\"]")
 _FACT: Final = re.compile(r"\b(?:ansible_\w*|facter_\w+|ohai_\w+)")
-_ALIVE: Final = re.compile(r"\b(?:ansible_play_hosts|ansible_play_batch|play_hosts|ansible_\w+_hosts)\b")
+_ALIVE: Final = re.compile(r"\b(?:ansible_play_hosts|ansible_play_batch|play_hosts|ansible_current_hosts|ansible_failed_hosts)\b")
 _NO_FACT: Final = re.compile(
     r"ansible_(?:host|port|user|password|connection(?:_user)?|timeout|executable|network_os|private_key_file|loop(?:_var)?"
     r"|index_var|search_path|check_mode|diff_mode|verbosity|forks|limit|run_tags|skip_tags|version|config_file"

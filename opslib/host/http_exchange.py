@@ -6,9 +6,7 @@ gains nothing by it.
 
 from __future__ import annotations
 
-import io
-
-from . import dial
+from . import dial, http_wire
 from .dial import Clock, DialError
 from .params import ParamError, Url
 from .record import Record
@@ -17,7 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Mapping, Sequence
 
-PIECE = 65536
+    from .http_wire import Stream
+
 _REDIRECTS = (301, 302, 303, 307, 308)
 
 
@@ -56,6 +55,12 @@ class Target(Record):
     host: str
     port: int
     path: str
+
+    @property
+    def authority(self) -> str:
+        """Host and port as the Host header wants them: without the port that goes without saying."""
+        host = "[%s]" % self.host if ":" in self.host else self.host
+        return host if self.port == (443 if self.secure else 80) else "%s:%d" % (host, self.port)
 
 
 def split_url(url: str) -> Target:
@@ -133,41 +138,6 @@ def _follow(url: str, place: str) -> str:
     return target
 
 
-class _Reader(io.RawIOBase):
-    """A socket as http.client reads it, with the deadline at every read."""
-
-    def __init__(self, sock: Any, clock: Clock) -> None:
-        self.sock, self.clock = sock, clock
-        self.first_byte: float | None = None
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        self.sock.settimeout(self.clock.left())
-        count = int(self.sock.recv_into(buffer))
-        if self.first_byte is None and count:
-            self.first_byte = self.clock.passed()
-        return count
-
-
-class _Channel:
-    """What http.client wants of a socket."""
-
-    def __init__(self, reader: _Reader) -> None:
-        self.reader = reader
-
-    def sendall(self, data: bytes) -> None:
-        self.reader.sock.settimeout(self.reader.clock.left())
-        self.reader.sock.sendall(data)
-
-    def makefile(self, _mode: str) -> io.BufferedReader:
-        return io.BufferedReader(self.reader, PIECE)
-
-    def close(self) -> None:
-        """Do nothing: who opened the socket closes it."""
-
-
 def _exchange(
     found: dict[str, Any], clock: Clock, method: str, headers: Mapping[str, str], max_size: int, ca_file: str | None
 ) -> None:
@@ -181,54 +151,34 @@ def _exchange(
             sock = dial.secure(sock, target.host, clock, ca_file)
         found["connect_seconds"] = clock.passed()
         clock.doing = "waiting for its answer"
-        reader = _Reader(sock, clock)
+        stream = http_wire.Stream(sock, clock)
         try:
-            _converse(found, reader, target, method, headers, max_size)
+            _converse(found, stream, target, method, headers, max_size)
         finally:
-            found["first_byte_seconds"] = reader.first_byte
+            found["first_byte_seconds"] = stream.first_byte
     finally:
         sock.close()
 
 
 def _converse(
-    found: dict[str, Any], reader: _Reader, target: Target, method: str, headers: Mapping[str, str], max_size: int
+    found: dict[str, Any], stream: Stream, target: Target, method: str, headers: Mapping[str, str], max_size: int
 ) -> None:
     import socket
-    from http.client import HTTPConnection, HTTPException, IncompleteRead
 
-    connection = HTTPConnection(target.host, target.port)
-    connection.default_port = 443 if target.secure else 80  # it leaves this port out of the Host header
-    connection.sock = _Channel(reader)
-    usual = {"User-Agent": "opslib", "Accept": "*/*", "Connection": "close"}
-    given = {key.lower() for key in headers}
+    usual = {"Host": target.authority, "User-Agent": "opslib", "Accept": "*/*", "Accept-Encoding": "identity"}
+    given = {name.lower() for name in headers}
+    sent = {name: value for name, value in usual.items() if name.lower() not in given}
     try:
-        connection.request(
-            method, target.path, headers={**{k: v for k, v in usual.items() if k.lower() not in given}, **headers}
-        )
-        response = connection.getresponse()
-        found.update(status=response.status, phrase=response.reason, headers=tuple(response.getheaders()))
-        reader.clock.doing = "reading the body"
-        body = bytearray()
-        while len(body) <= max_size:
-            piece = response.read(min(PIECE, max_size + 1 - len(body)))
-            if not piece:
-                break
-            body += piece
-        found.update(body=bytes(body[:max_size]), cut=len(body) > max_size)
-        if response.length and len(body) <= max_size and method != "HEAD":
-            raise DialError("closed", "it closed the connection %d bytes before the body's end" % response.length)
+        stream.send(http_wire.request(method, target.path, {**sent, **headers, "Connection": "close"}))
+        status, phrase, received = http_wire.read_head(stream)
+        found.update(status=status, phrase=phrase, headers=tuple(received))
+        if method != "HEAD":
+            stream.clock.doing = "reading the body"
+            found["body"], found["cut"] = http_wire.read_body(stream, status, received, max_size)
     except (socket.timeout, TimeoutError):
-        raise reader.clock.over() from None
-    except IncompleteRead:
-        raise DialError("closed", "it closed the connection before the body's end") from None
-    except ConnectionError:  # http.client.RemoteDisconnected is one
-        when = "without an answer" if reader.first_byte is None else "amid its answer"
-        raise DialError("closed", "it closed the connection " + when) from None
-    except HTTPException as error:
-        said = str(error)
-        if "\x15\x03" in said[:4]:  # a TLS alert
-            raise DialError("protocol", "this port speaks TLS; use https://") from None
-        raise DialError("protocol", "its answer is no HTTP: %s" % ascii(said)) from None
+        raise stream.clock.over() from None
+    except ConnectionError:
+        raise stream.ended() from None
     except OSError as error:
         if type(error).__module__ == "ssl":
             raise dial.tls_error(error) from None

@@ -93,7 +93,13 @@ def run_step(task_type: type[Task], args: dict[str, Any], check: bool) -> dict[s
         result["data"] = dict(result["data"], traceback=_traceback())
     result["changes"] = [_report(change) for change in done]
     result["changed"] = bool(done) or (applied and result["status"] == FAILED)
-    return wire.mask_result(result, task.secrets()) if task is not None else result
+    if task is None:
+        return result
+    try:
+        return wire.mask_result(result, task.secrets())
+    except RecursionError:
+        short = dict(result, changes=[], warnings=["the result is nested too deep to be sent"], data={})
+        return wire.mask_result(short, task.secrets())
 
 
 def explain(error: BaseException) -> str:

@@ -200,9 +200,12 @@ class Service(Task, name="service"):
             unit = systemd.show(self.unit)
             lines = [line.partition(" See ")[0] for line in done.err.splitlines() if not line.startswith("See ")]
             words = "stays %s; systemctl %s said: %s" % (unit.words, verb, printable("; ".join(lines[:3])))
-            if verb in STARTS and unit.active != "inactive":
-                words = unit_faults.verdict(unit, unit.restarts).words or words
-            raise self._failed(unit, words)
+            if "ccess denied" in done.err or "authentication" in done.err:
+                raise self._failed(unit, words + "; run this as root (become)")
+            if verb not in STARTS:
+                raise self._failed(unit, words)
+            crashed = unit.active == "failed" or unit.restarting
+            raise self._not_up(unit, unit_faults.verdict(unit, unit.restarts).words if crashed else words)
 
     def verify(self, plan: Plan) -> None:
         verbs = [change.detail for change in plan.changes if change.detail in STARTS]
@@ -221,16 +224,21 @@ class Service(Task, name="service"):
         )
         skipped = look.unit.is_job and look.unit.active == "inactive" and unit_faults.unmet(self._log(look.unit))
         if look.fault or skipped:
-            raise self._failed(look.unit, look.fault, unit_plan.facts(look))
+            raise self._not_up(look.unit, look.fault, unit_plan.facts(look))
 
-    def _failed(self, unit: Unit, words: str, data: dict[str, Any] | None = None) -> TaskError:
+    def _not_up(self, unit: Unit, words: str, data: dict[str, Any] | None = None) -> TaskError:
+        """Return the failure of a unit that did not come up, for the reason that the log gives or else this one."""
         log = self._log(unit)
         if unit_faults.limited(unit, log):
             words = unit_faults.limit_words(unit)
         elif unit.active == "inactive" and unit_faults.unmet(log):
             words = "was not started: a condition in its unit file is not met (see its log)"
-        elif "ccess denied" in words or "authentication" in words:
-            words += "; run this as root (become)"
+        return self._failed(unit, words, data, log)
+
+    def _failed(
+        self, unit: Unit, words: str, data: dict[str, Any] | None = None, log: Sequence[str] | None = None
+    ) -> TaskError:
+        log = self._log(unit) if log is None else log
         facts = data or unit_plan.facts(Look(unit=unit, restarts=unit.restarts, now=time.monotonic()))
         return TaskError("%s %s" % (unit.label, words), **dict(facts, log=self._shown(log)))
 

@@ -61,9 +61,9 @@ def mask_result(result: dict[str, Any], secrets: Iterable[str]) -> dict[str, Any
     masked = dict(result)
     for key in ("reason", "warnings", "data", "error"):
         masked[key] = _mask(result.get(key), words)
-    changes = result.get("changes")
-    if isinstance(changes, (list, tuple)):
-        masked["changes"] = [_mask_change(change, words) for change in changes]
+    changes: Any = result.get("changes")
+    listed = isinstance(changes, (list, tuple))
+    masked["changes"] = [_mask_change(change, words) for change in changes] if listed else _mask(changes, words)
     return masked
 
 
@@ -91,6 +91,6 @@ def _mask(value: Any, words: list[str]) -> Any:
         return value
     if isinstance(value, dict):
         return {_mask(key, words): _mask(item, words) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, (list, tuple, set, frozenset)):
         return [_mask(item, words) for item in value]
     return value

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from opslib.host import wire
 
-TEXT = st.text() | st.text(st.characters(min_codepoint=0xD800, max_codepoint=0xDFFF), max_size=3)
+TEXT = st.text() | st.text(st.characters(min_codepoint=0xDC80, max_codepoint=0xDCFF), max_size=3)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
     lambda items: st.lists(items, max_size=4) | st.dictionaries(TEXT, items, max_size=4),
@@ -68,6 +68,7 @@ SECRET = "hunter2!"
         ("hunter", "hunter"),
         (["x", ("hunter2!",)], ["x", ["***"]]),
         ({"hunter2!": {"a": "hunter2!"}}, {"***": {"a": "***"}}),
+        ({"hunter2!"}, ["***"]),
         (5, 5),
         (None, None),
         (True, True),
@@ -112,12 +113,11 @@ def test_each_line_of_a_long_secret_is_masked():
     assert wire.mask(["read MIIEvQIBADANBgkq", "AoGBAKj34Gkxf", "no"], [key]) == ["read ***", "***", "no"]
 
 
-@given(secret=st.text(min_size=4, max_size=20), around=st.text(max_size=10), value=JSON)
-def test_no_secret_survives(secret, around, value):
-    """Whatever the secret and whatever is around it."""
-    masked = wire.mask({"text": around + secret + around, "value": value}, [secret])
-    if secret not in wire.MASK * 3 + around:
-        assert secret not in masked["text"].replace(wire.MASK, "") or secret in around + around
+@given(secret=st.text("sekrt'\\\n", min_size=4, max_size=20), around=st.text("xyz ", max_size=10))
+def test_no_secret_survives(secret, around):
+    """Whatever the secret and whatever is around it, nothing of it is left, and nothing else is lost."""
+    assert wire.mask(around + secret + around, [secret]) == around + wire.MASK + around
+    assert set(wire.mask(secret * 2, [secret])) == {"*"}
 
 
 WORDS = ["status", "changed", "error", "reason", "create", "kind", "data", "seconds", "warnings", "failed", "None", "true"]
@@ -140,13 +140,12 @@ def test_a_result_keeps_its_shape_whatever_the_secret(word):
     assert set(masked) == set(result)
     assert (masked["status"], masked["changed"], masked["seconds"], masked["error"]) == ("changed", True, 0.5, None)
     assert (masked["reason"], masked["warnings"], masked["data"]) == ("because ***", ["w ***"], {"***": ["***"]})
-    change = dict(masked["changes"][0])
-    summary = change.pop("summary", None) or change.pop("***", None)
-    assert (change.pop("kind", None) or "create", summary) == ("create", "s ***")
-    assert word not in [value for value in change.values() if isinstance(value, str)]
+    assert masked["changes"] == [
+        {"kind": "create", "summary": "s ***", "before": None, "after": "***", "certain": True}
+    ]
 
 
 @pytest.mark.parametrize("result", [{}, {"changes": "hunter2!"}, {"changes": ["hunter2!"], "data": "hunter2!"}])
 def test_results_of_a_wrong_shape_are_masked_too(result):
     """A host may send anything."""
-    assert SECRET not in repr({key: value for key, value in wire.mask_result(result, [SECRET]).items() if key != "changes"})
+    assert SECRET not in repr(wire.mask_result(result, [SECRET]))

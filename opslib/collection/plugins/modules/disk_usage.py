@@ -101,16 +101,13 @@ EXAMPLES = r"""
 ---
 - name: Check how full the file systems are, in bytes and inodes
   opslib.runbook.disk_usage:
-- name: Check how full the file systems are, in bytes and inodes, in detail
+- name: Check how full the file systems are, in bytes and inodes, with parameters
   opslib.runbook.disk_usage:
     paths:
       - /
       - /var/lib/postgresql
     warn: 80%
     fail: 90%
-    exclude:
-      - /mnt/backup*
-      - nfs*
     timeout: 10s
 """
 

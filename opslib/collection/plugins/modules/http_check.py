@@ -143,7 +143,7 @@ EXAMPLES = r"""
 - name: Check from the host itself that a URL answers
   opslib.runbook.http_check:
     url: http://127.0.0.1:8000/health
-- name: Check from the host itself that a URL answers, in detail
+- name: Check from the host itself that a URL answers, with parameters
   opslib.runbook.http_check:
     url: http://127.0.0.1:8000/health
     status:
@@ -163,7 +163,6 @@ EXAMPLES = r"""
     timeout: 5s
     wait: 1m
     max_size: 5M
-    ca_file: /etc/ssl/private-ca.pem
 """
 
 RETURN = r"""

@@ -124,7 +124,8 @@ EXAMPLES = r"""
 - name: Archive and delete log files that are older than an age
   opslib.runbook.log_retention:
     root: /srv/app/logs
-- name: Archive and delete log files that are older than an age, in detail
+    archive_to: /srv/app/archive
+- name: Archive and delete log files that are older than an age, with parameters
   opslib.runbook.log_retention:
     root: /srv/app/logs
     archive_to: /srv/app/archive

@@ -120,7 +120,7 @@ EXAMPLES = r"""
 ---
 - name: Check how much space log files take, list the largest
   opslib.runbook.log_size:
-- name: Check how much space log files take, list the largest, in detail
+- name: Check how much space log files take, list the largest, with parameters
   opslib.runbook.log_size:
     paths:
       - /srv/app/logs/*

@@ -212,13 +212,14 @@ EXAMPLES = r"""
 - name: Manage a logrotate configuration
   opslib.runbook.logrotate:
     config: myapp
-- name: Manage a logrotate configuration, in detail
+    paths:
+      - /srv/app/logs/*.log
+- name: Manage a logrotate configuration, with parameters
   opslib.runbook.logrotate:
     config: myapp
     paths:
       - /srv/app/logs/*.log
     frequency: weekly
-    size: 100M
     create: '0640'
     owner: app
     group: adm

@@ -99,7 +99,7 @@ EXAMPLES = r"""
 ---
 - name: Check the available memory, the swap and the load
   opslib.runbook.memory_usage:
-- name: Check the available memory, the swap and the load, in detail
+- name: Check the available memory, the swap and the load, with parameters
   opslib.runbook.memory_usage:
     warn: 15%
     fail: 256M

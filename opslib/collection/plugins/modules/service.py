@@ -119,7 +119,7 @@ EXAMPLES = r"""
 - name: Start, stop, restart, reload, enable or mask a systemd unit
   opslib.runbook.service:
     unit: nginx
-- name: Start, stop, restart, reload, enable or mask a systemd unit, in detail
+- name: Start, stop, restart, reload, enable or mask a systemd unit, with parameters
   opslib.runbook.service:
     unit: nginx
     state: restarted
