@@ -47,7 +47,7 @@ $(VENV)/.python:
 
 $(VENV)/.opslib: $(VENV)/.python $(SOURCES)
 	@echo "installing opslib into $(VENV) (a minute the first time)"
-	@$(BIN)/pip -q install . && $(BIN)/pip -q install --force-reinstall --no-deps .
+	@$(BIN)/pip -q install .
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.opslib

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import functools
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 __all__ = ["Inventory"]
 
 _SECRETS_VAR = "opslib_secrets"
+_OF_ALL_HOSTS = frozenset(
+    "ansible_current_hosts ansible_play_batch ansible_play_hosts ansible_play_hosts_all groups hostvars play_hosts"
+    " vars".split()
+)
 
 
 class Inventory:
@@ -207,12 +212,12 @@ class Inventory:
                 raise InventoryError(f"host {name}: {key}: {self._core.in_words(error)}") from error
         secrets.update(self.marked_secrets(name, raw, engine))
         secrets.update(text for key, value in values.items() if "pass" in key and (text := str(value)))
-        return target_from_vars(name, values, defaults={**self.defaults(), **(defaults or {})}, secrets=secrets)
+        return target_from_vars(name, values, defaults={**self.defaults, **(defaults or {})}, secrets=secrets)
 
     def marked_secrets(self, name: str, raw: Mapping[str, Any], engine: Any) -> Iterator[str]:
         """Yield a host's texts that came out of a vault, and the values of the variables `opslib_secrets` lists."""
         yield from self._loader.secrets
-        yield from self._core.encrypted({key: raw[key] for key in raw if key not in ("hostvars", "vars")}, self._known)
+        yield from self._core.encrypted({key: raw[key] for key in raw if key not in _OF_ALL_HOSTS}, self._known)
         if _SECRETS_VAR not in raw:
             return
         listed = self._core.plain(engine.template(raw[_SECRETS_VAR]))
@@ -223,6 +228,7 @@ class Inventory:
             if key in raw:
                 yield from _texts(self._plain(engine, raw[key]))
 
+    @functools.cached_property
     def defaults(self) -> dict[str, Any]:
         """Return what `ansible.cfg` and the environment say of connections; it counts where no variable is set."""
         settings = {

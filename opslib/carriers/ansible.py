@@ -56,17 +56,24 @@ def carry(
     diff: bool = False,
     deadline: float | None = None,
     secrets: Iterable[str] = (),
+    through_file: bool = False,
 ) -> dict[str, Any]:
     """Run a task and return its result as Ansible expects one; a parameter that is wrong is a failure, nothing is sent.
 
     execute: runs a shell command on the host with these bytes as its standard input, and returns exit code, standard
-    output and standard error; deadline: seconds the host may take (default 3600); secrets: texts to mask in the result.
+    output and standard error; deadline: seconds the host may take (default 3600); secrets: texts to mask in the
+    result; through_file: `execute` cannot do without a temporary file, so that a task with a secret is refused.
     """
     try:
         task = task_type(**args)
     except ParamError as error:
         return _failed(wire.mask(str(error), secrets))
     hide = {*secrets, *task.secrets()}
+    if hide and through_file:
+        return _failed(
+            f"{task.name} holds a secret, and this way to the host would put it into a temporary file; use another "
+            "connection than paramiko, another become_method than su"
+        )
     try:
         result = _send(task, execute, interpreter, check, DEADLINE if deadline is None else deadline, hide)
     except CarrierError as error:

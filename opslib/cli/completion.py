@@ -26,12 +26,11 @@ EXAMPLES = (
 )
 _BASH = """\
 %(complete_func)s() {
-    local IFS=$'\\n' reply type value
+    local reply type value
     reply=$(env COMP_LINE="${COMP_LINE:0:COMP_POINT}" COMP_WORDBREAKS="$COMP_WORDBREAKS" \\
         %(complete_var)s=bash_complete "$1" 2>/dev/null)
     COMPREPLY=()
-    for line in $reply; do
-        IFS=',' read -r type value <<< "$line"
+    while IFS=',' read -r type value; do
         case $type in
             dir) compopt -o dirnames ;;
             file) compopt -o default ;;
@@ -39,7 +38,7 @@ _BASH = """\
                 COMPREPLY+=("$value")
                 case $value in *=) compopt -o nospace ;; esac ;;
         esac
-    done
+    done <<< "$reply"
 }
 complete -o nosort -F %(complete_func)s %(prog_name)s
 """

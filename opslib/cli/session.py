@@ -11,9 +11,9 @@ from collections.abc import Callable
 from opslib.cli.files import ResultFile
 from opslib.cli.interruption import Interruption
 from opslib.cli.live import LivePicture
+from opslib.cli.presentation import Presentation
 from opslib.cli.progress import LineByLine, Picture, Silence
 from opslib.cli.rows import Heading
-from opslib.cli.presentation import Presentation
 from opslib.cli.screen import Screen
 from opslib.cli.tally import Tally
 from opslib.errors import InterruptedRunError, RunFailedError, UsageError

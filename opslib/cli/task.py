@@ -51,7 +51,6 @@ def task(context: click.Context, /, name: str, parameters: tuple[str, ...], **va
     `opslib list` names the tasks, `opslib show NAME` their parameters. Exit codes are those of `opslib run`.
     """
     import opslib
-
     from opslib.cli.rows import Heading
     from opslib.cli.session import carry_out
 

@@ -103,7 +103,7 @@ class Compiler:
         self.contexts = Contexts(play, loader, variables, [str(host.name) for host in hosts], all_names)
         self.handlers = Handlers(play, self.contexts, self.engine)
         self.connection = (play.connection, play.port, play.remote_user)
-        self.hosts = [HostItems(host, self.contexts.fetch(host)) for host in hosts]
+        self.hosts = [HostItems(host, self.contexts.base(host)) for host in hosts]
         self.fatal: set[bool] = set()
         self._sheets: dict[int, Sheet] = {}
         self._made: dict[int, Task] = {}

@@ -44,6 +44,7 @@ class Contexts:
         self._known: dict[tuple[str, tuple[Any, ...]], Context] = {}
         self._keys: dict[int, tuple[Any, ...]] = {}
         self._keep: list[Any] = []
+        self._bases: dict[str, dict[str, Any]] = {}
         self._defaults: dict[tuple[Any, ...], dict[str, Any]] = {}
 
     def of(self, host: Any, task: Any) -> Context:
@@ -59,6 +60,12 @@ class Contexts:
         context.variables["ansible_search_path"] = context.wider["ansible_search_path"] = path
         return context
 
+    def base(self, host: Any) -> dict[str, Any]:
+        """Return a host's variables as the play has them, outside of any role."""
+        if host.name not in self._bases:
+            self._bases[host.name] = self.fetch(host)
+        return self._bases[host.name]
+
     def fetch(self, host: Any, task: Any = None) -> dict[str, Any]:
         """Return a host's variables for a task, or for none in particular."""
         found: dict[str, Any] = self._variables.get_vars(
@@ -69,7 +76,10 @@ class Contexts:
         return found
 
     def _make(self, host: Any, task: Any) -> Context:
-        variables = self.fetch(host, task)
+        if core.C.PLAYBOOK_VARS_ROOT == "top" and self._key(task)[:4] == (id(None), (), (), ()):
+            variables = {**self.base(host), "environment": task.environment}
+        else:
+            variables = self.fetch(host, task)
         connection = (task.connection, task.port, task.remote_user)
         if connection not in self._defaults:
             self._defaults[connection] = core.connection_defaults(self.play, task)

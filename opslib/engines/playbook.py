@@ -184,7 +184,7 @@ class _Loading:
     def _steps(self, each: _Prepared, facts: bool, *, later: bool) -> None:
         manager = self.inventory.manager
         failures = Failures()
-        defaults = self.inventory.defaults()
+        defaults = self.inventory.defaults
         fatal: set[bool] = set()
         try:
             for number, batch in enumerate(each.batches):

@@ -163,8 +163,6 @@ def _exchange(
 def _converse(
     found: dict[str, Any], stream: Stream, target: Target, method: str, headers: Mapping[str, str], max_size: int
 ) -> None:
-    import socket
-
     usual = {"Host": target.authority, "User-Agent": "opslib", "Accept": "*/*", "Accept-Encoding": "identity"}
     given = {name.lower() for name in headers}
     sent = {name: value for name, value in usual.items() if name.lower() not in given}
@@ -175,11 +173,11 @@ def _converse(
         if method != "HEAD":
             stream.clock.doing = "reading the body"
             found["body"], found["cut"] = http_wire.read_body(stream, status, received, max_size)
-    except (socket.timeout, TimeoutError):
-        raise stream.clock.over() from None
     except ConnectionError:
         raise stream.ended() from None
     except OSError as error:
+        if dial.timed_out(error):
+            raise stream.clock.over() from None
         if type(error).__module__ == "ssl":
             raise dial.tls_error(error) from None
         raise DialError("closed", "the connection broke: %s" % (error.strerror or error)) from None

@@ -10,7 +10,7 @@ from .dial import DialError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import socket
+    import _socket
     from typing import Mapping
 
     from .dial import Clock
@@ -26,7 +26,7 @@ _HEXADECIMAL = "0123456789abcdefABCDEF"
 class Stream:
     """The bytes that come from a socket, with the deadline at every read."""
 
-    def __init__(self, sock: socket.socket, clock: Clock) -> None:
+    def __init__(self, sock: _socket.socket, clock: Clock) -> None:
         self.sock, self.clock = sock, clock
         self.buffer = b""
         self.first_byte: float | None = None

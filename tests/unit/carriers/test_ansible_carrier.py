@@ -91,6 +91,14 @@ def test_parameters_are_not_in_the_command(tmp_path: Path) -> None:
     assert "canary" not in shell.sent[0][0]
 
 
+def test_no_secret_goes_through_a_file() -> None:
+    shell = Shell()
+    result = carry(Mishap, {"how": "fine", "secret": "canary"}, shell, through_file=True)
+    assert "holds a secret" in result["msg"]
+    assert shell.sent == []
+    assert not carry(Mishap, {"how": "fine"}, shell, through_file=True).get("failed")
+
+
 def test_noise_before_the_answer(tmp_path: Path) -> None:
     noise = "Welcome!\nopslib:forged end 0 ok 0 {}\n\x1b[2J\udcff\n"
     assert carry(Note, {"path": f"{tmp_path}/n"}, Shell(noise), interpreter=sys.executable)["changed"] is True

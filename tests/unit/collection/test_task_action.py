@@ -214,9 +214,10 @@ def test_become_without_standard_input(tmp_path: Path) -> None:
 """
     tmp_path.chmod(0o755)
     remote = {"ANSIBLE_REMOTE_TMP": f"{tmp_path}/remote", "ANSIBLE_PIPELINING": "True", "ANSIBLE_SHELL_ALLOW_WORLD_READABLE_TEMP": "True"}
-    done = ansible_playbook(tmp_path, text, "-v", environ=remote)
+    done = ansible_playbook(tmp_path, text, "-vvv", environ=remote)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "% full" in done.stdout
+    assert "PUT " in done.stdout
     assert not [path for path in Path(tmp_path, "remote").rglob("*") if path.is_file()]
 
 

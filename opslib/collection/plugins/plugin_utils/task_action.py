@@ -61,6 +61,7 @@ class TaskAction(ActionBase):
                 diff=bool(self._task.diff),
                 deadline=float(self._task.timeout) if self._task.timeout else None,
                 secrets=secrets,
+                through_file=self._needs_file(),
             )
         )
         return result
@@ -77,9 +78,13 @@ class TaskAction(ActionBase):
         found = (task_vars.get("ansible_facts") or {}).get("discovered_interpreter_python")
         return str(found) if found else None
 
-    def _execute(self, command: str, data: bytes) -> tuple[int, str, str]:
+    def _needs_file(self) -> bool:
+        """Whether the command cannot be given a standard input: over paramiko, or by su."""
         become = self._connection.become
-        if not self._connection.has_pipelining or (become and not become.pipelining):
+        return not self._connection.has_pipelining or bool(become and not become.pipelining)
+
+    def _execute(self, command: str, data: bytes) -> tuple[int, str, str]:
+        if self._needs_file():
             return self._execute_from_file(command, data)
         try:  # without it the local connection gives sudo a terminal, which garbles the payload
             self._connection.set_option("pipelining", True)
@@ -88,7 +93,7 @@ class TaskAction(ActionBase):
         return self._run(command, data)
 
     def _execute_from_file(self, command: str, data: bytes) -> tuple[int, str, str]:
-        """Do without standard input (paramiko, su): the payload goes through a file that only this task can read."""
+        """Do without standard input: the payload goes through a file that only this task's user can read."""
         folder = self._connection._shell.tmpdir or self._make_tmp_path()
         there = self._connection._shell.join_path(folder, "payload")
         handle, here = tempfile.mkstemp(dir=constants.DEFAULT_LOCAL_TMP)

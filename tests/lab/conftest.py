@@ -1,0 +1,79 @@
+"""What tests on real hosts share: a host per file, runs of steps, a witness of another kind, and looks at hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+import pytest
+from support.hosts import target
+from support.looks import fingerprint
+from support.witness import Witnesses
+
+from opslib import Become, Fleet, HostResult, Step, Target
+from opslib.host.task import Task
+from opslib.lab import Lab, LabHost
+
+Steps = Task | Step | Sequence[Task | Step]
+
+
+class Apply(Protocol):
+    """Runs steps on a host."""
+
+    def __call__(
+        self, host: LabHost, steps: Steps, *, check: bool = False, login: str = "root", **changes: Any
+    ) -> HostResult: ...
+
+
+def target_for(lab: Lab, host: LabHost, login: str = "root", **changes: Any) -> Target:
+    """Return how to get to a host: as root, as `ops` (sudo without a password) or `pat` (sudo with one)."""
+    ways: dict[str, dict[str, Any]] = {
+        "root": {},
+        "ops": {"user": "ops", "become": Become()},
+        "pat": {"user": "pat", "become": Become(password=lab.sudo_password)},
+    }
+    return target(lab, host, **{**ways[login], **changes})
+
+
+@pytest.fixture(scope="module")
+def server(lab: Lab) -> Iterator[LabHost]:
+    """A host for the tests of one file, which keep out of each other's way; it is reset afterwards."""
+    host = lab.hosts[0]
+    yield host
+    host.reset()
+
+
+@pytest.fixture
+def apply(lab: Lab) -> Apply:
+    """`apply(host, steps, check=..., login=...)` runs steps on a host and returns its result."""
+
+    def run(
+        host: LabHost, steps: Steps, *, check: bool = False, login: str = "root", **changes: Any
+    ) -> HostResult:
+        given = [steps] if isinstance(steps, Task | Step) else list(steps)
+        with Fleet([target_for(lab, host, login, **changes)], timeout=120) as fleet:
+            return fleet.run(given, check=check).hosts[host.name]
+
+    return run
+
+
+@pytest.fixture
+def rehearse(apply: Apply) -> Apply:
+    """Like `apply`, in check mode; fails when the host does not look the same afterwards."""
+
+    def run(host: LabHost, steps: Steps, **options: Any) -> HostResult:
+        before = fingerprint(host)
+        result = apply(host, steps, **{**options, "check": True})
+        after = fingerprint(host)
+        assert {key for key in {**before, **after} if before.get(key) != after.get(key)} == set()
+        return result
+
+    return run
+
+
+@pytest.fixture
+def witness(lab: Lab) -> Iterator[Witnesses]:
+    """`witness(host)` is a testinfra host: it verifies what we did by means of its own."""
+    witnesses = Witnesses(lab)
+    yield witnesses
+    witnesses.close()
