@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from opslib.connection import BECOME_VARS, CONNECTION_VARS, check_name, target_from_vars
 from opslib.errors import InventoryError
+from opslib.host import wire
 from opslib.host.params import shown
 from opslib.target import Target
 
@@ -200,19 +201,21 @@ class Inventory:
         self, name: str, raw: Mapping[str, Any], engine: Any, defaults: Mapping[str, Any] | None = None
     ) -> Target:
         """Return the target that a host's variables describe; to be called while `active`."""
-        names = [key for key in (*CONNECTION_VARS, *BECOME_VARS) if key in raw]
-        secrets: set[str] = set()
+        secrets = set(self.marked_secrets(name, raw, engine))
         values: dict[str, Any] = {}
-        for key in names:
-            try:
-                values[key] = self._core.plain(engine.template(raw[key]), secrets)
-            except self._core.AnsibleValueOmittedError:
-                continue
-            except self._core.AnsibleError as error:
-                raise InventoryError(f"host {name}: {key}: {self._core.in_words(error)}") from error
-        secrets.update(self.marked_secrets(name, raw, engine))
-        secrets.update(text for key, value in values.items() if "pass" in key and (text := str(value)))
-        return target_from_vars(name, values, defaults={**self.defaults, **(defaults or {})}, secrets=secrets)
+        try:
+            for key in (*CONNECTION_VARS, *BECOME_VARS):
+                if key in raw:
+                    with contextlib.suppress(self._core.AnsibleValueOmittedError):
+                        values[key] = self._core.plain(engine.template(raw[key]), secrets)
+                    if "pass" in key and values.get(key):
+                        secrets.add(str(values[key]))
+            return target_from_vars(name, values, defaults={**self.defaults, **(defaults or {})}, secrets=secrets)
+        except self._core.AnsibleError as error:
+            text = f"host {name}: {key}: {self._core.in_words(error)}"
+            raise InventoryError(wire.mask(text, secrets)) from error
+        except InventoryError as error:
+            raise type(error)(wire.mask(str(error), secrets)) from None
 
     def marked_secrets(self, name: str, raw: Mapping[str, Any], engine: Any) -> Iterator[str]:
         """Yield a host's texts that came out of a vault, and the values of the variables `opslib_secrets` lists."""

@@ -143,7 +143,7 @@ __all__ = [
 ]
 
 _LOCK = threading.RLock()
-SHORTEST_SECRET = 3
+SHORTEST_NUMBER = 6
 
 
 class _Sink:
@@ -264,7 +264,7 @@ def _place_of(error: BaseException | None) -> str:
             found = f"{path}:{line}" if line else path
         elif shown := re.match(r"Origin: (/[^\n]+)", getattr(error, "_formatted_source_context", None) or ""):
             found = found or shown[1]
-        error = error.__cause__
+        error = error.__cause__ or error.__context__
     return found
 
 
@@ -287,7 +287,7 @@ def plain(value: Any, secrets: set[str] | None = None) -> Any:
         value = value._decrypt()
     if isinstance(value, str):
         text = str(AnsibleTagHelper.as_native_type(value))
-        if secrets is not None and len(text) >= SHORTEST_SECRET and VaultedValue.is_tagged_on(value):
+        if secrets is not None and text and VaultedValue.is_tagged_on(value):
             secrets.add(text)
         return text
     if value is None or isinstance(value, bool):
@@ -311,8 +311,7 @@ def encrypted(value: Any, known: dict[str, str | None]) -> Iterator[str]:
                 known[cipher] = str(AnsibleTagHelper.as_native_type(value._decrypt()))
             except AnsibleError:  # no password for this one: whoever uses it will be told
                 known[cipher] = None
-        text = known[cipher]
-        if text is not None and len(text) >= SHORTEST_SECRET:
+        if text := known[cipher]:
             yield text
     elif isinstance(value, Mapping):
         for item in value.values():
@@ -334,25 +333,32 @@ def is_template(value: Any) -> bool:
 
 
 class Loader(DataLoader):  # type: ignore[misc] # ansible-core has no types
-    """Reads files; remembers what was in the encrypted ones."""
+    """Reads files; remembers what was in the encrypted ones: every text, every number that is not just a port."""
 
     def __init__(self, vault: Sequence[tuple[str, Any]]) -> None:
         super().__init__()
         self.secrets: set[str] = set()
+        self._parsing = 0
         self.set_vault_secrets(list(vault))
 
     def load_from_file(self, *args: Any, **options: Any) -> Any:
-        data = super().load_from_file(*args, **options)
+        """Return the data that a file in YAML or JSON holds."""
+        self._parsing += 1
+        try:
+            data = super().load_from_file(*args, **options)
+        finally:
+            self._parsing -= 1
         if SourceWasEncrypted.is_tagged_on(data):
             self.secrets.update(_leaves(data))
         return data
 
     def get_text_file_contents(self, *args: Any, **options: Any) -> Any:
+        """Return the text that a file holds."""
         text = super().get_text_file_contents(*args, **options)
-        if SourceWasEncrypted.is_tagged_on(text):
+        if SourceWasEncrypted.is_tagged_on(text) and not self._parsing:
             lines = [line.strip() for line in str(text).splitlines()]
-            self.secrets.update(line for line in lines if len(line) >= 8 and not line.startswith(("#", "---", "[")))
-            self.secrets.update(found for line in lines for found in re.findall(r"=\s*[\"']?([^\s\"']{3,})", line))
+            self.secrets.update(line for line in lines if line and not line.startswith(("#", ";", "[")))
+            self.secrets.update(found for line in lines for found in re.findall(r"=\s*[\"']?([^\s\"']+)", line))
         return text
 
 
@@ -365,7 +371,7 @@ def _leaves(value: Any) -> Iterator[str]:
             yield from _leaves(item)
     elif isinstance(value, str | int | float) and not isinstance(value, bool):
         text = str(plain(value))
-        if len(text) >= SHORTEST_SECRET and not is_template(text):
+        if text and not is_template(text) and (isinstance(value, str) or len(text) >= SHORTEST_NUMBER):
             yield text
 
 

@@ -378,6 +378,8 @@ class Compiler:
         become = self.contexts.become(
             context, sheet.become(self.engine), self.defaults, self.engine, looped=sheet.loops
         )
+        if become is not None and become.password:
+            self.secrets.add(become.password)
         ignore_errors = bool(sheet.keyword("ignore_errors", self.engine))
         check = bool(sheet.keyword("check_mode", self.engine))
         timeout = sheet.keyword("timeout", self.engine)

@@ -11,20 +11,23 @@ import contextlib
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from opslib.connection import NotCarriedError
 from opslib.engines import ansible_core as core
 from opslib.engines import obstacles
-from opslib.engines.compile import Compiler, Failures, HostItems
+from opslib.engines.compile import Compiler, Failures
 from opslib.engines.obstacles import NeedsAnsibleError, Watch
 from opslib.engines.roles import find_source
 from opslib.engines.work import Compiled, HostWork, Play, Policy
 from opslib.errors import InventoryError, PlaybookError, UsageError
+from opslib.host import wire
 from opslib.host.params import shown
 from opslib.inventory import Inventory
+from opslib.result import StepResult
+from opslib.step import Step
 
 __all__ = ["load"]
 
@@ -54,9 +57,9 @@ def load(
     options = {
         "check": check,
         "diff": diff,
-        "skip_tags": tuple(_tags(skip_tags)),
+        "skip_tags": (*core.C.TAGS_SKIP, *_tags(skip_tags)),
         "subset": limit,
-        "tags": tuple(_tags(tags)) or ("all",),
+        "tags": (*core.C.TAGS_RUN, *_tags(tags)) or ("all",),
     }
     with tempfile.TemporaryDirectory(prefix="opslib-") as aside:
         with inventory.active():
@@ -87,7 +90,6 @@ class _Prepared:
     reads_facts: bool = False
     carries_state: bool = False
     policy: Policy = field(default_factory=Policy)
-    items: dict[str, HostItems] = field(default_factory=dict)
     work: dict[str, HostWork] = field(default_factory=dict)
 
 
@@ -115,7 +117,16 @@ class _Loading:
         self.variables = core.Variables(self.loader, inventory.manager, extra, facts)
 
     def run(self) -> Compiled:
-        """Load and reckon all plays."""
+        """Load and reckon all plays. What goes wrong is told without secrets."""
+        try:
+            return self._run()
+        except (PlaybookError, InventoryError) as error:
+            text = str(error)
+            if (masked := self._mask(text)) != text:
+                raise type(error)(masked) from None
+            raise
+
+    def _run(self) -> Compiled:
         with core.reading(PlaybookError, f"playbook {self.path}"):
             core.enter_folder(self.path)
             playbook = core.Playbook.load(self.path, variable_manager=self.variables, loader=self.loader)
@@ -178,7 +189,6 @@ class _Loading:
         except NeedsAnsibleError as problem:
             each.reads_facts = "reads the fact" in str(problem)
             each.obstacle = _of_play(each.play, problem)
-            each.items.clear()
             each.work.clear()
 
     def _steps(self, each: _Prepared, facts: bool, *, later: bool) -> None:
@@ -190,22 +200,24 @@ class _Loading:
             for number, batch in enumerate(each.batches):
                 manager.restrict_to_hosts(batch)
                 losses = "task" if later and len(each.hosts) > 1 else "batch" if number else ""
-                compiler = Compiler(
-                    each.play,
-                    loader=self.loader,
-                    variables=self.variables,
-                    hosts=batch,
-                    all_names=each.hosts,
-                    watch=Watch(facts=facts, losses=losses),
-                    check=self.check,
-                    defaults=defaults,
-                    failures=failures,
-                    secrets=self.secrets,
-                )
                 with core.reading(PlaybookError, f"play {each.play.get_name()!r}{_place(each.play)}"):
-                    each.items.update((str(host.host.name), host) for host in compiler.run(each.blocks))
+                    compiler = Compiler(
+                        each.play,
+                        loader=self.loader,
+                        variables=self.variables,
+                        hosts=batch,
+                        all_names=each.hosts,
+                        watch=Watch(facts=facts, losses=losses),
+                        check=self.check,
+                        defaults=self.inventory.defaults,
+                        failures=failures,
+                        secrets=self.secrets,
+                    )
+                    compiler.run(each.blocks)
+                    self._targets(each, compiler)
                 fatal |= compiler.fatal
-                self._targets(each, compiler)
+        except NotCarriedError as problem:
+            raise NeedsAnsibleError(str(problem)) from None
         finally:
             manager.remove_restriction()
         if len(fatal) > 1:
@@ -220,18 +232,21 @@ class _Loading:
 
     def _targets(self, each: _Prepared, compiler: Compiler) -> None:
         connection, port, user = compiler.connection
-        keywords = {"connection": connection, "port": port, "remote_user": user, "become": None}
+        keywords = {"connection": connection, "port": port, "remote_user": user}
+        keywords = {key: value for key, value in keywords.items() if value is not None}
         for host in compiler.hosts:
             name = str(host.host.name)
-            if name in each.work:
-                continue
             engine = core.Engine(loader=self.loader, variables=host.base)
-            keywords = {key: value for key, value in keywords.items() if value is not None}
-            try:
-                target = self.inventory.make_target(name, host.base, engine, keywords)
-            except NotCarriedError as problem:
-                raise NeedsAnsibleError(str(problem)) from None
-            each.work[name] = HostWork(target=target, items=tuple(host.items))
+            target = self.inventory.make_target(name, host.base, engine, keywords)
+            self.secrets.update(target.all_secrets())
+            each.work[name] = HostWork(target=target, items=host.items)
+
+    def _mask(self, text: str) -> str:
+        masked: str = wire.mask(text, self._all_secrets())
+        return masked
+
+    def _all_secrets(self) -> frozenset[str]:
+        return frozenset(self.secrets | self.loader.secrets | self.inventory.secrets)
 
     @staticmethod
     def _share_facts(prepared: list[_Prepared]) -> None:
@@ -263,15 +278,30 @@ class _Loading:
                     carries_state=each.carries_state,
                 )
             )
-        rows = [each.work for each in prepared]
 
         def work(play: Play, names: Sequence[str]) -> Sequence[HostWork]:
             if play.obstacle is not None:
                 raise UsageError(f"play {play.name!r} has no steps: {play.obstacle}")
             return [rows[play.index][name] for name in names]
 
-        secrets = frozenset(self.secrets | self.loader.secrets | self.inventory.secrets)
+        secrets = self._all_secrets()
+        if secrets:
+            for each in prepared:
+                each.work = {name: replace(work, items=_masked(work.items, secrets)) for name, work in each.work.items()}
+        rows = [each.work for each in prepared]
         return Compiled(plays=tuple(plays), work=work, secrets=secrets)
+
+
+def _masked(items: Sequence[Step | StepResult], secrets: frozenset[str]) -> tuple[Step | StepResult, ...]:
+    """Hide secrets in what is known beforehand and in the names of steps."""
+    texts = [[item.name, getattr(item, "reason", ""), getattr(item, "error", None)] for item in items]
+    found: list[Step | StepResult] = []
+    for item, (name, reason, error) in zip(items, wire.mask(texts, secrets), strict=True):
+        if isinstance(item, StepResult):
+            found.append(replace(item, name=name, reason=reason, error=error))
+        else:
+            found.append(item if item.name == name else replace(item, name=name))
+    return tuple(found)
 
 
 def _batches(manager: Any, play: Any) -> list[list[Any]]:

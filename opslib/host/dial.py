@@ -159,10 +159,10 @@ def secure(sock: _socket.socket, host: str, clock: Clock, ca_file: str | None) -
             raise
         if timed_out(error):
             raise clock.over() from None
+        if isinstance(error, ssl.SSLError) and not isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
+            raise tls_error(error) from None
         if isinstance(error, ValueError):
             raise DialError("tls", "TLS: %s is no name that a certificate can have" % host) from None
-        if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError):
-            raise tls_error(error) from None
         raise DialError("tls", "it closed the connection while agreeing on TLS") from None
     return secured
 

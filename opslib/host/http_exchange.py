@@ -69,8 +69,8 @@ def split_url(url: str) -> Target:
     end = min([at for at in (rest.find("/"), rest.find("?")) if at >= 0] or [len(rest)])
     authority, path = rest[:end], rest[end:]
     if authority.startswith("["):
-        host, _, port = authority[1:].partition("]")
-        good = ":" in host and (not port or port.startswith(":"))
+        host, closed, port = authority[1:].partition("]")
+        good = ":" in host and bool(closed) and (not port or port.startswith(":"))
         port = port[1:]
     else:
         host, _, port = authority.partition(":")

@@ -114,10 +114,9 @@ def barred(unit: Unit, log: Sequence[str], now: float) -> bool:
 def limit_words(unit: Unit) -> str:
     """Return what to say of a unit whose start limit was hit."""
     why = ended(unit) if unit.result != "start-limit-hit" else ""
-    return (
-        "hit its start limit, more than %d starts within %g s%s; systemd refuses to start it for now: mend the cause, "
-        "then give reset_failed: true" % (unit.start_burst, unit.start_interval, why and " (%s)" % why)
-    )
+    times = "more than %d starts within %g s" % (unit.start_burst, unit.start_interval)
+    words = "hit its start limit, %s%s, so systemd gave it up; mend the cause, then start it with reset_failed: true"
+    return words % (times, why and " (%s)" % why)
 
 
 def unmet(log: Sequence[str]) -> bool:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import pytest
 from support.hosts import target
 from support.looks import fingerprint
+from support.units import Units
 from support.witness import Witnesses
 
 from opslib import Become, Fleet, HostResult, Step, Target
@@ -77,3 +78,11 @@ def witness(lab: Lab) -> Iterator[Witnesses]:
     witnesses = Witnesses(lab)
     yield witnesses
     witnesses.close()
+
+
+@pytest.fixture
+def units(server: LabHost) -> Iterator[Units]:
+    """Installs systemd units on `server` for one test."""
+    installed = Units(server)
+    yield installed
+    installed.close()

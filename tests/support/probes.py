@@ -38,7 +38,7 @@ class Note(Task, name="note"):
 
 
 HOWS = (
-    "fine fail raise die hang spawn shed leave flood diverge act garbage exit starve denied alien deep tell refuse half "
+    "fine fail raise die hang spawn shed leave fill flood diverge act garbage exit starve denied alien deep tell refuse half "
     "unproven"
 ).split()
 
@@ -66,7 +66,7 @@ class Mishap(Task, name="mishap"):
         if self.how == "spawn":
             command.run(["setsid", "-f", "sh", "-c", "sleep %d & sleep %d" % (self.seconds, self.seconds)], timeout=9999)
         if self.how == "shed":
-            command.run(["env", "-i", "setsid", "sleep", "%d" % self.seconds], timeout=9999)
+            command.run(["env", "-i", "sh", "-c", "setsid sleep %d; :" % self.seconds], timeout=9999)
         if self.how == "leave":
             command.run(["setsid", "-f", "sleep", "%d" % self.seconds, "-0"], ok=None)
         if self.how == "exit":
@@ -83,8 +83,8 @@ class Mishap(Task, name="mishap"):
             return Plan(changes=[Change(kind=MODIFY, summary="do what does not last", before=1, after=2)])
         if state == "act":
             return Plan(changes=[Change(kind=ACTION, summary="act")])
-        if state == "flood":
-            return Plan(data={"lines": ["x" * 1000] * 9000})
+        if state in ("fill", "flood"):
+            return Plan(data={"lines": ["x" * 1000] * (2000 if state == "fill" else 9000)})
         if state == "garbage":
             return Plan(reason="\x1b[31mred\udcff\x00[bold]", data={"\udc80": "\x9b2J"})
         if state == "alien":

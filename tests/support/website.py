@@ -35,7 +35,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def page_health(self):
-        self.reply(200, "application/json", json.dumps(HEALTH).encode(), Server_Name="lab")
+        self.reply(200, "application/json", json.dumps(HEALTH).encode(), **{"X-Served-By": "lab"})
 
     def page_sick(self):
         self.reply(503, "application/json", b'{"status": "sick"}')

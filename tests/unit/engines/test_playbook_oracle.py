@@ -410,12 +410,6 @@ case("extra variables", tasks("one ~ http://h/{{ a }}{{ b }}{{ c.d }}{{ e }}", h
 
 
 @pytest.fixture(scope="session")
-def collections(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A collection `opslib.runbook` whose tasks do nothing."""
-    return oracle.make_collection(tmp_path_factory.mktemp("collections"))
-
-
-@pytest.fixture(scope="session")
 def stock(tmp_path_factory: pytest.TempPathFactory, collections: Path) -> Iterator[oracle.Oracle]:
     """Stock ansible-playbook."""
     made = oracle.Oracle(tmp_path_factory.mktemp("oracle"), collections)
