@@ -210,16 +210,14 @@ def _markup(text: str, own: Sequence[str] = ()) -> str:
 class _Dumper(yaml.SafeDumper):
     """Indents lists below their key and keeps the order of keys, as ansible-lint wants it."""
 
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
         super().increase_indent(flow, False)
 
-    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
+    def ignore_aliases(self, data: Any) -> bool:
         return True
 
 
-_Dumper.add_representer(
-    type(None), lambda dumper, _value: dumper.represent_scalar("tag:yaml.org,2002:null", "")
-)
+_Dumper.add_representer(type(None), lambda dumper, _value: dumper.represent_scalar("tag:yaml.org,2002:null", ""))
 
 
 def _yaml(body: Any) -> str:

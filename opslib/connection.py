@@ -48,11 +48,37 @@ BECOME_VARS: Final = frozenset(name for names in _BECOME.values() for name in na
 _SSH = ("ssh", "smart", "paramiko", "paramiko_ssh")
 _HARMLESS_FLAGS = frozenset("CqvTxXakKAtny")
 _HARMLESS = frozenset(
-    "addkeystoagent batchmode checkhostip compression connectionattempts connecttimeout controlmaster controlpath"
-    " controlpersist escapechar exitonforwardfailure forwardagent forwardx11 forwardx11trusted gssapiauthentication"
-    " hashknownhosts identitiesonly kbdinteractiveauthentication loglevel numberofpasswordprompts"
-    " passwordauthentication preferredauthentications pubkeyauthentication requesttty serveralivecountmax"
-    " serveraliveinterval tcpkeepalive updatehostkeys visualhostkey".split()
+    [
+        "addkeystoagent",
+        "batchmode",
+        "checkhostip",
+        "compression",
+        "connectionattempts",
+        "connecttimeout",
+        "controlmaster",
+        "controlpath",
+        "controlpersist",
+        "escapechar",
+        "exitonforwardfailure",
+        "forwardagent",
+        "forwardx11",
+        "forwardx11trusted",
+        "gssapiauthentication",
+        "hashknownhosts",
+        "identitiesonly",
+        "kbdinteractiveauthentication",
+        "loglevel",
+        "numberofpasswordprompts",
+        "passwordauthentication",
+        "preferredauthentications",
+        "pubkeyauthentication",
+        "requesttty",
+        "serveralivecountmax",
+        "serveraliveinterval",
+        "tcpkeepalive",
+        "updatehostkeys",
+        "visualhostkey",
+    ]
 )
 _HOST_KEYS: Final[Mapping[str, HostKeyPolicy]] = {
     "yes": "strict",
@@ -93,9 +119,7 @@ def target_from_vars(
     if interpreter.startswith("auto"):
         interpreter = "python3"
     if carrier == "local":
-        return Target(
-            name=name, carrier="local", interpreter=interpreter, become=become, secrets=frozenset(secrets)
-        )
+        return Target(name=name, carrier="local", interpreter=interpreter, become=become, secrets=frozenset(secrets))
     ssh = _SshOptions(seen)
     ssh.read("ssh_args")
     checking = seen.flag("host_key_checking")
@@ -282,7 +306,10 @@ class _SshOptions:
             keyword = {"J": "proxyjump", "F": "config", "i": "identityfile", "p": "port", "l": "user"}[letter]
         if keyword in _HARMLESS:
             return
-        known = ("config", "identityfile", "port", "proxyjump", "stricthostkeychecking", "user", "userknownhostsfile")
+        known = (
+            *("config", "globalknownhostsfile", "identityfile", "port", "proxyjump"),
+            *("stricthostkeychecking", "user", "userknownhostsfile"),
+        )
         if keyword not in known:
             raise NotCarriedError(f"{where}: the option {shown(keyword)} of ssh is not carried")
         if not value or value.startswith("-") or not value.isprintable():
@@ -326,10 +353,12 @@ class _SshOptions:
 
     def known_hosts(self) -> Sequence[str]:
         """Return the files with known host keys, nothing for ssh's usual ones."""
-        value: str = self.values.get("userknownhostsfile", "")
-        if value == "none":
-            return ("/dev/null",)
-        return tuple(os.path.expanduser(word) for word in value.split())
+        user = self.values.get("userknownhostsfile", "")
+        shared = self.values.get("globalknownhostsfile", "")
+        if shared and not user:
+            user = "~/.ssh/known_hosts ~/.ssh/known_hosts2"
+        words = [word for value in (user, shared) for word in (["/dev/null"] if value == "none" else value.split())]
+        return tuple(os.path.expanduser(word) for word in words)
 
     def host_keys(self) -> HostKeyPolicy:
         """Return what to do with unknown host keys."""

@@ -25,8 +25,16 @@ __all__ = ["Inventory"]
 
 _SECRETS_VAR = "opslib_secrets"
 _OF_ALL_HOSTS = frozenset(
-    "ansible_current_hosts ansible_play_batch ansible_play_hosts ansible_play_hosts_all groups hostvars play_hosts"
-    " vars".split()
+    [
+        "ansible_current_hosts",
+        "ansible_play_batch",
+        "ansible_play_hosts",
+        "ansible_play_hosts_all",
+        "groups",
+        "hostvars",
+        "play_hosts",
+        "vars",
+    ]
 )
 
 
@@ -192,6 +200,8 @@ class Inventory:
             _check_pattern(limit)
         with self.active(), self._core.reading(InventoryError, f"limit {shown(limit)}"):
             self.manager.subset(limit)
+            if limit is not None:
+                self.manager.get_hosts()
         try:
             yield
         finally:

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from opslib.host.params import Kind, Param, ParamError
-from opslib.host.params import ListOf, Mapping as MappingOf
+from opslib.host.params import Kind, ListOf, Param, ParamError
+from opslib.host.params import Mapping as MappingOf
 from opslib.host.task import Task
 
 __all__ = ["Parameter", "TaskReference", "of_task"]

@@ -37,12 +37,10 @@ def shell_command(interpreter: str | None) -> str:
 
     interpreter: a path, or a command with arguments; None for the first Python that is found on the host.
     """
-    if interpreter:
-        program, *rest = payload.command("python3")
-        return f"{interpreter} {shlex.join(rest)}"
     start = shlex.join(payload.command("python3")[1:])
-    names = " ".join(_INTERPRETERS)
-    found = 'for p in %s; do if command -v "$p" >/dev/null 2>&1; then' % names
+    if interpreter:
+        return f"{interpreter} {start}"
+    found = f'for p in {" ".join(_INTERPRETERS)}; do if command -v "$p" >/dev/null 2>&1; then'
     return f'{found} "$p" {start}; exit; fi; done; echo no python3 found >&2; exit 127'
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 
 from opslib.carriers.base import Connection, Deadline
@@ -38,7 +39,7 @@ class Connections:
         with self._lock:
             held = self._open.pop(target.name, None)
         if held is not None:
-            held[1].close()
+            _close(held[1])
 
     def close(self) -> None:
         """Close them all."""
@@ -46,7 +47,7 @@ class Connections:
             held, self._open = list(self._open.values()), {}
             connector, self._connector = self._connector, None
         for _target, connection in held:
-            connection.close()
+            _close(connection)
         if connector is not None:
             connector.close()  # type: ignore[attr-defined]
 
@@ -63,3 +64,9 @@ class Connections:
             connector = self._connector
         assert isinstance(connector, SshConnector)
         return connector.connect(target, deadline)
+
+
+def _close(connection: Connection) -> None:
+    """Close a connection that may be broken already, in whatever way."""
+    with contextlib.suppress(Exception):
+        connection.close()

@@ -28,8 +28,9 @@ class LocalConnection:
         """Start a program; see `Connection.start`."""
         try:
             return LocalChannel(argv)
-        except OSError as error:
-            raise UnreachableError(f"cannot start {argv[0]}: {error.strerror}") from error
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) else error
+            raise UnreachableError(f"cannot start {ascii(argv[0])[1:-1]}: {why}") from error
 
     def close(self) -> None:
         """Nothing to close."""

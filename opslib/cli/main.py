@@ -65,6 +65,8 @@ def main(args: Sequence[str] | None = None, library: Library | None = None) -> i
             obj=library or Library(),
             color=False if os.environ.get("NO_COLOR") else None,
         )
+    except SystemExit as ended:  # how click ends after it answered a shell that completes
+        return ended.code if isinstance(ended.code, int) else USAGE
     except Exception as error:
         if os.environ.get(TRACEBACK):
             raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Literal, TextIO
@@ -46,7 +47,7 @@ class Screen:
     def __init__(
         self, stream: TextIO | None, color: ColorChoice = "auto", environ: Mapping[str, str] = os.environ
     ) -> None:
-        self.stream = stream if stream is not None else open(os.devnull, "w")  # noqa: SIM115 - lives as long as we do
+        self.stream = stream if stream is not None else io.StringIO()
         terminal = _is_terminal(self.stream)
         self.live = terminal and environ.get("TERM", "dumb") not in ("", "dumb", "unknown")
         self.color = color == "always" or (color == "auto" and self.live and not environ.get("NO_COLOR"))
@@ -100,6 +101,8 @@ class Screen:
         first = _prefix(text.plain, hang)
         head, body = text.divide([first]) if 0 < first < len(text) else (Text(), text)
         parts = body.wrap(self.console(), columns - hang, overflow="fold")
+        for part in parts:
+            part.rstrip()
         return [(head if number == 0 and len(head) else Text(" " * hang)) + part for number, part in enumerate(parts)]
 
     def _put(self, text: Text) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import click
@@ -74,10 +75,23 @@ def task(context: click.Context, /, name: str, parameters: tuple[str, ...], **va
 
 
 def described(unit: Task, parameters: tuple[str, ...]) -> str:
-    """Return a task with the parameters that were given, as they were given, secrets masked."""
-    known = unit.parameters()
+    """Return a task with the parameters that were given, as they were given; a value that holds a secret is masked."""
+    secrets = [secret for secret in unit.secrets() if secret]
     parts = [unit.name]
     for parameter in parameters:
         name = parameter.partition("=")[0]
-        parts.append(f"{name}=***" if known[name.removesuffix(":")].kind.secret else parameter)
+        value = getattr(unit, name.removesuffix(":"))
+        hide = any(secret in text for text in _texts(value) for secret in secrets)
+        parts.append(f"{name}=***" if hide else parameter)
     return " ".join(parts)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from (str(key), *_texts(item))
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _texts(item)
+    else:
+        yield str(value)

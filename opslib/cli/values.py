@@ -37,7 +37,7 @@ def parse_assignments(words: Sequence[str], *, near: Sequence[str], what: str) -
         structured = name.endswith(":")
         name = name.removesuffix(":")
         if not sign or not name:
-            raise UsageError(f"{_quoted(word)} is no assignment; give {what}s as NAME=VALUE")
+            raise UsageError(f"{_quoted(word)} is no assignment; a {what} is given as NAME=VALUE")
         if name not in near:
             raise UsageError(f"{_quoted(name)} is no {what}; {_hint(name, near)}")
         if name in found:

@@ -49,7 +49,7 @@ if sys.getfilesystemencoding().lower() != "utf-8":
     )
 try:
     with _quiet_import():
-        from ansible import constants as C  # noqa: N812 - the name by which ansible-core knows it
+        from ansible import constants as C
         from ansible import context
         from ansible._internal._datatag import _utils
         from ansible._internal._datatag._tags import Origin, SourceWasEncrypted, TrustedAsTemplate, VaultedValue
@@ -69,6 +69,7 @@ try:
         from ansible.module_utils._internal._datatag import AnsibleTagHelper
         from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
         from ansible.module_utils.common.sentinel import Sentinel
+        from ansible.module_utils.datatag import native_type_name
         from ansible.parsing.dataloader import DataLoader
         from ansible.parsing.splitter import parse_kv
         from ansible.parsing.vault import EncryptedString, VaultSecret, VaultSecretsContext, get_file_vault_secret
@@ -98,7 +99,9 @@ try:
         if AnsibleCollectionConfig.collection_finder is None:
             init_plugin_loader()
 except ImportError as error:
-    raise MissingError(f"ansible-core is needed ({error}); install it: pip install 'ansible-core>=2.19.14,<2.20'") from error
+    raise MissingError(
+        f"ansible-core is needed ({error}); install it: pip install 'ansible-core>=2.19.14,<2.20'"
+    ) from error
 
 __all__ = [
     "AnsibleError",
@@ -249,11 +252,22 @@ def reading(kind: type[UsageError], doing: str) -> Iterator[None]:
 
 def in_words(error: BaseException, *, place: bool = True) -> str:
     """Return an error of ansible-core on one line, with the file and line that it is about."""
-    text = " ".join(str(error).split())
-    if isinstance(error, AnsibleParserError | AnsibleError) and "vault secrets" in text:
-        text += " (give the file that holds the vault password)"
+    missing = _cause(error, AnsibleFileNotFound)
+    if missing is not None and getattr(missing, "file_name", None):
+        text = f"there is no file {missing.file_name}"
+    else:
+        text = " ".join(str(error).split())
+    text = re.sub(r"<class '[\w.]*?_?AnsibleTagged(\w+)'>", lambda found: found[1].lower(), text)
+    if "vault secrets" in text:
+        text = f"{text.rstrip('.')}: give the file that holds the vault password"
     where = _place_of(error) if place else ""
     return f"{text} ({where})" if where and where not in text else text
+
+
+def _cause(error: BaseException | None, kind: type[BaseException]) -> Any:
+    while error is not None and not isinstance(error, kind):
+        error = error.__cause__
+    return error
 
 
 def _place_of(error: BaseException | None) -> str:
@@ -562,15 +576,6 @@ def enter_folder(path: str) -> None:
         add_all_plugin_dirs(os.path.dirname(path))
 
 
-def error_is(error: BaseException | None, kind: type[BaseException]) -> bool:
-    """Whether an error, or one that caused it, is of a kind."""
-    while error is not None:
-        if isinstance(error, kind):
-            return True
-        error = error.__cause__
-    return False
-
-
 def loop_items(task: Any, engine: Engine) -> list[Any] | None:
     """Return the items that a task loops over, None for a task without a loop.
 
@@ -600,7 +605,9 @@ def loop_items(task: Any, engine: Engine) -> list[Any] | None:
     else:
         return None
     if not isinstance(items, list):
-        raise AnsibleError(f"The `loop` value must resolve to a 'list', not {type(items).__name__!r}.", obj=task.loop)
+        raise AnsibleError(
+            f"The `loop` value must resolve to a 'list', not {native_type_name(items)!r}.", obj=task.loop
+        )
     return items
 
 
@@ -648,8 +655,7 @@ def task_args(
 
 def connection_defaults(play: Any, task: Any) -> dict[str, Any]:
     """Return what Ansible knows of a task's connection when a host's variables say nothing."""
-    found = PlayContext(play).set_task_and_variable_override(task=task, variables={}, templar=Engine())
-    found.post_validate(templar=Engine())
+    found = PlayContext(play).set_task_and_variable_override(task=task, variables={}, templar=None)
     values = {name: getattr(found, name, None) for name in C.MAGIC_VARIABLE_MAPPING if "become" not in name}
     return {name: value for name, value in values.items() if value is not None}
 
@@ -714,7 +720,7 @@ def included_blocks(include: Any, play: Any, loader: Loader, variables: Variable
         loader=loader,
         variable_manager=variables,
     )
-    return blocks
+    return list(blocks)
 
 
 def argument_errors(spec: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:

@@ -63,7 +63,7 @@ class BatchEngine:
                     self._lockstep(sessions, works, policy, pool)
                     results = [session.result() for session in sessions]
                 else:
-                    results = list(pool.map(_whole, sessions))
+                    results = list(pool.map(self._whole, sessions))
             except BaseException:  # Ctrl-C in a script: leaving the pool waits for all hosts, so end their work
                 self.cancel.set()
                 raise
@@ -73,8 +73,20 @@ class BatchEngine:
         """Close all connections."""
         self.connections.close()
 
-    @staticmethod
-    def _lockstep(sessions: list[Session], works: Sequence[HostWork], policy: Policy, pool: ThreadPoolExecutor) -> None:
+    def _whole(self, session: Session) -> HostResult:
+        self._part(session)
+        return session.result()
+
+    def _part(self, session: Session, items: Sequence[Step | StepResult] | None = None) -> None:
+        try:
+            session.run(items)
+        except BaseException:  # a callback that ends the program: nobody may have to wait for the other hosts
+            self.cancel.set()
+            raise
+
+    def _lockstep(
+        self, sessions: list[Session], works: Sequence[HostWork], policy: Policy, pool: ThreadPoolExecutor
+    ) -> None:
         """Bring all hosts through one task before any begins the next, and stop when too many have failed."""
         waiting = {session: list(_by_position(work)) for session, work in zip(sessions, works, strict=True)}
         while any(waiting.values()):
@@ -85,17 +97,12 @@ class BatchEngine:
                     items = parts.pop(0)[1]
                     if not session.over or any(isinstance(item, Step) and item.always for item in items):
                         turn.append((session, items))
-            list(pool.map(lambda pair: pair[0].run(pair[1]), turn))
+            list(pool.map(lambda pair: self._part(*pair), turn))
             failed = sum(session.over for session in sessions)
             share = 100 * failed / len(sessions)
             limit = policy.max_fail_percentage
             if failed and (policy.any_errors_fatal or (limit is not None and share > limit)):
                 return
-
-
-def _whole(session: Session) -> HostResult:
-    session.run()
-    return session.result()
 
 
 def _by_position(work: HostWork) -> Iterator[tuple[int, list[Step | StepResult]]]:

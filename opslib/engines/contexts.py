@@ -24,6 +24,7 @@ class Context:
         self.host = host
         self.variables = variables
         self.wider = wider
+        self.name = str(host.name)
         self.becomes: dict[tuple[Any, ...], Become | None] = {}
 
 
@@ -136,6 +137,8 @@ def check_connection(base: Mapping[str, Any], context: Context) -> None:
 def _ids(values: Mapping[str, Any]) -> tuple[Any, ...]:
     """Return a key for variables: by identity, since they may not be hashable; texts that are made anew by content."""
     return tuple(
-        sorted((name, tuple(map(str, value)) if name.startswith("ansible_parent_role") else id(value))
-        for name, value in values.items())
+        sorted(
+            (name, tuple(map(str, value)) if name.startswith("ansible_parent_role") else id(value))
+            for name, value in values.items()
+        )
     )

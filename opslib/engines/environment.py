@@ -10,7 +10,7 @@ from pathlib import Path
 
 from opslib.errors import UsageError
 
-__all__ = ["DROPPED", "PASSED", "PREFIXES", "FIXED", "make", "offer_collection"]
+__all__ = ["DROPPED", "FIXED", "PASSED", "PREFIXES", "make", "offer_collection"]
 
 PASSED = (
     "GNUPGHOME",

@@ -1,16 +1,18 @@
 """Some plays of a playbook, as a playbook of their own that stands where the original stands.
 
-The text is the original's, with the other plays' lines emptied: vault tags, Jinja, comments and line numbers survive.
+The text is the original's, with empty comments for the other plays' lines: vault tags, Jinja, comments and line numbers survive.
 It is written into a private folder that shows, by links, what lies beside the original and one level above, so that
 roles, files, templates, group_vars and `../` keep working. `playbook_dir` names that private folder.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -100,37 +102,40 @@ class _Text:
         return None
 
     def keep(self, lines: set[int], end_mark: str = "") -> str:
-        """Return the text with the lines of all other plays emptied, and perhaps an empty play at the end."""
+        """Return the text with the lines of all other plays made comments, and perhaps an empty play at the end."""
         kept = list(self.lines)
         ends = [dash for dash, _line in self.starts[1:]] + [len(kept) + 1]
         for (dash, line), end in zip(self.starts, ends, strict=True):
             if line not in lines:
-                kept[dash - 1 : end - 1] = ["\n"] * (end - dash)
+                kept[dash - 1 : end - 1] = ["#\n"] * (end - dash)
         text = "".join(kept[: self.end])
         if not end_mark:
             return text
-        space = " " * self.indent
-        return f"{text}\n{space}- name: {end_mark}\n{space}  hosts: all\n{space}  gather_facts: false\n"
+        play = {"name": end_mark, "hosts": "all", "gather_facts": False}
+        gap = "#\n" if text.endswith("\n") else "\n#\n"
+        return f"{text}{gap}{' ' * self.indent}- {json.dumps(play)}\n"
 
     def _look(self) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
         """Return, per play, the lines of its dash and its beginning; and which play uses whose anchor."""
         starts: list[tuple[int, int]] = []
         lent: list[tuple[int, int]] = []
-        anchors: dict[str, int] = {}
+        anchors: dict[str | None, int] = {}
         depth = 0
         documents = 0
-        for event in self._events():
+        event: Any
+        for event in yaml.parse(self.text, Loader=yaml.SafeLoader):
+            begin = event.start_mark
             if isinstance(event, yaml.DocumentStartEvent):
                 documents += 1
             elif isinstance(event, yaml.DocumentEndEvent):
-                self.end = event.start_mark.line if event.explicit else len(self.lines)
+                self.end = begin.line if event.explicit else len(self.lines)
             if isinstance(event, yaml.NodeEvent):
                 if depth == 0 and not (isinstance(event, yaml.SequenceStartEvent) and not event.flow_style):
                     return [], []
                 if depth == 0:
-                    self.indent = event.start_mark.column
+                    self.indent = begin.column
                 if depth == 1:
-                    starts.append((self._dash(event, starts), event.start_mark.line + 1))
+                    starts.append((self._dash(begin.line, starts), begin.line + 1))
                 if isinstance(event, yaml.AliasEvent):
                     lent.append((anchors.get(event.anchor, 0), starts[-1][1]))
                 elif event.anchor and starts:
@@ -139,13 +144,9 @@ class _Text:
             depth -= isinstance(event, yaml.CollectionEndEvent)
         return (starts, lent) if documents == 1 else ([], [])
 
-    def _events(self) -> Iterator[yaml.Event]:
-        return iter(yaml.parse(self.text, Loader=yaml.SafeLoader))
-
-    def _dash(self, event: yaml.NodeEvent, starts: list[tuple[int, int]]) -> int:
+    def _dash(self, line: int, starts: list[tuple[int, int]]) -> int:
         """Return the line of the dash before a play: the nearest line above that begins with one."""
-        line = event.start_mark.line
         lowest = starts[-1][1] if starts else 0
         while line > lowest and not self.lines[line].lstrip().startswith("-"):
             line -= 1
-        return int(line + 1)
+        return line + 1

@@ -23,9 +23,29 @@ _DEEPEST = 12
 _OMITTED = "(left out: too large)"
 # Said elsewhere in the result, said twice, or of no use to people.
 _DROPPED = frozenset(
-    "ansible_facts ansible_loop ansible_loop_var attempts_left changed deprecations diff exception failed "
-    "failed_when_result invocation item msg opslib results skip_reason skipped stderr_lines stdout_lines unreachable "
-    "warnings".split()
+    [
+        "ansible_facts",
+        "ansible_loop",
+        "ansible_loop_var",
+        "attempts_left",
+        "changed",
+        "deprecations",
+        "diff",
+        "exception",
+        "failed",
+        "failed_when_result",
+        "invocation",
+        "item",
+        "msg",
+        "opslib",
+        "results",
+        "skip_reason",
+        "skipped",
+        "stderr_lines",
+        "stdout_lines",
+        "unreachable",
+        "warnings",
+    ]
 )
 _CONTROL = re.compile(
     "\x1b(?:\\[[0-?]*[ -/]*[@-~]|\\][^\x07\x1b]*(?:\x07|\x1b\\\\)|.)|[\x00-\x08\x0b-\x1f\x7f\x80-\x9f]"
@@ -160,7 +180,9 @@ def _changes(name: str, diff: Any) -> Iterator[Change]:
         if "prepared" in entry:
             yield Change(kind="modify", summary=summary, after=_side(entry["prepared"]))
         elif entry.get("before") != entry.get("after"):
-            yield Change(kind="modify", summary=summary, before=_side(entry.get("before")), after=_side(entry.get("after")))
+            yield Change(
+                kind="modify", summary=summary, before=_side(entry.get("before")), after=_side(entry.get("after"))
+            )
 
 
 def _side(value: Any) -> str | None:

@@ -7,8 +7,8 @@ from typing import Any
 
 from opslib.engines import ansible_core as core
 from opslib.engines.contexts import Contexts
-from opslib.errors import PlaybookError
 from opslib.engines.sheet import Sheet
+from opslib.errors import PlaybookError
 
 __all__ = ["Flush", "Handlers", "Pending"]
 
@@ -44,7 +44,7 @@ class Flush:
         """Return the steps that notify a handler, and begin anew with it."""
         return tuple(sorted(self._ids.pop(id(handler))))
 
-    def more(self, pending: Pending, _handler: Any) -> None:
+    def more(self, pending: Pending) -> None:
         """Take in what a handler notifies in its turn."""
         for name, ids in pending.steps.items():
             for handler in self._handlers.named(name):
@@ -99,10 +99,15 @@ class Handlers:
     def _search(self, name: str) -> Iterator[Any]:
         handlers = [handler for block in reversed(self._play.handlers) for handler in block.block]
         for handler in handlers:
-            if handler.name and self._template_name(handler) and name in (
-                handler.name,
-                handler.get_name(include_role_fqcn=False),
-                handler.get_name(include_role_fqcn=True),
+            if (
+                handler.name
+                and self._template_name(handler)
+                and name
+                in (
+                    handler.name,
+                    handler.get_name(include_role_fqcn=False),
+                    handler.get_name(include_role_fqcn=True),
+                )
             ):
                 yield handler
                 break

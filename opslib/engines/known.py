@@ -72,7 +72,7 @@ def _validate_argument_spec(args: dict[str, Any], engine: core.Engine) -> tuple[
     found = engine.template({name: variables[name] for name in spec if name in variables})
     errors = core.argument_errors(spec, core.combine_vars(found, given))
     if errors:
-        return Status.FAILED, "Validation of arguments failed: " + "; ".join(errors)
+        return Status.FAILED, "Validation of arguments failed:\n" + "\n".join(errors)
     return Status.OK, "The arg spec validation passed"
 
 

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-__all__ = ["CARRIES", "TRIVIAL", "NeedsAnsibleError", "Watch", "builtin_name", "is_ours", "of_task", "task_name", "where"]
+from opslib.engines import ansible_core as core
+
+__all__ = [
+    "CARRIES",
+    "TRIVIAL",
+    "NeedsAnsibleError",
+    "Watch",
+    "builtin_name",
+    "is_ours",
+    "of_task",
+    "task_name",
+    "where",
+]
 
 OURS: Final = "opslib.runbook."
 TRIVIAL: Final = frozenset({"assert", "debug", "fail", "validate_argument_spec"})
@@ -18,7 +31,9 @@ _SECTIONS: Final = frozenset({"rescue", "always"})
 _ACTING: Final = frozenset({"lines", "password", "pipe"})
 _ACTING_CALL: Final = re.compile(r"\b(?:lookup|query|q)\s*\(\s*['\"](?:ansible\.(?:builtin|legacy)\.)?(\w+)['\"]")
 _FACT: Final = re.compile(r"\b(?:ansible_\w*|facter_\w+|ohai_\w+)")
-_ALIVE: Final = re.compile(r"\b(?:ansible_play_hosts|ansible_play_batch|play_hosts|ansible_current_hosts|ansible_failed_hosts)\b")
+_ALIVE: Final = re.compile(
+    r"\b(?:ansible_play_hosts|ansible_play_batch|play_hosts|ansible_current_hosts|ansible_failed_hosts)\b"
+)
 _NO_FACT: Final = re.compile(
     r"ansible_(?:host|port|user|password|connection(?:_user)?|timeout|executable|network_os|private_key_file|loop(?:_var)?"
     r"|index_var|search_path|check_mode|diff_mode|verbosity|forks|limit|run_tags|skip_tags|version|config_file"
@@ -29,11 +44,40 @@ _NO_FACT: Final = re.compile(
 )
 
 
+_CONSTRUCTS: Final[tuple[tuple[str, Callable[[Any], bool]], ...]] = (
+    ("registers a result (register)", lambda task: task.register is not None),
+    ("repeats until its result is right (until)", lambda task: bool(task.until) or task.retries is not None),
+    ("decides by its result whether it failed (failed_when)", lambda task: bool(task.failed_when)),
+    ("decides by its result whether it changed something (changed_when)", lambda task: bool(task.changed_when)),
+    ("runs on another host (delegate_to)", lambda task: task.delegate_to is not None),
+    ("sets facts of another host (delegate_facts)", lambda task: bool(task.delegate_facts)),
+    ("runs once for all hosts (run_once)", lambda task: bool(task.run_once)),
+    ("limits how many hosts run it at once (throttle)", lambda task: bool(task.throttle)),
+    ("runs in the background (async)", lambda task: bool(task.async_val)),
+    ("sets environment variables (environment)", lambda task: any(task.environment or ())),
+    ("goes on when its host is unreachable (ignore_unreachable)", lambda task: bool(task.ignore_unreachable)),
+    ("starts a debugger (debugger)", lambda task: task.debugger not in (None, "never")),
+    ("leaves its loop by a result (break_when)", lambda task: bool(task.loop_control.break_when)),
+    ("pauses between items (loop_control.pause)", lambda task: bool(task.loop_control.pause)),
+)
+
+
 class NeedsAnsibleError(BaseException):
     """A play needs Ansible itself; the message says why.
 
     It is no Exception: it comes up in the midst of templating, where jinja would take an Exception for an error.
     """
+
+
+@contextlib.contextmanager
+def told_of(subject: str, place: str) -> Iterator[None]:
+    """Let what needs Ansible be told of a task, a handler or a block, and of its place, unless it already is."""
+    try:
+        yield
+    except NeedsAnsibleError as problem:
+        text = str(problem)
+        told = text.startswith(("task ", "handler ", "block "))
+        raise NeedsAnsibleError(text if told else f"{subject} {text}{place}") from None
 
 
 class Watch:
@@ -91,43 +135,16 @@ def where(path: str, line: int) -> str:
 
 
 def of_task(task: Any) -> str | None:
-    """Say which construct of a task the ssh engine does not carry, None when there is none."""
-    return next(_constructs(task), None)
+    """Say which construct of a task the ssh engine does not carry, None when there is none.
 
-
-def _constructs(task: Any) -> Iterator[str]:
-    """Yield what a task has that the ssh engine does not carry; tells nothing of conditions and templates."""
-    if task.register is not None:
-        yield "registers a result (register)"
-    if task.until or task.retries is not None:
-        yield "repeats until its result is right (until)"
-    if task.failed_when:
-        yield "decides by its result whether it failed (failed_when)"
-    if task.changed_when:
-        yield "decides by its result whether it changed something (changed_when)"
-    if task.delegate_to is not None:
-        yield "runs on another host (delegate_to)"
-    if task.delegate_facts:
-        yield "sets facts of another host (delegate_facts)"
-    if task.run_once:
-        yield "runs once for all hosts (run_once)"
-    if task.throttle:
-        yield "limits how many hosts run it at once (throttle)"
-    if task.async_val:
-        yield "runs in the background (async)"
-    if any(task.environment or ()):
-        yield "sets environment variables (environment)"
-    if task.ignore_unreachable:
-        yield "goes on when its host is unreachable (ignore_unreachable)"
-    if task.debugger not in (None, "never"):
-        yield "starts a debugger (debugger)"
-    if task.loop_control.break_when:
-        yield "leaves its loop by a result (break_when)"
-    if task.loop_control.pause:
-        yield "pauses between items (loop_control.pause)"
+    Tells nothing of conditions and templates: `Watch` looks at those.
+    """
+    for words, has in _CONSTRUCTS:
+        if has(task):
+            return words
     if task.loop_with in _ACTING:
-        yield f"loops over what a program prints or a file is to hold (with_{task.loop_with})"
-    yield from _action(task)
+        return f"loops over what a program prints or a file is to hold (with_{task.loop_with})"
+    return next(_action(task), None)
 
 
 def _action(task: Any) -> Iterator[str]:
@@ -145,12 +162,14 @@ def _action(task: Any) -> Iterator[str]:
 
 
 def of_block(block: Any) -> str | None:
-    """Say which section of a block the ssh engine does not carry, None when there is none."""
+    """Name the block and say which section of it the ssh engine does not carry, None when there is none."""
     if block.rescue:
-        return "has a section that runs after a failure (rescue)"
-    if any(getattr(entry, "implicit", False) is not True for part in block.always for entry in _flat(part)):
-        return "has a section that runs whatever happens (always)"
-    return None
+        problem = "has a section that runs after a failure (rescue)"
+    elif any(getattr(entry, "implicit", False) is not True for part in block.always for entry in _flat(part)):
+        problem = "has a section that runs whatever happens (always)"
+    else:
+        return None
+    return f"block {block.name or ''!r} {problem}{where(*core.origin(block.get_ds()))}"
 
 
 def _flat(entry: Any) -> Iterator[Any]:

@@ -8,19 +8,23 @@ Lookups and templates are worked out when the playbook is loaded, before anythin
 from __future__ import annotations
 
 import contextlib
+import difflib
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from opslib import tasks
 from opslib.connection import NotCarriedError
 from opslib.engines import ansible_core as core
 from opslib.engines import obstacles
-from opslib.engines.compile import Compiler, Failures
+from opslib.engines.compile import Compiler
 from opslib.engines.obstacles import NeedsAnsibleError, Watch
 from opslib.engines.roles import find_source
+from opslib.engines.rounds import Failures
 from opslib.engines.work import Compiled, HostWork, Play, Policy
 from opslib.errors import InventoryError, PlaybookError, UsageError
 from opslib.host import wire
@@ -110,7 +114,13 @@ class _Loading:
         self.secrets: set[str] = set()
         with core.reading(PlaybookError, "extra variables"):
             extra = core.combine_vars(inventory.extra_vars, core.parse_extra_vars(self.loader, extra_vars))
-        names = {"check": "check_mode", "diff": "diff_mode", "skip_tags": "skip_tags", "subset": "limit", "tags": "run_tags"}
+        names = {
+            "check": "check_mode",
+            "diff": "diff_mode",
+            "skip_tags": "skip_tags",
+            "subset": "limit",
+            "tags": "run_tags",
+        }
         facts = {f"ansible_{names[key]}": value for key, value in options.items() if value is not None}
         facts["ansible_inventory_sources"] = list(inventory.sources)
         facts.update(ansible_forks=core.C.DEFAULT_FORKS, ansible_verbosity=0)
@@ -122,8 +132,9 @@ class _Loading:
             return self._run()
         except (PlaybookError, InventoryError) as error:
             text = str(error)
-            if (masked := self._mask(text)) != text:
-                raise type(error)(masked) from None
+            better = self._mask(_about_tasks(text))
+            if better != text:
+                raise type(error)(better) from None
             raise
 
     def _run(self) -> Compiled:
@@ -139,7 +150,7 @@ class _Loading:
             self._reckon(prepared)
         self._share_facts(prepared)
         if not any(each.hosts for each in prepared):
-            patterns = ", ".join(dict.fromkeys(str(core.plain(each.play.hosts)) for each in prepared))
+            patterns = ", ".join(dict.fromkeys(str(name) for each in prepared for name in core.plain(each.play.hosts)))
             raise InventoryError(self.inventory.no_host(patterns))
         return self._compiled(prepared)
 
@@ -194,7 +205,6 @@ class _Loading:
     def _steps(self, each: _Prepared, facts: bool, *, later: bool) -> None:
         manager = self.inventory.manager
         failures = Failures()
-        defaults = self.inventory.defaults
         fatal: set[bool] = set()
         try:
             for number, batch in enumerate(each.batches):
@@ -206,7 +216,9 @@ class _Loading:
                         loader=self.loader,
                         variables=self.variables,
                         hosts=batch,
-                        all_names=each.hosts,
+                        all_names=[
+                            str(host.name) for host in manager.get_hosts(each.play.hosts, ignore_restrictions=True)
+                        ],
                         watch=Watch(facts=facts, losses=losses),
                         check=self.check,
                         defaults=self.inventory.defaults,
@@ -232,11 +244,11 @@ class _Loading:
 
     def _targets(self, each: _Prepared, compiler: Compiler) -> None:
         connection, port, user = compiler.connection
-        keywords = {"connection": connection, "port": port, "remote_user": user}
-        keywords = {key: value for key, value in keywords.items() if value is not None}
+        given = {"connection": connection, "port": port, "remote_user": user}
         for host in compiler.hosts:
             name = str(host.host.name)
             engine = core.Engine(loader=self.loader, variables=host.base)
+            keywords = {key: core.plain(engine.template(value)) for key, value in given.items() if value is not None}
             target = self.inventory.make_target(name, host.base, engine, keywords)
             self.secrets.update(target.all_secrets())
             each.work[name] = HostWork(target=target, items=host.items)
@@ -287,9 +299,27 @@ class _Loading:
         secrets = self._all_secrets()
         if secrets:
             for each in prepared:
-                each.work = {name: replace(work, items=_masked(work.items, secrets)) for name, work in each.work.items()}
+                each.work = {
+                    name: replace(work, items=_masked(work.items, secrets)) for name, work in each.work.items()
+                }
         rows = [each.work for each in prepared]
         return Compiled(plays=tuple(plays), work=work, secrets=secrets)
+
+
+def _about_tasks(text: str) -> str:
+    """Say of a task of ours that Ansible does not find whether it is misspelt or not installed."""
+    found = re.search(r"couldn't resolve module/action '(?:opslib\.runbook\.)(\w*)'", text)
+    if found is None:
+        return text
+    name = found[1]
+    if name in tasks.names():
+        hint = "the collection opslib.runbook is not where Ansible looks for it; install opslib: pip install opslib"
+    else:
+        near = difflib.get_close_matches(name, tasks.names(), n=3)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(tasks.names())}"
+    place = re.search(r" \(/[^()]*:\d+\)$", text)
+    head = text[: found.start()]
+    return f"{head}there is no task opslib.runbook.{name}; {hint}{place[0] if place else ''}"
 
 
 def _masked(items: Sequence[Step | StepResult], secrets: frozenset[str]) -> tuple[Step | StepResult, ...]:
@@ -311,7 +341,13 @@ def _batches(manager: Any, play: Any) -> list[list[Any]]:
     sizes = list(play.serial) or [-1]
     found: list[list[Any]] = []
     while left:
-        size = core.pct_to_int(sizes[min(len(found), len(sizes) - 1)], total)
+        given = sizes[min(len(found), len(sizes) - 1)]
+        try:
+            size = core.pct_to_int(given, total)
+        except (TypeError, ValueError):
+            raise PlaybookError(
+                f"play {play.get_name()!r}{_place(play)}: serial: {shown(given)} is no number and no percentage"
+            ) from None
         if size <= 0:
             size = len(left)
         found.append(left[:size])
@@ -331,7 +367,7 @@ def _scan(blocks: Sequence[Any]) -> None:
     for block in blocks:
         problem = obstacles.of_block(block)
         if problem:
-            raise NeedsAnsibleError(f"block {block.name or ''!r} {problem}{_place(block)}")
+            raise NeedsAnsibleError(problem)
         for entry in (*block.block, *block.always):
             if isinstance(entry, core.Block):
                 _scan([entry])

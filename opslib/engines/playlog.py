@@ -183,7 +183,12 @@ class PlayLog:
             return
         label = answer.get("_ansible_item_label", answer.get("item", "?"))
         step = foreign.step_result(
-            f"{title} (item={foreign.compact(label)})", action, status, answer, changed=_changed(stdout), secrets=self._secrets
+            f"{title} (item={foreign.compact(label)})",
+            action,
+            status,
+            answer,
+            changed=_changed(stdout),
+            secrets=self._secrets,
         )
         if step.status is Status.FAILED or host.items:
             host.items.append(step)
@@ -320,4 +325,4 @@ def _changed(stdout: str) -> bool:
 
 def _seconds(data: Mapping[str, Any]) -> float:
     duration = data.get("duration")
-    return float(duration) if isinstance(duration, int | float) else 0.0
+    return max(0.0, float(duration)) if isinstance(duration, int | float) else 0.0  # by a clock that may be set

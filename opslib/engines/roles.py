@@ -158,7 +158,9 @@ def _folders(parent: Path) -> Iterator[Path]:
 
 
 def _entry_names(folder: Path) -> list[str]:
-    found = {path.stem for path in (folder / "tasks").glob("*") if path.suffix in _YAML and not path.stem.startswith("_")}
+    found = {
+        path.stem for path in (folder / "tasks").glob("*") if path.suffix in _YAML and not path.stem.startswith("_")
+    }
     listed = [name for name in _specs(folder) if name in found]
     return [*listed, *sorted(found - set(listed))]
 

@@ -10,77 +10,34 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import os
 import queue
-import re
-import secrets as random
 import shlex
-import shutil
 import signal
-import stat
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from secrets import token_hex
+from typing import Any, Self
 
-from opslib.engines import environment, excerpt, guard
+from opslib.engines import environment, event_files, excerpt, guard
+from opslib.engines.playbook_command import VARIABLES, Options, Sources, command_line, passwords
 from opslib.engines.playlog import PlayLog
+from opslib.engines.private_folder import private_folder
 from opslib.engines.work import Play
-from opslib.errors import MissingError, PlaybookError, UsageError
+from opslib.errors import MissingError, PlaybookError
 from opslib.events import Event, HostEnded
-from opslib.host import wire
 from opslib.result import HostResult, Status
 
-__all__ = ["Options", "Outcome", "Sources", "run_plays"]
+__all__ = ["Outcome", "run_plays"]
 
 INTERRUPTED = "interrupted before its end"
 TIME_IS_UP = "the time for this host was up"
-MAX_EVENT = 32 << 20
 _TICK = 0.1
 _LAST_RESORT = 5.0
-_UUID = re.compile(r"[0-9a-fA-F-]{1,64}(?:_[0-9]{1,9})?")
-
-
-class Options(Protocol):
-    """What an operator chose, as `run_playbook` takes it."""
-
-    @property
-    def limit(self) -> str | None: ...
-    @property
-    def tags(self) -> Sequence[str]: ...
-    @property
-    def skip_tags(self) -> Sequence[str]: ...
-    @property
-    def extra_vars(self) -> Mapping[str, Any]: ...
-    @property
-    def check(self) -> bool: ...
-    @property
-    def diff(self) -> bool: ...
-    @property
-    def forks(self) -> int: ...
-    @property
-    def timeout(self) -> float | None: ...
-    @property
-    def verbosity(self) -> int: ...
-
-
-class Sources(Protocol):
-    """An inventory: ansible-playbook reads its sources again. vault: passwords by label, those without a file too."""
-
-    @property
-    def sources(self) -> Sequence[str]: ...
-    @property
-    def vault_password_files(self) -> Sequence[str]: ...
-    @property
-    def vault(self) -> Sequence[tuple[str, Any]]: ...
-    @property
-    def extra_vars(self) -> Mapping[str, Any]: ...
-    def active(self) -> contextlib.AbstractContextManager[object]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,12 +83,12 @@ def run_plays(
     if not any(play.hosts for play in plays):
         return Outcome(hosts={}, completed=True)
     file = Path(os.path.abspath(playbook or plays[0].source))
-    log = PlayLog(plays, end_mark="" if whole else f"opslib-end-{random.token_hex(8)}", secrets=secrets)
-    with _private_folder() as folder:
+    log = PlayLog(plays, end_mark="" if whole else f"opslib-end-{token_hex(8)}", secrets=secrets)
+    with private_folder() as folder:
         if not whole:
             file = excerpt.write(file, plays, folder / "plays", end_mark=log.end_mark)
-        command = _command(file, folder, inventory, options, lost, plays)
-        with _passwords(inventory.vault, folder) as labels:
+        command = command_line(file, folder, inventory, options, lost, plays)
+        with passwords(inventory.vault, folder) as labels:
             command += [f"--vault-id={label}" for label in labels]
             hosts, ending = _follow(_Invocation(command, folder, options.timeout, cancel, pass_on), log, emit)
     if not log.started and ending.cut is None:
@@ -165,132 +122,6 @@ def _follow(
     return hosts, ending
 
 
-@contextlib.contextmanager
-def _private_folder() -> Iterator[Path]:
-    """Make a folder that only we can enter, in memory where possible, and remove it in the end."""
-    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-    bases = [base for base in (runtime, "/dev/shm") if _usable(base)]  # noqa: S108 - mkdtemp makes the name
-    folder = Path(tempfile.mkdtemp(prefix="opslib-", dir=bases[0] if bases else None))
-    try:
-        (folder / "tmp").mkdir(mode=0o700)
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _usable(base: str) -> bool:
-    """Whether a folder is ours alone, or shared in the way of /tmp, and has room."""
-    try:
-        found = os.stat(base)
-        room = os.statvfs(base)
-    except OSError:
-        return False
-    private = found.st_uid == os.getuid() and not found.st_mode & 0o077
-    shared = bool(found.st_mode & stat.S_ISVTX)
-    return stat.S_ISDIR(found.st_mode) and (private or shared) and room.f_bavail * room.f_frsize > 64 << 20
-
-
-def _command(
-    file: Path, folder: Path, inventory: Sources, options: Options, lost: frozenset[str], plays: Sequence[Play]
-) -> list[str]:
-    """Return the command line of ansible-playbook. It holds no variable's value."""
-    command = [*_ansible_playbook(), f"--forks={options.forks}"]
-    command += [f"--inventory={source}" for source in inventory.sources]
-    command += [f"--vault-id={label}" for label in _vault_ids(inventory.vault_password_files)]
-    command += [f"--tags={','.join(options.tags)}"] if options.tags else []
-    command += [f"--skip-tags={','.join(options.skip_tags)}"] if options.skip_tags else []
-    command += ["--check"] if options.check else []
-    command += ["--diff"] if options.diff else []
-    command += ["-" + "v" * min(options.verbosity, 6)] if options.verbosity > 0 else []
-    if lost:
-        names = dict.fromkeys(name for play in plays for name in play.hosts)
-        lines = ["all", *(f"!{name}" for name in sorted(lost))] if options.limit is None else names
-        command.append(f"--limit=@{_write(folder / 'limit', chr(10).join(lines))}")
-    elif options.limit is not None:
-        command.append(f"--limit={options.limit}")
-    if options.extra_vars or inventory.extra_vars:
-        with inventory.active():
-            text = _as_json({**inventory.extra_vars, **options.extra_vars})
-        command.append(f"--extra-vars=@{_write(folder / _VARIABLES, text)}")
-    command.append(str(file))
-    bad = next((word for word in command if "\0" in word or "\n" in word), None)
-    if bad is not None:
-        raise UsageError(f"{bad[:80]!r} holds a control character")
-    return command
-
-
-_VARIABLES = "extra_vars.json"
-
-
-def _ansible_playbook() -> list[str]:
-    """Return how to start the ansible-playbook of this very Python, whether or not its environment is activated."""
-    if not sys.executable:
-        raise MissingError("this Python does not know its own program, so it cannot start ansible-playbook")
-    beside = Path(sys.executable).with_name("ansible-playbook")
-    if os.access(beside, os.X_OK):
-        return [str(beside)]
-    return [sys.executable, "-P", "-m", "ansible", "playbook"]
-
-
-def _vault_ids(files: Sequence[str]) -> Iterator[str]:
-    for name in files:
-        label, at, path = str(name).partition("@")
-        if not at or os.path.exists(name):
-            label, path = "default", str(name)
-        if path in ("prompt", "prompt_ask_vault_pass"):
-            raise UsageError(f"vault password {name!r}: nothing can be asked here; give a file or a program")
-        yield f"{label}@{os.path.abspath(os.path.expanduser(path))}"
-
-
-@contextlib.contextmanager
-def _passwords(vault: Sequence[tuple[str, Any]], folder: Path) -> Iterator[list[str]]:
-    """Offer the vault passwords that stand in no file through pipes, so that they never do."""
-    given = [(label, secret.bytes) for label, secret in vault if getattr(secret, "filename", None) is None]
-    over = threading.Event()
-    labels = []
-    for number, (label, password) in enumerate(given):
-        pipe = folder / f"vault-{number}"
-        os.mkfifo(pipe, 0o600)
-        threading.Thread(target=_hand_over, args=(pipe, password, over), name="opslib-vault", daemon=True).start()
-        labels.append(f"{label}@{pipe}")
-    try:
-        yield labels
-    finally:
-        over.set()
-
-
-def _hand_over(pipe: Path, password: bytes, over: threading.Event) -> None:
-    """Write a password into a pipe once somebody reads it."""
-    while not over.wait(0.02):
-        try:
-            with open(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK), "wb") as file:
-                file.write(password)
-            return
-        except OSError:  # nobody reads yet
-            continue
-
-
-def _as_json(variables: Mapping[str, Any]) -> str:
-    try:
-        return json.dumps(variables, default=_decrypted)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise UsageError(f"extra variables cannot be represented in JSON: {error}") from error
-
-
-def _decrypted(value: Any) -> Any:
-    from opslib.engines import ansible_core as core
-
-    if isinstance(value, core.EncryptedString):
-        return core.plain(value)
-    raise TypeError(f"a {type(value).__name__} is none of its types")
-
-
-def _write(path: Path, text: str) -> Path:
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
-    return path
-
-
 @dataclass(frozen=True, slots=True)
 class _Ending:
     """How ansible-playbook ended: its exit code; why it was ended from outside; what broke in ansible-runner."""
@@ -317,7 +148,7 @@ class _Invocation:
         self._runner = self._make(command, environment.make(folder, names=pass_on))
         self._thread = threading.Thread(target=self._run, name="opslib-ansible-runner", daemon=True)
 
-    def __enter__(self) -> _Invocation:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -338,14 +169,16 @@ class _Invocation:
 
     def forget_variables(self) -> None:
         """Remove the file with the extra variables, which ansible-playbook has read by now."""
-        (self._folder / _VARIABLES).unlink(missing_ok=True)
+        (self._folder / VARIABLES).unlink(missing_ok=True)
 
     def _make(self, command: list[str], environ: dict[str, str]) -> Any:
         try:
             from ansible_runner import Runner, RunnerConfig
         except ImportError as error:
-            raise MissingError(f"ansible-runner is needed ({error}); pip install 'ansible-runner>=2.4.3,<2.5'") from error
-        mark = random.token_hex(16)
+            raise MissingError(
+                f"ansible-runner is needed ({error}); pip install 'ansible-runner>=2.4.3,<2.5'"
+            ) from error
+        mark = token_hex(16)
         watched = ["-ISB", guard.__file__, str(os.getpid()), str(self._folder), *command]
         config = RunnerConfig(
             private_data_dir=str(self._folder),
@@ -367,7 +200,7 @@ class _Invocation:
 
             def event_callback(self, event_data: dict[str, Any]) -> None:
                 self.last_stdout_update = time.time()
-                found = _from_file(Path(config.artifact_dir, "job_events"), event_data)
+                found = event_files.of_announcement(Path(config.artifact_dir, "job_events"), event_data)
                 if found is not None:
                     events.put(found)
 
@@ -380,12 +213,12 @@ class _Invocation:
     def _run(self) -> None:
         try:
             self._runner.run()
-        except BaseException as error:  # the thread's end must be seen, whatever ends it
+        except BaseException as error:  # noqa: BLE001 - the thread's end must be seen, whatever ends it
             self._trouble = f" ({type(error).__name__}: {error})"
             self._tell_guard()
         finally:
             folder = Path(self._runner.config.artifact_dir, "job_events")
-            for event in _left_over(folder):
+            for event in event_files.left_over(folder):
                 self._events.put(event)
             self._events.put(None)
 
@@ -406,36 +239,3 @@ class _Invocation:
         """Ask guard to kill; only while its process, living or not, has not been waited for."""
         with contextlib.suppress(OSError, ValueError):
             os.kill(int((self._folder / guard.PID_FILE).read_text(encoding="ascii")), signal.SIGTERM)
-
-
-def _from_file(folder: Path, said: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Return the event that a line of output announces: its content stands in a file that only Ansible can write.
-
-    What is printed may come from a host, which can print what looks like an event, with any path in it.
-    """
-    uuid = said.get("uuid")
-    stdout = said.get("stdout")
-    words = {"event": "verbose", "stdout": stdout if isinstance(stdout, str) else ""}
-    if not isinstance(uuid, str) or not _UUID.fullmatch(uuid):
-        return words if words["stdout"] else None
-    event = _read(folder / f"{uuid}-partial.json")
-    if event is None:
-        return words if said.get("event") == "verbose" or "event" not in said else None
-    return {**event, "stdout": words["stdout"]}
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    try:
-        with open(path, "rb") as file:
-            text = file.read(MAX_EVENT + 1)
-        path.unlink()
-        event = json.loads(text) if len(text) <= MAX_EVENT else None
-    except (OSError, ValueError, RecursionError):
-        return None
-    return event if isinstance(event, dict) else None
-
-
-def _left_over(folder: Path) -> Iterator[dict[str, Any]]:
-    """Yield events whose announcement was lost, in the order they were made."""
-    found = [event for path in folder.glob("*-partial.json") if (event := _read(path)) is not None]
-    yield from sorted(found, key=lambda event: str(event.get("created")))

@@ -17,8 +17,8 @@ _KEYWORDS: Final = (*_BECOME, "no_log", "ignore_errors", "check_mode", "timeout"
 class Sheet:
     """A task of ansible-core with what the compiler asks of it, worked out as far as no host is needed.
 
-    action: `ours:NAME`, or the short name of an action of ansible-core; path, line: where it stands; loops: whether it
-    has a loop; args_fixed: whether its parameters are the same for all hosts.
+    ours: whether the action is of our collection; action: its short name; shown_action: as results name it; path, line:
+    where it stands; loops: whether it has a loop; args_fixed: whether its parameters are the same for all hosts.
     """
 
     def __init__(self, task: Any) -> None:
@@ -30,25 +30,20 @@ class Sheet:
             if self.ours
             else obstacles.builtin_name(self.full_action) or self.full_action
         )
+        self.shown_action = self.action if self.ours else f"ansible.builtin.{self.action}"
         self.path, self.line = core.origin(task.get_ds())
         self.loops = bool(task.loop_with) or task.loop is not None
         self.when: list[Any] = list(task.when)
         self.args_fixed = not core.is_template(task.args) and not task.module_defaults
-        self.name_fixed = not core.is_template(task.name)
         self._values: dict[str, Any] = {}
         self._loose: set[str] = set()
-        for name in _KEYWORDS:
+        for name in _KEYWORDS if self.action != "meta" else ():
             raw = getattr(task, name)
             if core.is_template(raw):
                 self._loose.add(name)
             else:
                 with core.reading(PlaybookError, f"task {obstacles.task_name(task)!r}: {name}"):
                     self._values[name] = core.fixed_attribute(task, name)
-
-    @property
-    def same_for_all(self) -> bool:
-        """Whether every host does the same: no loop, no condition, no template."""
-        return not (self.loops or self.when or self._loose or not self.args_fixed)
 
     def keyword(self, name: str, engine: core.Engine) -> Any:
         """Return a keyword's value for the host whose variables the engine has."""

@@ -95,34 +95,35 @@ def group_members(group: str) -> list[int]:
     """Return the processes of a control group, as systemd names it, and of the groups below it."""
     if not group or group == "/":
         return []
-    root = _path(_read("/proc/1/cgroup"))
-    root = root[: -len("/init.scope")] if root.endswith("/init.scope") else ""
+    tops = [path for path in _paths(_read("/proc/1/cgroup")) if path.endswith("/init.scope")]
+    root = tops[0][: -len("/init.scope")] if tops else ""
     return [pid for pid in processes() if in_group(_read("/proc/%d/cgroup" % pid), root + group)]
 
 
 def in_group(text: str, group: str) -> bool:
     """Whether the process with this /proc/PID/cgroup is in a control group or below it."""
-    path = _path(text)
-    return path == group or path.startswith(group + "/")
-
-
-def _path(text: str) -> str:
-    """Return systemd's own control group path: its named hierarchy of version 1, or the one of version 2."""
-    unified = ""
-    for line in text.splitlines():
-        number, _, rest = line.partition(":")
-        controllers, _, path = rest.partition(":")
-        if controllers == "name=systemd":
-            return path
-        if number == "0" and not controllers:
-            unified = path
-    return unified
+    return any(path == group or path.startswith(group + "/") for path in _paths(text))
 
 
 def unit_of(text: str) -> str:
     """Return the unit that a process with this /proc/PID/cgroup belongs to: the innermost service or scope."""
-    names = [part for part in _path(text).split("/") if part.endswith((".service", ".scope"))]
+    path = max(_paths(text), key=len, default="")
+    names = [part for part in path.split("/") if part.endswith((".service", ".scope"))]
     return names[-1] if names else ""
+
+
+def _paths(text: str) -> list[str]:
+    """Return where systemd may keep a process: in its named hierarchy of version 1, and in the one of version 2.
+
+    In a container both may be listed though its systemd uses one only; the path in the other is then `/`.
+    """
+    found = []
+    for line in text.splitlines():
+        number, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
+        if controllers == "name=systemd" or (number == "0" and not controllers):
+            found.append(path)
+    return found
 
 
 def _holds(pid: int, inodes: set[str]) -> bool | None:

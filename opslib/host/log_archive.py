@@ -114,7 +114,7 @@ def _fill(fd: int, root: int, files: Sequence[Found], watch: Callable[[], None])
                     done[file.path] = reader.sum.hexdigest()
                 finally:
                     os.close(source)
-                tar.members = []  # of which it would keep one for each file
+                tar.members = []  # type: ignore[attr-defined] # it would keep one for each file
     return done
 
 
@@ -177,7 +177,7 @@ def _members(fd: int, archive: str) -> Iterator[tuple[str, int, str]]:
                             break
                         total.update(data)
                     yield info.name, info.size, total.hexdigest()
-                    tar.members = []
+                    tar.members = []  # type: ignore[attr-defined]
             while packed.read(_BLOCK):
                 pass
     except (OSError, EOFError, tarfile.TarError, zlib.error) as error:

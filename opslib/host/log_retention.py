@@ -42,8 +42,8 @@ class LogRetention(Task, name="log_retention"):
     at and being acted on. Without root it cannot be seen whether other users' processes write to a file; then
     files of other users are left alone too (`open_files: touch` takes them), and for our own the kernel is asked.
 
-    data: `matched_files`, `matched_bytes`, `oldest_seconds`: what is old enough now; `due_files`, `due_bytes`: what of
-    it is to be acted on, `bytes_to_free` by deleting it (a file with other links, or open for reading, frees nothing);
+    data: `matched_files`, `matched_bytes`, `oldest_age_seconds`: what is old enough now; `due_files`, `due_bytes`: what
+    of it is to be acted on, `bytes_to_free` by deleting it (with other links, or open for reading, a file frees none);
     `kept_files` (by `min_keep`), `archived_files` (already), `links_skipped`; `open_files` (`path`, `by`) and `left`
     (`path`, `why`), at most 20 each. What this run did: `archive` (path or null), `archive_bytes`,
     `files_archived`, `files_deleted`, `bytes_freed`, all zero in check mode.
@@ -131,7 +131,7 @@ class LogRetention(Task, name="log_retention"):
         data: dict[str, Any] = {
             "matched_files": len(found.files) + found.more,
             "matched_bytes": sum(file.size for file in found.files) + found.more_bytes,
-            "oldest_seconds": int(age),
+            "oldest_age_seconds": int(age),
             "due_files": len(due),
             "due_bytes": sum(file.size for file in due),
             "bytes_to_free": old_logs.freed_bytes(old, found.readers) if self.delete else 0,

@@ -205,14 +205,14 @@ class Logrotate(Task, name="logrotate"):
             before, after = ("mode %04o, owner %d:%d" % each for each in (there["access"], access))
             summary = "set mode and owner of " + path
             changes.append(Change(kind=MODIFY, summary=summary, before=before, after=after, detail=there))
-        reason = "" if changes else "%s is as it should be, %d logs" % (path, len(logs))
-        if self.force and state["before"]:
+        if state["before"]:
             due = [printable(log) for log in state["before"]]
             words = "rotate %s of %s now: %s" % ("1 log" if len(due) == 1 else "%d logs" % len(due), path, listed(due))
             changes.append(Change(kind=ACTION, summary=words, detail=state["before"]))
-        elif self.force and not state["rotated"]:
-            reason += "; no log is to be rotated" if reason else ""
-        return Plan(changes=changes, reason=reason, warnings=warnings, data=data)
+        reason = "%s is as it should be; it covers %d log%s" % (path, len(logs), "" if len(logs) == 1 else "s")
+        if self.force and not state["rotated"]:
+            reason += ", none of which is to be rotated"
+        return Plan(changes=changes, reason="" if changes else reason, warnings=warnings, data=data)
 
     def apply(self, change: Change) -> None:
         if change.kind == ACTION:

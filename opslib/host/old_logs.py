@@ -12,7 +12,7 @@ from .words import printable, size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Collection, Mapping, Sequence
+    from typing import Callable, Collection, Mapping, Sequence
 
     from .log_index import Member
 
@@ -63,10 +63,7 @@ def search(
 
     archives: device and inode number of the folder of archives, in which archives are not looked at.
     """
-    import fnmatch
-    import re
-
-    matches = re.compile("|".join(fnmatch.translate(pattern) for pattern in patterns)).match
+    matches = matcher(patterns)
     limit = int(before * 1e9)
     found = OldLogs()
     for entry in tree.walk(root, depth=tree.DEEPEST if recurse else 1, problem=found.note):
@@ -88,6 +85,35 @@ def search(
                 found.more_bytes += status.st_size
     found.files.sort(key=lambda file: file.path)
     return found
+
+
+def matcher(patterns: Sequence[str]) -> Callable[[str], bool]:
+    """Return a function that tells whether a name matches one of the patterns, as fnmatch.fnmatchcase does.
+
+    Patterns with no other sign than `*` are matched without `re`, whose import costs a target more than the search.
+    """
+    if any(sign in pattern for pattern in patterns for sign in "?["):
+        import fnmatch
+        import re
+
+        match = re.compile("|".join(fnmatch.translate(pattern) for pattern in patterns)).match
+        return lambda name: match(name) is not None
+    split = [pattern.split("*") for pattern in patterns]
+    return lambda name: any(_fits(name, parts) for parts in split)
+
+
+def _fits(name: str, parts: Sequence[str]) -> bool:
+    if len(parts) == 1:
+        return name == parts[0]
+    at, end = len(parts[0]), len(name) - len(parts[-1])
+    if at > end or not name.startswith(parts[0]) or not name.endswith(parts[-1]):
+        return False
+    for part in parts[1:-1]:
+        found = name.find(part, at, end)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return True
 
 
 def look_who_writes(found: OldLogs, root: int) -> None:

@@ -44,7 +44,9 @@ def deleted(wanted: Callable[[str], bool], devices: Collection[int]) -> tuple[li
                 status = os.stat(folder + "/" + number)
             except OSError:
                 continue
-            if status.st_nlink or status.st_dev not in devices or not stat.S_ISREG(status.st_mode):
+            if status.st_nlink or not stat.S_ISREG(status.st_mode):
+                continue
+            if status.st_dev not in devices and not _lay_on(devices, os.path.dirname(path), pid):
                 continue
             file = found.setdefault(
                 (status.st_dev, status.st_ino),
@@ -59,6 +61,15 @@ def deleted(wanted: Callable[[str], bool], devices: Collection[int]) -> tuple[li
                 file["pids"].append(pid)
     words = "the open files of %d processes are not ours to see (run as root to find deleted files)" % hidden
     return _sorted(found), words if hidden else ""
+
+
+def _lay_on(devices: Collection[int], folder: str, pid: int) -> bool:
+    """Whether a process's path lies on these file systems; on an overlay, files have another device than folders."""
+    try:
+        ours = os.readlink("/proc/%d/ns/mnt" % pid) == os.readlink("/proc/self/ns/mnt")
+        return ours and os.lstat(folder).st_dev in devices
+    except OSError:
+        return False
 
 
 def _sorted(found: dict[tuple[int, int], dict[str, Any]]) -> list[dict[str, Any]]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 RELOAD_LIMIT = 90
 MOST_TRIGGERS = 5
+QUICK = 1
 LEAST_LOG = 10
 
 
@@ -147,22 +148,25 @@ class Service(Task, name="service"):
         return Asked(port=self.port, http=HttpCheck(**self.http) if self.http else None)
 
     def probe(self) -> Seen:
-        look = unit_watch.look(self.unit)
+        look, judge = unit_watch.look(self.unit), self.wanted().judge
         unit = look.unit
-        if self.wanted().judge and not unit.stopped and not (unit.is_job and unit.active == "activating"):
+        if unit.stopped:
+            if self.port:
+                listening = unit_watch.port_of(unit, self.port)
+                look = Look(unit=unit, restarts=unit.restarts, now=look.now, listening=listening)
+        elif not judge:
+            look = unit_watch.offers(look, self.asked(), left=QUICK)
+        elif not unit.is_job or unit.active != "activating":
             settle = self.settle if unit_plan.recently_restarted(unit, look.now) else 0
             began = unit.active_since if unit.active == "active" else look.now
             ends = began + self.start_timeout
             look = unit_watch.watch(self.unit, self.asked(), settle=settle, ends=ends, restarts=unit.restarts)
-        elif self.port and unit.stopped:
-            listening = unit_watch.port_of(unit, self.port)
-            look = Look(unit=unit, restarts=unit.restarts, now=look.now, listening=listening)
         unit = look.unit
         if self.state == "stopped":
             triggers = unit.triggered_by[:MOST_TRIGGERS]
             return Seen(look=look, triggers=[name for name in triggers if systemd.show(name).active == "active"])
-        bad = look.fault or unit.load in ("bad-setting", "error") or unit.active == "failed" or unit.restarting
-        return Seen(look=look, log=self._log(unit) if bad else [])
+        bad = unit.load in ("bad-setting", "error") or unit.active == "failed" or unit.restarting
+        return Seen(look=look, log=self._log(unit) if bad or (judge and look.fault) else [])
 
     def plan(self, state: Seen) -> Plan:
         look, wanted = state.look, self.wanted()

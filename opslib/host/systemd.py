@@ -184,7 +184,7 @@ def parse_span(text: str) -> float:
     for word in text.split():
         number = word.rstrip("abcdefghijklmnopqrstuvwxyz")
         unit = word[len(number) :]
-        if number.replace(".", "", 1).isdigit() and (unit in _SPANS or not unit):
+        if text.isascii() and number.replace(".", "", 1).isdigit() and (unit in _SPANS or not unit):
             seconds += float(number) * _SPANS.get(unit, 1e-6)
         else:
             return float("inf")
@@ -192,7 +192,7 @@ def parse_span(text: str) -> float:
 
 
 def _number(text: str | None) -> int:
-    return int(text) if text and text.isdigit() and len(text) < 20 else 0
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 20 else 0
 
 
 def journal(unit: Unit, lines: int, whole: bool = False) -> list[str]:

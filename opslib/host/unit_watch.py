@@ -69,7 +69,7 @@ def watch(name: str, asked: Asked, *, settle: float, ends: float, restarts: int 
         verdict = unit_faults.verdict(unit, restarts, crash)
         seen = Look(unit=unit, restarts=restarts, now=now, fault=verdict.words)
         if verdict.kind == UP and now >= settled:
-            seen = _asked(seen, asked, ends - now)
+            seen = offers(seen, asked, ends - now)
             if not seen.fault or (seen.listening is not None and seen.listening.taken):
                 return seen
         if verdict.kind == DOWN:
@@ -86,8 +86,11 @@ def port_of(unit: Unit, port: int) -> Listening:
     return listeners.listening(port, own)
 
 
-def _asked(seen: Look, asked: Asked, left: float) -> Look:
-    """Return the look at an active unit with what is found of its port and its answer."""
+def offers(seen: Look, asked: Asked, left: float) -> Look:
+    """Return the look at an active unit with what is found of its port and its answer.
+
+    left: the seconds that there are for an answer, at least one; its own timeout when there are none.
+    """
     unit, fault, listening, http = seen.unit, "", None, None
     if unit.active != "active":
         return seen

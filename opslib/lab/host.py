@@ -15,7 +15,7 @@ from pathlib import Path
 from . import disk, image, machine, network
 from .command import PLAIN_ENVIRONMENT, complete, tail
 from .errors import LabError
-from .processes import HostProcess, in_namespace_of
+from .processes import HostProcess, bounding_set, in_namespace_of
 from .seed import host_folder, keypair
 from .state import LabState
 
@@ -111,6 +111,7 @@ class LabHost:
         """
         if self.running():
             raise LabError(f"{self.name} is on already")
+        self.collect()  # of a host that powered itself off
         network.attach(self._state, self._number)
         self._process = machine.power_on(self._state, self._number, self._boot_timeout, self._cancelled)
         self._await_network()
@@ -204,8 +205,23 @@ class LabHost:
     ) -> subprocess.CompletedProcess[bytes]:
         if isinstance(argv, str) or not argv:
             raise LabError(f"run: {argv!r} is no argument list; give one such as ['ls', '-l']")
-        enter = ["nsenter", f"--target={self._leader()}"]
-        enter += ["--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--root", "--wd", "--"]
+        pid = self._leader()
+        # A program that enters the host keeps the rights of this machine's root, which could set its clock; so they
+        # are cut down to those of the host's own root.
+        enter = ["setpriv", f"--bounding-set={bounding_set(pid)}", "--"]
+        enter += [
+            "nsenter",
+            f"--target={pid}",
+            "--mount",
+            "--uts",
+            "--ipc",
+            "--net",
+            "--pid",
+            "--cgroup",
+            "--root",
+            "--wd",
+            "--",
+        ]
         become = [] if user == "root" else ["runuser", "-u", user, "--"]
         data = input.encode() if isinstance(input, str) else input
         try:

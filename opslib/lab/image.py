@@ -7,6 +7,7 @@ import os
 import platform
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +18,9 @@ from .customise import DPKG_OPTIONS, PACKAGES, customise, fingerprint
 from .errors import LabError
 from .launch import launch
 from .places import locked, remove_tree, unmount_below
+from .state import existing
 
-__all__ = ["Image", "borrow", "give_back"]
+__all__ = ["Image", "borrow", "give_back", "unpacked"]
 
 _BUILD_SECONDS = 1200
 
@@ -94,46 +96,39 @@ class Image:
 _TAR = ("--numeric-owner", "--xattrs", "--xattrs-include=*", "--use-compress-program=zstd -1 -T0")
 
 
-def borrow(
-    image: Image, cache: Path, borrower: str, scratch: Path, group: ControlGroup, say: Callable[[str], None]
-) -> Path:
-    """Return the folder with the unpacked image, read-only, which stays at least until `give_back`.
+def borrow(image: Image, cache: Path, scratch: Path, group: ControlGroup, say: Callable[[str], None]) -> Path:
+    """Return the folder with the unpacked image, read-only. It stays at least until the calling lab's `give_back`.
 
-    borrower: the lab's id. say: told what takes long.
+    scratch, group: as for Image.build. say: told what takes long.
     """
     if not image.tarball(cache).exists():
         say("building the image, once")
     tarball = image.build(cache, scratch, group)
-    store = places.RUN / ".images"
-    folder, borrowers = store / image.key, store / f"{image.key}.borrowers"
+    folder = unpacked(image.key)
+    ready = folder.with_suffix(".ready")
     with locked(places.RUN / ".images.lock"):
-        borrowers.mkdir(parents=True, exist_ok=True)
-        (borrowers / borrower).touch()
-        if not (store / f"{image.key}.ready").exists() or not folder.is_mount():
+        if not ready.exists() or not folder.is_mount():
             say("unpacking the image")
             unmount_below(folder)
-            folder.mkdir(exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
             call(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", str(folder)])
             call(["tar", "-C", str(folder), *_TAR, "-xpf", str(tarball)], timeout=_BUILD_SECONDS)
             call(["mount", "-o", "remount,ro", str(folder)])
-            (store / f"{image.key}.ready").touch()
+            ready.touch()
     return folder
 
 
 def give_back(key: str, borrower: str) -> None:
-    """Say that a lab needs the image no more; the last one to do so frees its memory."""
-    store = places.RUN / ".images"
-    borrowers = store / f"{key}.borrowers"
+    """Say that the lab with the id `borrower` needs the image no more; the last one to do so frees its memory."""
+    folder = unpacked(key)
     with locked(places.RUN / ".images.lock"):
-        if not borrowers.is_dir():
+        # A lab's state is there before it borrows and until it has given back, so the states tell who needs it.
+        if any(state.image == key and state.id != borrower for state in existing()):
             return
-        (borrowers / borrower).unlink(missing_ok=True)
-        if not any(borrowers.iterdir()):
-            (store / f"{key}.ready").unlink(missing_ok=True)
-            remove_tree(store / key)
-            borrowers.rmdir()
-            if not any(store.iterdir()):
-                store.rmdir()
+        folder.with_suffix(".ready").unlink(missing_ok=True)
+        remove_tree(folder)
+        with suppress(OSError):  # other images are there, or none ever was
+            folder.parent.rmdir()
 
 
 def unpacked(key: str) -> Path:

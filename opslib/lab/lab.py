@@ -249,7 +249,7 @@ class Lab(AbstractContextManager["Lab"]):
             self._watchdog = Watchdog(state.folder)
             network.create_bridge(state)
             group = ControlGroup(f"{state.control_group}/image")
-            root = image.borrow(base, self._cache, state.id, state.folder / "build", group, self._say)
+            root = image.borrow(base, self._cache, state.folder / "build", group, self._say)
             self._say("preparing the hosts")
             provision.prepare(state, root)
             self._take(state)

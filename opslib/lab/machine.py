@@ -77,9 +77,11 @@ def power_on(
         env = {
             **PLAIN_ENVIRONMENT,
             "NOTIFY_SOCKET": str(notify),
-            # cgroup v2 inside, whatever this machine has; /tmp on the host's disk, as Debian has it.
+            # cgroup v2 inside, whatever this machine has; /tmp on the host's disk, as Debian has it; sysctl of its
+            # own network only.
             "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1",
             "SYSTEMD_NSPAWN_TMPFS_TMP": "0",
+            "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network",
         }
         argv = command_line(state, number)
         process = launch(argv, group=group_of(state, number), log=console, env=env, orphan=state.keep)

@@ -20,6 +20,7 @@ TOOLS = {
     "nsenter": "util-linux",
     "flock": "util-linux",
     "setsid": "util-linux",
+    "setpriv": "util-linux",
     "mount": "mount",
     "ssh-keygen": "openssh-client",
     "tar": "tar",

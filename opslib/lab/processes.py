@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["HostProcess", "Owner", "in_namespace_of", "inner_pid", "zombie"]
+__all__ = ["HostProcess", "Owner", "bounding_set", "in_namespace_of", "inner_pid", "zombie"]
 
 PROC = Path("/proc")
 
@@ -63,6 +63,15 @@ def inner_pid(pid: int) -> int | None:
         if line.startswith(b"NSpid:"):
             return int(line.split()[-1])
     return None
+
+
+def bounding_set(pid: int) -> str:
+    """What process `pid` may at most (capabilities(7)), as setpriv(1) takes it; nothing when it is gone."""
+    for line in _read(pid, "status").splitlines():
+        if line.startswith(b"CapBnd:"):
+            bits = int(line.split()[1], 16)
+            return ",".join(["-all", *(f"+cap_{bit}" for bit in range(bits.bit_length()) if bits >> bit & 1)])
+    return "-all"
 
 
 def in_namespace_of(leader: int) -> list[HostProcess]:

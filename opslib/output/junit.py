@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any
 
+from opslib.output.facts import fact_lines
 from opslib.output.text import shorten, visible, visible_lines
 from opslib.result import HostResult, Report, Status, StepResult
 
@@ -13,6 +16,7 @@ __all__ = ["to_junit"]
 
 MAX_MESSAGE = 300
 MAX_BODY = 100_000
+MAX_FACTS = 60
 HOST = "host"
 
 
@@ -24,12 +28,12 @@ def to_junit(report: Report) -> str:
     warned of is its `system-out`. Characters that XML cannot hold, or that act on a terminal, are written as escapes.
     """
     root = ET.Element("testsuites")
-    totals = dict.fromkeys(("tests", "failures", "errors", "skipped"), 0)
+    totals = dict.fromkeys(("tests", "failures", "errors"), 0)  # no `skipped` here: Jenkins' schema does not know it
     for host in report.hosts.values():
         suite, counts = _suite(report, host)
         root.append(suite)
-        for key, count in counts.items():
-            totals[key] += count
+        for key in totals:
+            totals[key] += counts[key]
     root.set("name", visible(f"opslib {report.source}"))
     _count(root, totals, (report.ended - report.started).total_seconds())
     ET.indent(root)
@@ -84,12 +88,12 @@ def _cases(report: Report, host: HostResult) -> Iterator[ET.Element]:
 
 
 def _step(step: StepResult, *, check: bool) -> ET.Element:
-    case = ET.Element("testcase", name=visible(step.name), time=_seconds(step.seconds))
+    case = ET.Element("testcase", name=visible(step.name) or "step", time=_seconds(step.seconds))
     if step.status is Status.FAILED and step.ignored:
         _verdict(case, "skipped", "", f"failed, which was to be ignored: {step.error}")
     elif step.status in (Status.FAILED, Status.UNREACHABLE):
         tag = "failure" if step.status is Status.FAILED else "error"
-        _verdict(case, tag, step.task or step.status.value, step.error or "the step gave no reason")
+        _verdict(case, tag, step.task or step.status.value, step.error or "the step gave no reason", step.data)
     elif step.status is Status.SKIPPED:
         _verdict(case, "skipped", "", step.reason or "skipped")
     said = list(_remarks(step, check=check))
@@ -108,12 +112,12 @@ def _remarks(step: StepResult, *, check: bool) -> Iterator[str]:
         yield step.reason
 
 
-def _verdict(case: ET.Element, tag: str, kind: str, text: str) -> None:
+def _verdict(case: ET.Element, tag: str, kind: str, text: str, data: Mapping[str, Any] = MappingProxyType({})) -> None:
     element = ET.SubElement(case, tag, message=shorten(visible(text.strip().split("\n")[0]), MAX_MESSAGE))
     if kind:
         element.set("type", visible(kind))
     if tag != "skipped":
-        element.text = _body(text)
+        element.text = _body("\n".join([text, *fact_lines(data, most=MAX_FACTS, last=True)]))
 
 
 def _body(text: str) -> str:

@@ -125,7 +125,9 @@ def _changes(report: Report, *, diff: bool) -> Iterator[_Saying]:
             text = change.summary if change.certain or not report.check else f"perhaps: {change.summary}"
             yield _Saying(host=host, step=step.name, text=text + then, diff=tuple(_diff(change)) if diff else ())
         if step.changed and not step.changes:
-            yield _Saying(host=host, step=step.name, text=(step.reason or "changed, it does not say what") + then)
+            cut_short = "perhaps something, before the step was cut short"
+            text = cut_short if step.status is Status.FAILED else step.reason or "changed, it does not say what"
+            yield _Saying(host=host, step=step.name, text=text)
 
 
 def _diff(change: Change) -> Iterator[Line]:

@@ -63,7 +63,6 @@ def traces(state: LabState) -> list[str]:
         ("/run/systemd/nspawn", f"*/*{state.id}*"),
         ("/sys/fs/cgroup", f"opslib-lab-{state.id}"),
         ("/sys/fs/cgroup", f"*/opslib-lab-{state.id}"),
-        (str(RUN / ".images"), f"*/{state.id}"),
     ):
         found += map(str, Path(folder).glob(pattern))
     found += [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if f"/{state.name}/" in line]
@@ -177,6 +176,15 @@ def test_run_does_not_show_our_environment(lab: Lab, monkeypatch: pytest.MonkeyP
     assert "hush" not in lab.hosts[0].run(["env"]).stdout
 
 
+def test_run_has_no_more_rights_than_the_host(lab: Lab) -> None:
+    def bounding_set(pid: str) -> str:
+        return lab.hosts[0].run(["grep", "CapBnd", f"/proc/{pid}/status"]).stdout
+
+    assert bounding_set("self") == bounding_set("1")
+    cap_sys_time = 25
+    assert not int(bounding_set("self").split()[1], 16) >> cap_sys_time & 1
+
+
 def test_write_and_read(lab_host: LabHost) -> None:
     content = bytes(range(256))
     lab_host.write("/srv/new/a file", content, 0o640, owner="ops")
@@ -199,6 +207,7 @@ def test_links_in_the_host_stay_in_the_host(lab_host: LabHost, tmp_path: Path) -
 def test_pids_as_seen_from_inside(lab_host: LabHost) -> None:
     lab_host.run(["systemd-run", "--unit=probe", "--setenv=TOKEN=abc", "sleep", "1000"])
     processes = {process.pid: process for process in lab_host.pids()}
+    assert os.getpid() not in {process.outer_pid for process in processes.values()}
     assert processes[1].command[0].endswith(("init", "systemd"))
     (probe,) = [process for process in processes.values() if process.command[-1:] == ("1000",)]
     assert probe.environ["TOKEN"] == "abc"
@@ -289,11 +298,19 @@ def test_power_cut_keeps_the_disk_and_tells_nobody(lab_host: LabHost) -> None:
         lab_host.boot()
 
 
+def test_a_host_that_powers_itself_off_can_be_booted(lab_host: LabHost) -> None:
+    lab_host.run(["systemctl", "poweroff"], check=False)
+    assert eventually(lambda: not lab_host.running())
+    lab_host.boot()
+    assert banner(lab_host) == b"SSH-"
+
+
 def test_reset_gives_the_same_pristine_host(lab: Lab, lab_host: LabHost) -> None:
     identity = (lab_host.host_key, lab_host.read("/etc/machine-id"))
     lab_host.write("/srv/x", "x")
     lab_host.run(["systemctl", "mask", "ssh.service"])
     lab_host.run(["ip", "address", "add", "192.0.2.77/32", "dev", "lo"])
+    lab_host.run(["sysctl", "-w", "net.ipv4.ip_local_port_range=2000 3000"])
     lab_host.run(["rm", "-r", "/usr/share/perl5"])
     lab_host.cut()
     start = time.monotonic()
@@ -303,6 +320,7 @@ def test_reset_gives_the_same_pristine_host(lab: Lab, lab_host: LabHost) -> None
     assert (lab_host.host_key, lab_host.read("/etc/machine-id")) == identity
     assert lab_host.run(["ls", "/srv"]).stdout == ""
     assert "192.0.2.77" not in lab_host.run(["ip", "address"]).stdout
+    assert "2000" not in lab_host.run(["sysctl", "net.ipv4.ip_local_port_range"]).stdout
     lab_host.run(["test", "-d", "/usr/share/perl5"])
     assert lab_host.run(["systemctl", "is-system-running"]).stdout == "running\n"
     assert ssh(lab, lab_host, "id -un") == "root\n"
@@ -382,7 +400,11 @@ def test_leaving_by_an_exception_leaves_nothing() -> None:
         assert len(traces(state)) > 10  # so that the empty list below means something
         lab.hosts[0].freeze()
         lab.hosts[1].kill()
+        # As when the owner dies between starting systemd-nspawn and moving it into the lab's control group.
+        program = ["systemd-nspawn", "-c", "import time; time.sleep(600)", f"--machine={state.namespace(1)}"]
+        stray = subprocess.Popen(program, executable=sys.executable)
         raise ZeroDivisionError
+    assert stray.wait(5) == -signal.SIGKILL
     assert traces(state) == []
     with pytest.raises(LabError, match="not started, or stopped"):
         lab.hosts  # noqa: B018

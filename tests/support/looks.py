@@ -9,7 +9,8 @@ from opslib.lab import LabHost
 
 __all__ = ["FOLDERS", "fingerprint"]
 
-FOLDERS = ("/etc", "/home", "/opt", "/root", "/srv", "/tmp", "/usr/local", "/var")
+FOLDERS = ("/etc", "/home", "/opt", "/root", "/run/systemd/system", "/srv", "/tmp", "/usr/local", "/var")
+"""Where a task of ours could leave something; what is enabled and masked is to be seen there too."""
 
 # Whoever logs in or uses sudo changes these, and journald and systemd's timers do at any time.
 _RESTLESS = ("/var/log/wtmp", "/var/log/btmp", "/var/log/lastlog", "/var/log/journal", "/var/lib/sudo/lectured")
@@ -51,5 +52,4 @@ def _units(host: LabHost) -> dict[str, str]:
         rows = dict(line.split("=", 1) for line in block.splitlines())
         if not rows["Id"].startswith(_OF_LOGINS):
             found[f"unit {rows['Id']}"] = " ".join(f"{name}={rows.get(name, '')}" for name in _ASKED[1:])
-    states = host.run(["systemctl", "list-unit-files", "--no-legend", "--no-pager"]).stdout
-    return found | {f"unit file {line.split()[0]}": line.split()[1] for line in states.splitlines() if line.strip()}
+    return found

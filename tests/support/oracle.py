@@ -23,7 +23,7 @@ from opslib.step import Step
 
 TASKS = ("disk_usage", "http_check", "log_retention", "log_size", "logrotate", "memory_usage", "service")
 
-ACTION = '''
+ACTION = """
 from ansible.plugins.action import ActionBase
 
 
@@ -42,7 +42,7 @@ class ActionModule(ActionBase):
         if "boom" in words or "boom." + here in words:
             result.update(failed=True, msg="boom")
         return result
-'''
+"""
 
 CALLBACK = '''
 DOCUMENTATION = """
@@ -116,7 +116,7 @@ class CallbackModule(CallbackBase):
         self.note("skipped", result, item=True)
 '''
 
-SERVER = '''
+SERVER = """
 import json, os, sys
 import ansible.cli.playbook
 from ansible.utils.display import Display
@@ -140,7 +140,7 @@ for line in sys.stdin:
             os._exit(code)
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     print(json.dumps(code), flush=True)
-'''
+"""
 
 
 def make_collection(folder: Path) -> Path:
@@ -188,7 +188,12 @@ class Oracle:
             ANSIBLE_LOCALHOST_WARNING="false",
         )
         self.process = subprocess.Popen(
-            [sys.executable, "-c", SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env, text=True, cwd=folder
+            [sys.executable, "-c", SERVER],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=env,
+            text=True,
+            cwd=folder,
         )
         self.count = 0
 
@@ -198,7 +203,8 @@ class Oracle:
         rows, out = self.folder / f"rows{self.count}", self.folder / f"out{self.count}"
         rows.touch()
         job = {"argv": ["ansible-playbook", *argv], "cwd": str(cwd), "rows": str(rows), "out": str(out)}
-        assert self.process.stdin is not None and self.process.stdout is not None
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
         print(json.dumps(job), file=self.process.stdin, flush=True)
         code = json.loads(self.process.stdout.readline())
         found = []
@@ -210,7 +216,8 @@ class Oracle:
 
     def close(self) -> None:
         """End the process."""
-        assert self.process.stdin is not None and self.process.stdout is not None
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
         self.process.stdin.close()
         self.process.wait(30)
         self.process.stdout.close()
@@ -249,7 +256,7 @@ class _Host:
         self.rows: list[Row] = []
         self.changed: set[int] = set()
         self.failed: list[int | None] = []
-        self.stopped = False
+        self.stopped = self.ended = False
 
     def run(self, items: Sequence[Step | StepResult]) -> None:
         for item in items:
@@ -258,6 +265,8 @@ class _Host:
                     self.rows.append(Row(self.name, item.name, str(item.status), item.ignored))
                 if item.status is Status.FAILED and not item.ignored:
                     self.failed.append(None)
+                continue
+            if self.ended:
                 continue
             if self.failed and not item.always and any(place != item.position for place in self.failed):
                 continue
@@ -275,6 +284,7 @@ class _Host:
             self.changed.add(step.id)
         if failed and not step.ignore_errors:
             self.failed.append(step.position)
+            self.ended = self.ended or step.always
         become = step.become.user if step.become not in (None, True, False) else None
         check = self.check if step.check is None else step.check
         self.rows.append(Row(self.name, step.title, status, failed and step.ignore_errors, url, become, check))

@@ -68,7 +68,7 @@ class Mishap(Task, name="mishap"):
         if self.how == "shed":
             command.run(["env", "-i", "sh", "-c", "setsid sleep %d; :" % self.seconds], timeout=9999)
         if self.how == "leave":
-            command.run(["setsid", "-f", "sleep", "%d" % self.seconds, "-0"], ok=None)
+            command.run(["setsid", "-f", "sh", "-c", "exec sleep %d >/dev/null 2>&1" % self.seconds])
         if self.how == "exit":
             raise SystemExit(3)
         if self.how == "starve":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import glob
 import os
 import shutil
@@ -14,6 +15,7 @@ REQUIRED = ("3.8", "3.11", "3.13")
 TOO_OLD = "3.7"
 
 
+@functools.lru_cache(maxsize=None)
 def find(version):
     """Return the path of a Python of this version, or None.
 

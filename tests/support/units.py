@@ -44,12 +44,14 @@ class Units:
 
     def close(self) -> None:
         """Stop all units and remove their files."""
-        for name, folder in self._folders.items():
-            self.control("unmask", name, check=False)
-            self.control("disable", name, check=False)
-            self.control("kill", "--signal=KILL", name, check=False)
-            self.control("stop", name, check=False)
-            self.host.run(["rm", "-rf", "--", f"{folder}/{name}", f"{folder}/{name}.d"])
+        if not self._folders:
+            return
+        names = list(self._folders)
+        self.control("kill", "--signal=KILL", "--", *names, check=False)
+        self.control("stop", "--", *names, check=False)
+        files = [f"{folder}/{name}" for name, folder in self._folders.items()]
+        links = [f"/etc/systemd/system/{where}{name}" for name in names for where in ("", "multi-user.target.wants/")]
+        self.host.run(["rm", "-f", "--", *files, *links])
         self.control("daemon-reload")
         self.control("reset-failed")
 

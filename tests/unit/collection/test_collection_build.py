@@ -16,7 +16,8 @@ import yaml
 
 from opslib import collection_build, reference, tasks
 from opslib.engines import environment
-from opslib.host.params import Boolean, Choice, Duration, ListOf, Mapping, Path as PathKind, Text
+from opslib.host.params import Boolean, Choice, Duration, ListOf, Mapping, Text
+from opslib.host.params import Path as PathKind
 from opslib.host.task import Task, param
 
 ROOT = Path(__file__).parents[3]

@@ -97,7 +97,14 @@ def ansible_playbook(
     library = folder / "lib"
     paths = [str(library), str(Path(__file__).parents[3])] if library.exists() else environment.offer_collection(folder)
     return subprocess.run(
-        [Path(sys.executable).with_name("ansible-playbook"), "--inventory=here,", "-e", "ansible_connection=local", *options, book],
+        [
+            Path(sys.executable).with_name("ansible-playbook"),
+            "--inventory=here,",
+            "-e",
+            "ansible_connection=local",
+            *options,
+            book,
+        ],
         env={
             "HOME": str(folder),
             "LC_ALL": "C.UTF-8",
@@ -127,7 +134,9 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     secret = VaultSecret(b"password")
     (folder / "password").write_text("password")
     vaulted = VaultLib([(DEFAULT_VAULT_IDENTITY, secret)]).encrypt("canary-vaulted", secret).decode()
-    text = PLAY.replace("ROOT", str(folder)).replace("VAULT", "".join(f"      {line}\n" for line in vaulted.splitlines()).rstrip())
+    text = PLAY.replace("ROOT", str(folder)).replace(
+        "VAULT", "".join(f"      {line}\n" for line in vaulted.splitlines()).rstrip()
+    )
     done = ansible_playbook(folder, text, f"--vault-password-file={folder}/password", "-v")
     assert done.returncode == 0, done.stdout + done.stderr
     results: dict[str, Any] = json.loads((folder / "results.json").read_text())
@@ -213,7 +222,11 @@ def test_become_without_standard_input(tmp_path: Path) -> None:
       become_flags: "-s /bin/sh"
 """
     tmp_path.chmod(0o755)
-    remote = {"ANSIBLE_REMOTE_TMP": f"{tmp_path}/remote", "ANSIBLE_PIPELINING": "True", "ANSIBLE_SHELL_ALLOW_WORLD_READABLE_TEMP": "True"}
+    remote = {
+        "ANSIBLE_REMOTE_TMP": f"{tmp_path}/remote",
+        "ANSIBLE_PIPELINING": "True",
+        "ANSIBLE_SHELL_ALLOW_WORLD_READABLE_TEMP": "True",
+    }
     done = ansible_playbook(tmp_path, text, "-vvv", environ=remote)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "% full" in done.stdout

@@ -52,7 +52,9 @@ def test_our_programs_come_first(tmp_path: Path) -> None:
     assert made["PATH"].split(os.pathsep) == [str(Path(sys.executable).parent), "/usr/bin"]
 
 
-@pytest.mark.parametrize("lang", [{}, {"LANG": "C"}, {"LANG": "en_US.ISO-8859-1"}, {"LC_ALL": "POSIX", "LANG": "C.UTF-8"}])
+@pytest.mark.parametrize(
+    "lang", [{}, {"LANG": "C"}, {"LANG": "en_US.ISO-8859-1"}, {"LC_ALL": "POSIX", "LANG": "C.UTF-8"}]
+)
 def test_locale_is_utf8(tmp_path: Path, lang: dict[str, str]) -> None:
     assert environment.make(tmp_path, own=lang)["LC_ALL"] == "C.UTF-8"
 

@@ -61,7 +61,8 @@ def cut(book: Path, lines: list[int], tmp_path: Path, end_mark: str = "") -> Pat
 
 
 @pytest.mark.parametrize(
-    ("lines", "names"), [([3], ["one"]), ([15], ["two"]), ([19], ["three"]), ([3, 19], ["one", "three"]), ([3, 15, 19], 3)]
+    ("lines", "names"),
+    [([3], ["one"]), ([15], ["two"]), ([19], ["three"]), ([3, 19], ["one", "three"]), ([3, 15, 19], 3)],
 )
 def test_only_these_plays_are_left(book: Path, tmp_path: Path, lines: list[int], names: object) -> None:
     text = cut(book, lines, tmp_path).read_text()
@@ -74,7 +75,7 @@ def test_text_and_line_numbers_survive(book: Path, tmp_path: Path) -> None:
     before = THREE.splitlines()
     assert kept[2:12] == before[2:12]
     assert kept[18] == before[18]
-    assert set(kept[12:18]) == {""}
+    assert set(kept[12:18]) == {"#"}
 
 
 def test_end_mark_comes_last(book: Path, tmp_path: Path) -> None:
@@ -86,6 +87,12 @@ def test_end_mark_is_indented_as_the_list_is(book: Path, tmp_path: Path) -> None
     book.write_text("  - name: one\n    hosts: a\n  - name: two\n    hosts: b\n")
     text = cut(book, [3], tmp_path, end_mark="the-end").read_text()
     assert [item["name"] for item in yaml.safe_load(text)] == ["two", "the-end"]
+
+
+def test_text_that_keeps_its_empty_lines_gets_no_more_of_them(book: Path, tmp_path: Path) -> None:
+    book.write_text("- name: one\n  hosts: a\n  vars:\n    x: |+\n      text\n\n- name: two\n  hosts: b\n")
+    text = cut(book, [1], tmp_path, end_mark="the-end").read_text()
+    assert yaml.safe_load(text)[0]["vars"] == {"x": "text\n\n"}
 
 
 def test_neighbours_are_where_they_were(book: Path, tmp_path: Path) -> None:

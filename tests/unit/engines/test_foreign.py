@@ -69,7 +69,10 @@ def test_prefixes_of_ansible_are_left_out() -> None:
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
-        ({"false_condition": "x is defined", "skip_reason": "Conditional result was False"}, "the condition is false: x is defined"),
+        (
+            {"false_condition": "x is defined", "skip_reason": "Conditional result was False"},
+            "the condition is false: x is defined",
+        ),
         ({"skip_reason": "No items in the list"}, "No items in the list"),
         (None, "skipped"),
     ],
@@ -81,7 +84,12 @@ def test_skipped(answer: Any, reason: str) -> None:
 
 @pytest.mark.parametrize(
     ("status", "changed", "expected"),
-    [(Status.OK, False, "ok"), (Status.OK, True, "changed"), (Status.FAILED, False, "failed"), (Status.SKIPPED, True, "skipped")],
+    [
+        (Status.OK, False, "ok"),
+        (Status.OK, True, "changed"),
+        (Status.FAILED, False, "failed"),
+        (Status.SKIPPED, True, "skipped"),
+    ],
 )
 def test_hidden(status: Status, changed: bool, expected: str) -> None:
     step = result({"censored": "..."}, status, changed=changed)
@@ -113,7 +121,9 @@ def test_others_cannot_pose_as_ours() -> None:
     assert "opslib" not in step.data
 
 
-@pytest.mark.parametrize("own", [{"status": "splendid"}, {}, {"status": "ok", "changes": 3}, {"status": "ok", "data": 3}])
+@pytest.mark.parametrize(
+    "own", [{"status": "splendid"}, {}, {"status": "ok", "changes": 3}, {"status": "ok", "data": 3}]
+)
 def test_nonsense_from_our_own_fails(own: Any) -> None:
     step = result({"opslib": own}, action="opslib.runbook.service")
     assert step.status is Status.FAILED
@@ -121,7 +131,13 @@ def test_nonsense_from_our_own_fails(own: Any) -> None:
 
 
 def test_secrets_are_masked_everywhere() -> None:
-    answer = {"msg": "canary", "diff": {"before": "", "after": "canary"}, "canary": ["canary"], "changed": True, "warnings": ["canary"]}
+    answer = {
+        "msg": "canary",
+        "diff": {"before": "", "after": "canary"},
+        "canary": ["canary"],
+        "changed": True,
+        "warnings": ["canary"],
+    }
     step = step_result("a canary", "x", Status.OK, answer, secrets=["canary"])
     assert "canary" not in repr(step)
 
@@ -145,7 +161,20 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
     max_leaves=12,
 )
-KEYS = ["changed", "msg", "diff", "warnings", "rc", "stderr", "opslib", "censored", "item", "results", "skip_reason", "false_condition"]
+KEYS = [
+    "changed",
+    "msg",
+    "diff",
+    "warnings",
+    "rc",
+    "stderr",
+    "opslib",
+    "censored",
+    "item",
+    "results",
+    "skip_reason",
+    "false_condition",
+]
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -56,6 +56,15 @@ def made(batches: tuple[tuple[str, ...], ...]) -> Play:
     return Play(index=0, name="p", source=Path("/p.yml"), line=1, hosts=hosts, batches=batches)
 
 
+def test_clock_that_was_set_back() -> None:
+    story = Story((("a",),))
+    story.play()
+    story.tell("runner_on_ok", host="a", task="t", task_uuid="t", resolved_action="x", duration=-1e9, res={})
+    story.stats()
+    host = story.finish()["a"]
+    assert (host.seconds, host.steps[0].seconds) == (0.0, 0.0)
+
+
 def test_hosts_come_in_the_order_of_the_plays() -> None:
     story = Story((("b", "a"),))
     story.play()
@@ -107,7 +116,10 @@ def test_items_are_told_in_order_and_only_once_known() -> None:
     assert len([event for event in story.events if isinstance(event, StepEnded)]) == 1
     story.failed("a", "loop", ignore=True)
     ended = [event.result for event in story.events if isinstance(event, StepEnded)]
-    assert [(step.name, step.ignored) for step in ended[1:]] == [("loop (item=two)", True), ("loop (item=three)", False)]
+    assert [(step.name, step.ignored) for step in ended[1:]] == [
+        ("loop (item=two)", True),
+        ("loop (item=three)", False),
+    ]
 
 
 def test_loop_that_fails_as_a_whole() -> None:
@@ -204,7 +216,13 @@ def test_includes_are_no_steps() -> None:
     story.play()
     story.tell("runner_on_ok", host="a", task="include", resolved_action="ansible.builtin.include_tasks", res={})
     assert story.events == []
-    story.tell("runner_on_failed", host="a", task="include", resolved_action="ansible.builtin.include_tasks", res={"msg": "no file"})
+    story.tell(
+        "runner_on_failed",
+        host="a",
+        task="include",
+        resolved_action="ansible.builtin.include_tasks",
+        res={"msg": "no file"},
+    )
     story.stats(failures={"a": 1})
     assert story.finish(2)["a"].failure == "include: no file"
 

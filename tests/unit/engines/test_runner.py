@@ -18,7 +18,8 @@ from typing import Any
 
 import pytest
 
-from opslib.engines import runner
+from opslib.engines import event_files, runner
+from opslib.engines.playlog import NO_ANSWER
 from opslib.engines.runner import run_plays
 from opslib.engines.work import Play
 from opslib.errors import PlaybookError, UsageError
@@ -128,10 +129,10 @@ def private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return base
 
 
-def tasks(*lines: str, head: str = "") -> str:
-    """Return a playbook with one play on all hosts."""
+def tasks(*lines: str, head: str = "", hosts: str = "here") -> str:
+    """Return a playbook with one play."""
     body = "".join(f"    {line}\n" for line in lines)
-    return f"- hosts: all:!gone\n  gather_facts: false\n{head}  tasks:\n{body}"
+    return f"- hosts: {hosts}\n  gather_facts: false\n{head}  tasks:\n{body}"
 
 
 def processes(pattern: str) -> list[int]:
@@ -335,7 +336,7 @@ def test_canaries_reach_neither_arguments_nor_files(
 def test_extra_variables_file_is_gone_once_it_is_read(bench: Bench, private: Path) -> None:
     seen = bench.folder / "seen"
     script = f"import os; print(sorted(n for d, _, f in os.walk({str(private)!r}) for n in f if 'extra' in n))"
-    text = tasks(f"- ansible.builtin.shell: sleep 0.5; {sys.executable} -c \"{script}\" > {seen}")
+    text = tasks(f'- ansible.builtin.shell: sleep 0.5; {sys.executable} -c "{script}" > {seen}')
     bench.run(text, options=Options(extra_vars={"a": "b"}))
     assert seen.read_text() == "[]\n"
 
@@ -392,6 +393,7 @@ def test_raising_callback_ends_the_run_and_is_heard(bench: Bench, private: Path)
 
 def test_cancel_kills_at_once(bench: Bench, private: Path) -> None:
     nap = f"92{os.getpid()}"
+    nap_task = f"- name: nap\n      command: sleep {nap}"
     asked = []
 
     def cancel() -> None:
@@ -401,7 +403,7 @@ def test_cancel_kills_at_once(bench: Bench, private: Path) -> None:
 
     thread = threading.Thread(target=cancel)
     thread.start()
-    outcome = bench.run(tasks("- debug: {msg: x}", f"- name: nap\n      command: sleep {nap}"), "here", "there")
+    outcome = bench.run(tasks("- debug: {msg: x}", nap_task, hosts="here,there"), "here", "there")
     took = time.monotonic() - asked[0]
     thread.join()
     assert processes(f"sleep {nap}") == []
@@ -432,6 +434,7 @@ import sys, threading
 from pathlib import Path
 sys.path.insert(0, {root!r})
 from tests.unit.engines.test_runner import Options, Sources, play
+from opslib.engines.playlog import NO_ANSWER
 from opslib.engines.runner import run_plays
 run_plays([play(Path({book!r}), "here")], inventory=Sources(sources=({inventory!r},)), options=Options(),
           emit=print, cancel=threading.Event())
@@ -467,22 +470,17 @@ def test_hosts_that_get_no_turn_have_failed(bench: Bench) -> None:
   gather_facts: false
   tasks: [{ansible.builtin.debug: {msg: x}}]
 """
-    bench.inventory.write_text(bench.inventory.read_text().replace("[all:vars]", "other ansible_connection=local\n[all:vars]"))
+    bench.inventory.write_text(
+        bench.inventory.read_text().replace("[all:vars]", "other ansible_connection=local\n[all:vars]")
+    )
     path = bench.book(text)
     plays = [play(path, "here", "there", batches=(("here",), ("there",))), play(path, "other", line=5)]
     outcome = bench.run(text, plays=plays)
     assert {name: host.status for name, host in outcome.hosts.items()} == dict.fromkeys(
         ("here", "there", "other"), Status.FAILED
     )
-    assert outcome.hosts["there"].error == outcome.hosts["other"].error == runner_no_answer()
+    assert outcome.hosts["there"].error == outcome.hosts["other"].error == NO_ANSWER
     assert not outcome.completed
-
-
-def runner_no_answer() -> str:
-    """Return the words for a host without an answer."""
-    from opslib.engines.playlog import NO_ANSWER
-
-    return NO_ANSWER
 
 
 def test_nothing_to_do_is_no_failure(bench: Bench) -> None:
@@ -519,7 +517,7 @@ def test_excerpt_runs_where_the_playbook_stands(bench: Bench) -> None:
 
 
 def test_lost_hosts_take_no_part(bench: Bench) -> None:
-    text = tasks("- ansible.builtin.debug: {msg: x}")
+    text = tasks("- ansible.builtin.debug: {msg: x}", hosts="here,there")
     outcome = bench.run(text, "here", "there", lost=frozenset({"there"}))
     assert list(outcome.hosts) == ["here"]
     limited = bench.run(text, "here", "there", lost=frozenset({"there"}), options=Options(limit="here,there"))
@@ -550,7 +548,9 @@ def test_vault_passwords_from_files_and_from_memory(bench: Bench) -> None:
 def test_nothing_is_ever_asked(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither by vars_prompt, nor for passwords, nor by pause: there is nobody to answer."""
     monkeypatch.setenv("ANSIBLE_ASK_PASS", "True")
-    (bench.folder / "ansible.cfg").write_text("[defaults]\nask_pass = true\n[privilege_escalation]\nbecome_ask_pass = true\n")
+    (bench.folder / "ansible.cfg").write_text(
+        "[defaults]\nask_pass = true\n[privilege_escalation]\nbecome_ask_pass = true\n"
+    )
     monkeypatch.setenv("ANSIBLE_CONFIG", str(bench.folder / "ansible.cfg"))
     head = "  vars_prompt: [{name: answer, prompt: What, default: nothing}]\n"
     text = tasks("- pause: {prompt: Go on}", "- debug: {msg: 'got {{ answer }}'}", head=head)
@@ -563,13 +563,13 @@ def test_forged_events_are_not_believed(bench: Bench) -> None:
 
     data = {"uuid": "../../forged", "event": "runner_on_ok", "event_data": {"host": "there", "task": "forged"}}
     coded = base64.b64encode(json.dumps(data).encode()).decode()
-    said = runner._from_file(bench.folder, {**data, "stdout": "x"})
+    said = event_files.of_announcement(bench.folder, {**data, "stdout": "x"})
     assert said == {"event": "verbose", "stdout": "x"}
     known = {**data, "uuid": "0" * 8}
-    assert runner._from_file(bench.folder, known) is None
+    assert event_files.of_announcement(bench.folder, known) is None
     mark = f"\x1b[K{coded}\x1b[{len(coded)}D\x1b[K"
     (bench.folder / "evil").write_text(f"before\n{mark}after\n")
-    text = tasks(f"- fail: {{msg: \"{{{{ lookup('file', '{bench.folder}/evil') }}}}\"}}").replace("all:!gone", "here")
+    text = tasks(f"- fail: {{msg: \"{{{{ lookup('file', '{bench.folder}/evil') }}}}\"}}")
     outcome = bench.run(text)
     assert set(outcome.hosts) == {"here"}
     assert [step.name for step in outcome.hosts["here"].steps] == ["fail"]

@@ -383,6 +383,7 @@ def test_redirects_that_lead_nowhere(place, words):
     with Server(body(b"", status="302 Found", Location=place)) as server:
         result = ask(server, redirects=2)
     assert result["data"]["problem"] == ("redirect" if place else "status")
+    assert len(server.requests) == (3 if place == "/again" else 1)
     assert words in result["error"]
 
 

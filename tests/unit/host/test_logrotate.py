@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opslib.host import command, logrotate_file, logrotate_text, logrotate_trial
@@ -122,9 +122,9 @@ def test_everything_that_can_be_said():
         postrotate=["true", "false"],
     )
     assert task.text() == logrotate_text.MANAGED + (
-        '"/a b.log"\n/c.log\n{\n    weekly\n    rotate 0\n    maxsize 100M\n    minsize 1k\n    maxage 30\n    nocompress\n'
-        "    nodateext\n    nomissingok\n    ifempty\n    nocopytruncate\n    sharedscripts\n    create 0640 app adm\n"
-        "    su app adm\n    postrotate\ntrue\nfalse\n    endscript\n}\n"
+        '"/a b.log"\n/c.log\n{\n    weekly\n    rotate 0\n    maxsize 100M\n    minsize 1k\n    maxage 30\n'
+        "    nocompress\n    nodateext\n    nomissingok\n    ifempty\n    nocopytruncate\n    sharedscripts\n"
+        "    create 0640 app adm\n    su app adm\n    postrotate\ntrue\nfalse\n    endscript\n}\n"
     )
     assert "daily" not in Logrotate(config="app", paths=["/a"], size="1M").text()
 
@@ -169,6 +169,7 @@ TASKS = st.one_of(
 )
 
 
+@settings(max_examples=500)
 @given(TASKS, STATES)
 def test_a_plan_leads_where_it_says(task, state):
     plan = task.plan(state)
@@ -253,7 +254,7 @@ def test_check_then_run_then_nothing_is_left_to_do_then_absent(host):
     assert path.stat().st_mode & 0o7777 == 0o644
     again = host.step()
     assert (again["status"], again["changes"]) == ("ok", [])
-    assert again["reason"] == "%s is as it should be, 1 logs" % path
+    assert again["reason"] == "%s is as it should be; it covers 1 log" % path
     assert again["data"]["logs"] == [str(host.logs / "a.log")]
     assert host.step(check=True, state="absent")["status"] == "changed"
     assert path.exists()
@@ -437,7 +438,7 @@ def test_a_forced_rotation_rotates_and_says_what(host, args):
     again = host.step(force=True, **args)
     assert (again["status"], again["reason"]) == (
         "ok",
-        "%s/app is as it should be, 2 logs; no log is to be rotated" % host.folder,
+        "%s/app is as it should be; it covers 2 logs, none of which is to be rotated" % host.folder,
     )
 
 

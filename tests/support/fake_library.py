@@ -1,6 +1,6 @@
 """A stand-in for the library: it emits the events of a run and returns its report, touching no host.
 
-As a script it is the `opslib` program on such a library: `python cli_fakes.py HOSTS SECONDS_PER_STEP ARGUMENT...`.
+As a script it is the `opslib` program on such a library: `python fake_library.py HOSTS SECONDS_PER_STEP ARGUMENT...`.
 """
 
 from __future__ import annotations

@@ -1,0 +1,123 @@
+"""The two engines agree: on identical fresh hosts the same playbook gives the same outcome and the same end state.
+
+Ansible is the oracle: whatever ansible-runner reports for a host and a step, the ssh engine reports too.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from opslib import Report, run_playbook
+from opslib.lab import Lab
+
+ROTATE = "opslib.runbook.logrotate: {config: %s, paths: ['/var/log/%s/*.log']}"
+
+
+def rotate(name: str, more: str = "") -> str:
+    """Return a task that configures a rotation."""
+    return f"    - name: Rotate {name}\n      opslib.runbook.logrotate: {{config: {name}, paths: ['/var/log/{name}/*.log']}}\n{more}"
+
+
+HEAD = "- name: Play\n  hosts: all\n  gather_facts: false\n"
+FAIL = "    - name: Fail\n      opslib.runbook.service: {unit: no-such-unit, state: started}\n"
+FAIL_ON_LAB1 = FAIL + "      when: inventory_hostname == 'lab1'\n"
+
+PLAYBOOKS = {
+    "changed": HEAD + "  tasks:\n" + rotate("a") + rotate("b"),
+    "unchanged": HEAD + "  tasks:\n" + rotate("a") + rotate("a").replace("Rotate a", "Rotate a again"),
+    "failing step": HEAD + "  tasks:\n" + rotate("a") + FAIL + rotate("b"),
+    "failing host": HEAD + "  tasks:\n" + rotate("a") + FAIL_ON_LAB1 + rotate("b"),
+    "ignored failure": HEAD + "  tasks:\n" + FAIL + "      ignore_errors: true\n" + rotate("b"),
+    "unreachable host": HEAD + "  tasks:\n" + rotate("a"),
+    "serial": HEAD + "  serial: [1, 50%]\n  tasks:\n" + rotate("a") + FAIL_ON_LAB1 + rotate("b"),
+    "serial stops": HEAD + "  serial: 1\n  tasks:\n" + FAIL + rotate("b"),
+    "max_fail_percentage exceeded": HEAD
+    + "  max_fail_percentage: 30\n  tasks:\n" + FAIL_ON_LAB1 + rotate("b"),
+    "max_fail_percentage equalled": HEAD
+    + "  max_fail_percentage: 34\n  tasks:\n" + FAIL_ON_LAB1 + rotate("b"),
+    "any_errors_fatal": HEAD + "  any_errors_fatal: true\n  tasks:\n" + rotate("a") + FAIL_ON_LAB1 + rotate("b"),
+    "handlers": HEAD
+    + "  tasks:\n"
+    + rotate("a", "      notify: Note it\n")
+    + rotate("b", "      notify: [Note it, Other]\n      when: inventory_hostname != 'lab2'\n")
+    + "    - name: Flush\n      ansible.builtin.meta: flush_handlers\n"
+    + rotate("c")
+    + "  handlers:\n"
+    + rotate("other").replace("Rotate other", "Other")
+    + rotate("noted").replace("Rotate noted", "Note it"),
+    "handlers after a failure": HEAD
+    + "  tasks:\n" + rotate("a", "      notify: Note it\n") + FAIL + "  handlers:\n"
+    + rotate("noted").replace("Rotate noted", "Note it"),
+    "forced handlers": HEAD
+    + "  force_handlers: true\n  tasks:\n" + rotate("a", "      notify: Note it\n") + FAIL + "  handlers:\n"
+    + rotate("noted").replace("Rotate noted", "Note it"),
+    "loops": HEAD
+    + "  tasks:\n    - name: Rotate\n      opslib.runbook.logrotate:\n        config: '{{ item.name }}'\n"
+    + "        paths: ['/var/log/{{ item.name }}/*.log']\n        rotate: '{{ item.rotate | default(omit) }}'\n"
+    + "      loop: [{name: a}, {name: b, rotate: 3}]\n      loop_control: {label: '{{ item.name }}'}\n",
+    "loop with a failing item": HEAD
+    + "  tasks:\n    - name: Status\n      opslib.runbook.service: {unit: '{{ item }}', state: started}\n"
+    + "      loop: [dbus, no-such-unit, ssh]\n"
+    + rotate("b"),
+    "when": HEAD
+    + "  vars: {wanted: [lab1, lab3]}\n  tasks:\n"
+    + rotate("a", "      when: inventory_hostname in wanted\n")
+    + rotate("b", "      when: [ansible_check_mode, false]\n")
+    + rotate("c"),
+    "become": HEAD
+    + "  become: true\n  remote_user: ops\n  tasks:\n"
+    + rotate("a")
+    + "    - name: As another\n      become_user: nosudo\n"
+    + "      opslib.runbook.log_size: {paths: [/var/log/lastlog], open_files: false}\n",
+    "become missing": HEAD + "  remote_user: ops\n  tasks:\n" + rotate("a"),
+    "blocks and tags": HEAD
+    + "  tasks:\n    - name: Block\n      when: inventory_hostname != 'lab3'\n      tags: [chosen]\n      block:\n"
+    + "        - name: Rotate a\n          opslib.runbook.logrotate: {config: a, paths: [/var/log/a/*.log]}\n"
+    + rotate("b", "      tags: [never]\n")
+    + rotate("c", "      tags: [always]\n"),
+    "two plays": HEAD + "  tasks:\n" + FAIL_ON_LAB1 + rotate("a") + HEAD.replace("Play", "Second") + "  tasks:\n" + rotate("b"),
+}
+
+
+def outcome(report: Report) -> dict[str, object]:
+    """Return what must be the same: how each host ended, and each of its steps."""
+    return {
+        name: (
+            host.status.value,
+            [(step.name, step.status.value, step.changed, step.ignored) for step in host.steps],
+        )
+        for name, host in report.hosts.items()
+    }
+
+
+def end_state(lab: Lab) -> list[str]:
+    """Return what the playbooks may have changed, as the hosts' own tools tell it."""
+    script = "cd /etc/logrotate.d && sha256sum * && stat -c '%n %a %U %s' *"
+    return [host.run(["sh", "-c", script]).stdout for host in lab.hosts if host.running]
+
+
+@pytest.mark.parametrize("check", [True, False], ids=["check", "run"])
+@pytest.mark.parametrize("case", PLAYBOOKS)
+def test_same_outcome_and_same_end_state(lab: Lab, tmp_path: Path, case: str, check: bool) -> None:
+    playbook = tmp_path / "play.yml"
+    playbook.write_text("---\n" + PLAYBOOKS[case])
+    inventory = tmp_path / "hosts.yml"
+    inventory.write_text(lab.inventory_text().replace("ansible_user: root", "ansible_user: ops") if "become" in case
+                         else lab.inventory_text())
+    seen = {}
+    try:
+        for engine in ("ssh", "ansible"):
+            for host in lab.hosts:
+                host.run(["sh", "-c", "cd /etc/logrotate.d && rm -f a b c noted other"])
+            if case == "unreachable host":
+                lab.hosts[1].kill_sshd()
+            report = run_playbook(playbook, inventory, engine=engine, check=check, timeout=60)  # type: ignore[arg-type]
+            assert report.engine == engine
+            seen[engine] = (outcome(report), end_state(lab), report.exit_code)
+            if case == "unreachable host":
+                lab.hosts[1].start_sshd()
+    finally:
+        if case == "unreachable host":
+            lab.hosts[1].start_sshd()
+    assert seen["ssh"] == seen["ansible"]
