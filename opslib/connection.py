@@ -45,6 +45,7 @@ _BECOME: Final[Mapping[str, tuple[str, ...]]] = {
 CONNECTION_VARS: Final = frozenset(name for names in _NAMES.values() for name in names)
 BECOME_VARS: Final = frozenset(name for names in _BECOME.values() for name in names)
 
+_SHORT_FLAGS: Final = {"y": "yes", "t": "true", "n": "no", "f": "false"}
 _SSH = ("ssh", "smart", "paramiko", "paramiko_ssh")
 _HARMLESS_FLAGS = frozenset("CqvTxXakKAtny")
 _HARMLESS = frozenset(
@@ -234,7 +235,7 @@ class _Settings:
         if value is None:
             return None
         try:
-            return Boolean()(value.lower()[:1] if value in ("y", "n", "t", "f", "Y", "N") else value)
+            return Boolean()(_SHORT_FLAGS.get(value.strip().lower(), value) if isinstance(value, str) else value)
         except ParamError as error:
             raise InventoryError(f"{self.where(setting)}: {error}") from None
 

@@ -35,11 +35,11 @@ def new_run_id(now: datetime) -> str:
 def check_limits(forks: object, timeout: object) -> None:
     """Refuse numbers that make no sense. Raises UsageError."""
     if isinstance(forks, bool) or not isinstance(forks, int) or not 1 <= forks <= MAX_FORKS:
-        raise UsageError(f"forks {forks!r} is no whole number from 1 to {MAX_FORKS}")
+        raise UsageError(f"forks {shown(forks)} is no whole number from 1 to {MAX_FORKS}")
     if timeout is not None and (
         isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 < timeout < 1e7
     ):
-        raise UsageError(f"timeout {timeout!r} is no number of seconds above 0")
+        raise UsageError(f"timeout {shown(timeout)} is no number of seconds above 0")
 
 
 def _all(items: Any, kinds: type | tuple[type, ...], words: str) -> tuple[Any, ...]:

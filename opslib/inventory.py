@@ -198,11 +198,11 @@ class Inventory:
         """Leave all hosts out that do not match `limit`."""
         if limit is not None:
             _check_pattern(limit)
-        with self.active(), self._core.reading(InventoryError, f"limit {shown(limit)}"):
-            self.manager.subset(limit)
-            if limit is not None:
-                self.manager.get_hosts()
         try:
+            with self.active(), self._core.reading(InventoryError, f"limit {shown(limit)}"):
+                self.manager.subset(limit)
+                if limit is not None:
+                    self.manager.get_hosts()
             yield
         finally:
             self.manager.subset(None)
@@ -270,11 +270,13 @@ class Inventory:
         """Return the words for a pattern that no host matches."""
         names = [*self.hosts, *self.groups]
         words = re.split(r"[,:&!]+", pattern if limit is None else f"{pattern},{limit}")
-        near = [found for word in words if word for found in difflib.get_close_matches(word, names, n=2, cutoff=0.5)]
-        near = [found for found in dict.fromkeys(near) if found not in words]
+        near: dict[str, None] = {}
+        for word in words:
+            if word not in ("", *names):
+                near.update(dict.fromkeys(difflib.get_close_matches(word, names, n=2, cutoff=0.5)))
         asked = shown(pattern) + (f" with limit {shown(limit)}" if limit is not None else "")
         some = ", ".join([name for name in self.groups if name not in ("all", "ungrouped")][:5] or self.hosts[:5])
-        hint = f"did you mean {' or '.join(near[:3])}?" if near else f"there are {some}"
+        hint = f"did you mean {' or '.join(list(near)[:3])}?" if near else f"there are {some}"
         return f"no host matches {asked} in {', '.join(self.sources)}; {hint}"
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from opslib.engines.batch import BatchEngine
 from opslib.engines.emitter import Emitter
+from opslib.engines.playlog import NOT_STARTED
 from opslib.engines.work import Compiled, HostWork, Play
 from opslib.errors import UsageError
 from opslib.events import OnEvent, RunEnded, RunStarted
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["EngineChoice", "run_playbook"]
 
 EngineChoice = Literal["auto", "ssh", "ansible"]
-_NOT_STARTED = "not started: the run had ended before its turn came"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +124,7 @@ class _Run:
         self.parts = _parts(compiled.plays, engine)
         self.results: dict[str, HostResult] = {}
         self.engines: dict[str, None] = {}
+        self.done: set[tuple[int, str]] = set()
 
     def run(self) -> Report:
         """Run all parts and return the report."""
@@ -141,10 +142,7 @@ class _Run:
                 going_on = self._ansible(plays) if name == "ansible" else self._ssh(batch, plays[0], work)
                 if not going_on:
                     break
-        late = Status.FAILED if self.cancel.is_set() else Status.SKIPPED
-        for name in names:
-            if name not in self.results:
-                self.results[name] = HostResult(name=name, status=late, error=_NOT_STARTED)
+        self._mark_unfinished()
         report = Report(
             run_id=run_id,
             source=self.source,
@@ -189,6 +187,7 @@ class _Run:
                 secrets=self.compiled.secrets,
             )
             self._take(results)
+            self.done.update((play.index, name) for name in results)
             if _stops(play, results):
                 return False
         return True
@@ -215,7 +214,19 @@ class _Run:
             cancel=self.cancel,
         )
         self._take(outcome.hosts)
+        self.done.update((play.index, name) for play in plays for name in outcome.hosts)
         return outcome.completed
+
+    def _mark_unfinished(self) -> None:
+        """Say of every host that some play was still to come for that the run ended before."""
+        late = Status.FAILED if self.cancel.is_set() else Status.SKIPPED
+        for play in self.compiled.plays:
+            for name in play.hosts:
+                if (play.index, name) in self.done or self._lost(name):
+                    continue
+                result = self.results.get(name) or HostResult(name=name, status=late)
+                status = late if late is Status.FAILED else result.status
+                self.results[name] = dataclasses.replace(result, status=status, error=NOT_STARTED)
 
     def _lost(self, name: str) -> bool:
         """Whether a host takes no further part."""

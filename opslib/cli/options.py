@@ -42,6 +42,19 @@ def place_options(function: Function) -> Function:
     return function
 
 
+def variables_option(function: Function) -> Function:
+    """Variables."""
+    return option(
+        "-e",
+        "--extra-vars",
+        "extra_vars",
+        multiple=True,
+        metavar="K=V|@FILE",
+        section=WHERE,
+        help="Variables that win over all others: K=V, a JSON object, or @FILE (YAML or JSON). Repeatable.",
+    )(function)
+
+
 def vault_option(function: Function) -> Function:
     """What opens encrypted variables."""
     return option(
@@ -59,15 +72,7 @@ def run_options(function: Function) -> Function:
     """Options of everything that runs on hosts."""
     for add in reversed(
         (
-            option(
-                "-e",
-                "--extra-vars",
-                "extra_vars",
-                multiple=True,
-                metavar="K=V|@FILE",
-                section=WHERE,
-                help="Variables that win over all others: K=V, a JSON object, or @FILE (YAML or JSON). Repeatable.",
-            ),
+            variables_option,
             vault_option,
             option(
                 "-K", "--ask-become-pass", is_flag=True, section=WHERE, help="Ask for the password that sudo wants."

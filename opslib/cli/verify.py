@@ -11,7 +11,7 @@ import click
 from opslib.cli.click_parts import command, option
 from opslib.cli.complete import complete_role
 from opslib.cli.files import ResultFile
-from opslib.cli.options import RESULTS, library_of, place_of, place_options, vault_option
+from opslib.cli.options import RESULTS, library_of, place_of, place_options, variables_option, vault_option
 from opslib.cli.screen import Screen
 
 __all__ = ["verify"]
@@ -25,6 +25,7 @@ EXAMPLES = (
 @command("verify", examples=EXAMPLES)
 @click.argument("role", metavar="ROLE[:ENTRY]", shell_complete=complete_role)
 @place_options
+@variables_option
 @vault_option
 @option("--junit", metavar="FILE", section=RESULTS, type=click.Path(), help="Write the results as JUnit XML.")
 @click.pass_context

@@ -110,6 +110,7 @@ class _Loading:
         self.path = path
         self.inventory = inventory
         self.check = bool(options["check"])
+        self.limit: str | None = options["subset"]
         self.loader = core.Loader(inventory.vault)
         self.secrets: set[str] = set()
         with core.reading(PlaybookError, "extra variables"):
@@ -151,7 +152,7 @@ class _Loading:
         self._share_facts(prepared)
         if not any(each.hosts for each in prepared):
             patterns = ", ".join(dict.fromkeys(str(name) for each in prepared for name in core.plain(each.play.hosts)))
-            raise InventoryError(self.inventory.no_host(patterns))
+            raise InventoryError(self.inventory.no_host(patterns, self.limit))
         return self._compiled(prepared)
 
     def _prepare(self, play: Any) -> _Prepared:

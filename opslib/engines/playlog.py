@@ -17,7 +17,7 @@ from opslib.result import HostResult, Status, StepResult
 
 __all__ = ["PlayLog"]
 
-NO_ANSWER = "no answer: the run ended before this host had its turn"
+NOT_STARTED = "not started: the run had ended before its turn came"
 MAX_STEPS = 20000
 _ITEMS = {
     "runner_item_on_ok": Status.OK,
@@ -239,7 +239,11 @@ class PlayLog:
         if lost:
             words = wire.mask(host.unreachable, self._secrets) or "unreachable"
             return HostResult(name=name, status=Status.UNREACHABLE, steps=steps, error=words, seconds=seconds)
-        return HostResult.of_steps(name, steps, error=self._why(name, host, steps, code, cut), seconds=seconds)
+        why = self._why(name, host, steps, code, cut)
+        if why == NOT_STARTED:
+            result = HostResult.of_steps(name, steps, seconds=seconds)
+            return dataclasses.replace(result, status=result.status if steps else Status.SKIPPED, error=why)
+        return HostResult.of_steps(name, steps, error=why, seconds=seconds)
 
     def _settled(self, name: str, host: _Host, lost: bool) -> tuple[StepResult, ...]:
         """Return a host's steps; those whose failure a `rescue` or `ignore_unreachable` caught are marked ignored."""
@@ -269,7 +273,7 @@ class PlayLog:
         if code and not any(self._stats.get(kind) for kind in ("failures", "dark")):
             return f"ansible-playbook ended with exit code {code}, though no host failed: {self.words}"
         if code and not (name in self._hosts and self._reached(name)):
-            return NO_ANSWER
+            return NOT_STARTED
         return None
 
     def _reached(self, name: str) -> bool:

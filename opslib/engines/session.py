@@ -323,7 +323,10 @@ class Session:
         if "password is required" in said:
             raise CarrierError("sudo wants a password on this host; give ansible_become_password")
         if code == 127 or "command not found" in said:
-            raise CarrierError(f"{self.target.interpreter} was not found on the host; set ansible_python_interpreter")
+            why = f" ({said})" if said else ""
+            raise CarrierError(
+                f"{self.target.interpreter} was not found on the host; set ansible_python_interpreter{why}"
+            )
         raise CarrierError(f"the host did not run the payload to its end (exit code {code}): {said or 'it said nothing'}")
 
     def _lost(self, steps: list[Step], running: int | None, why: str, status: Status) -> None:

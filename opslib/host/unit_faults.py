@@ -18,6 +18,7 @@ _OWN_FOLDER = "/etc/systemd/system/"
 _TOO_OFTEN = "Start request repeated too quickly"
 _STARTED = ("systemd[1]: Started ", "systemd[1]: Starting ", ": Main process exited, ")
 _UNMET = ("unmet condition check", "Condition check resulted in")
+_ENDED = "ended by itself soon after its start, without an error; a unit that does its work and ends wants Type=oneshot"
 _RESULTS = {
     "timeout": "it took longer than its unit file allows (TimeoutStartSec=, TimeoutStopSec=)",
     "watchdog": "it missed its watchdog (WatchdogSec=)",
@@ -65,7 +66,7 @@ def verdict(unit: Unit, restarts: int, crash: str = "") -> Verdict:
     if unit.active == "failed":
         return Verdict(kind=DOWN, words="failed: " + ended(unit))
     if unit.active == "inactive":
-        return Verdict(kind=UP) if unit.is_job else Verdict(kind=DOWN, words="ended by itself soon after its start")
+        return Verdict(kind=UP) if unit.is_job else Verdict(kind=DOWN, words=_ENDED if unit.type else "is not active")
     return Verdict(kind=PENDING, words="is still %s (%s)" % (unit.active, unit.sub))
 
 

@@ -87,6 +87,12 @@ def test_a_host_that_failed_without_a_failed_step_has_an_error() -> None:
     assert (root.get("tests"), root.get("errors")) == ("2", "1")
 
 
+def test_a_host_that_failed_without_a_reason_has_an_error_too() -> None:
+    root = parsed(report(HostResult(name="h", status=Status.FAILED, steps=(step("fine"),))))
+    check(root)
+    assert [error.get("message") for error in root.iter("error")] == ["the host gave no reason"]
+
+
 def test_a_host_without_steps_has_a_case() -> None:
     for status in Status:
         check(parsed(report(HostResult(name="h", status=status))))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from opslib.engines.playlog import NO_ANSWER, PlayLog
+from opslib.engines.playlog import NOT_STARTED, PlayLog
 from opslib.engines.work import Play
 from opslib.events import HostEnded, StepEnded
 from opslib.result import HostResult, Status
@@ -180,7 +180,7 @@ def test_exit_code_that_nothing_explains() -> None:
     assert "exit code 1, though no host failed" in str(story.finish(1)["a"].error)
 
 
-@pytest.mark.parametrize(("code", "error"), [(0, None), (2, NO_ANSWER)])
+@pytest.mark.parametrize(("code", "error"), [(0, None), (2, NOT_STARTED)])
 def test_host_without_any_event(code: int, error: str | None) -> None:
     story = Story((("a", "silent"),))
     story.play()
@@ -198,7 +198,7 @@ def test_host_that_is_awaited_by_a_later_play_or_batch() -> None:
     story.stats(failures={"a": 1})
     hosts = story.finish(2)
     assert hosts["b"].error is None
-    assert hosts["c"].error == NO_ANSWER
+    assert hosts["c"].error == NOT_STARTED
     assert not story.log.completed
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from opslib.engines import event_files, runner
-from opslib.engines.playlog import NO_ANSWER
+from opslib.engines.playlog import NOT_STARTED
 from opslib.engines.runner import run_plays
 from opslib.engines.work import Play
 from opslib.errors import PlaybookError, UsageError
@@ -162,7 +162,8 @@ def watching(see: Callable[[], None]) -> Iterator[None]:
 
     def look() -> None:
         while not over.wait(0.03):
-            see()
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # what is looked at comes and goes
+                see()
 
     thread = threading.Thread(target=look)
     thread.start()
@@ -434,7 +435,7 @@ import sys, threading
 from pathlib import Path
 sys.path.insert(0, {root!r})
 from tests.unit.engines.test_runner import Options, Sources, play
-from opslib.engines.playlog import NO_ANSWER
+from opslib.engines.playlog import NOT_STARTED
 from opslib.engines.runner import run_plays
 run_plays([play(Path({book!r}), "here")], inventory=Sources(sources=({inventory!r},)), options=Options(),
           emit=print, cancel=threading.Event())
@@ -459,7 +460,7 @@ def test_refused_playbook_says_why(bench: Bench) -> None:
         bench.run("- hosts: all\n  no_such_keyword: 1\n")
 
 
-def test_hosts_that_get_no_turn_have_failed(bench: Bench) -> None:
+def test_hosts_that_get_no_turn_are_skipped_and_say_so(bench: Bench) -> None:
     """The first batch fails, so Ansible never comes to the second host, nor to the second play."""
     text = """\
 - hosts: here,there
@@ -476,10 +477,12 @@ def test_hosts_that_get_no_turn_have_failed(bench: Bench) -> None:
     path = bench.book(text)
     plays = [play(path, "here", "there", batches=(("here",), ("there",))), play(path, "other", line=5)]
     outcome = bench.run(text, plays=plays)
-    assert {name: host.status for name, host in outcome.hosts.items()} == dict.fromkeys(
-        ("here", "there", "other"), Status.FAILED
-    )
-    assert outcome.hosts["there"].error == outcome.hosts["other"].error == NO_ANSWER
+    assert {name: host.status for name, host in outcome.hosts.items()} == {
+        "here": Status.FAILED,
+        "there": Status.SKIPPED,
+        "other": Status.SKIPPED,
+    }
+    assert outcome.hosts["there"].error == outcome.hosts["other"].error == NOT_STARTED
     assert not outcome.completed
 
 

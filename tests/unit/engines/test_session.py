@@ -175,6 +175,7 @@ BAD_ENDS = [
     {**OK, "seconds": [1]},
 ]
 
+ENDLESS = "only alive, for ever"
 U, F = Status.UNREACHABLE, Status.FAILED
 TROUBLE = {
     "cannot be connected to": (ConnectionFails(UnreachableError("no route")), U, "^no route$", []),
@@ -225,7 +226,7 @@ TROUBLE = {
     "too much": (saying(*[b"x" * 1000] * 20), F, "the host sent more than", []),
     "silent": (forever, U, "the host has been silent for 0.3 seconds; it is frozen or cut off", []),
     "silent in a step": (silent_from(start(0)), U, "silent for .* while 'step 0' was running", []),
-    "only alive, for ever": (beating(start(0)), F, "the time for this host was up, while 'step 0' was running", []),
+    ENDLESS: (beating(start(0)), F, "the time for this host was up, while 'step 0' was running", []),
     "receiving raises a defect": (saying(ValueError("broken")), F, "^internal error: ValueError: broken$", []),
     "receiving raises nonsense": (saying(CarrierError("odd")), F, "^odd$", []),
     "sending fails": (with_attributes(saying(), send_error=CarrierError("gone")), U, "^the connection was lost$", []),
@@ -246,7 +247,7 @@ def test_every_trouble_ends_in_one_state(name, monkeypatch):
     """Exactly one state, with words; what was done before is kept; the channel is closed; events are in order."""
     monkeypatch.setattr(protocol, "MAX_TOTAL", 10_000 if name == "too much" else 1 << 20)
     script, status, error, statuses = TROUBLE[name]
-    ran = Ran(script, timeout=0.6)
+    ran = Ran(script, timeout=0.6 if name == ENDLESS else None)
     assert (ran.result.status, ran.statuses) == (status, statuses)
     assert ran.result.error is not None
     assert re.search(error, ran.result.error), ran.result.error
@@ -268,8 +269,11 @@ def test_no_trouble_reaches_other_hosts(monkeypatch):
     events = []
     engine = BatchEngine(forks=60, emit=Emitter(events.append))
     engine.connections = FakeConnections(scripts)
-    works = [HostWork(target=Target(name=name), items=[step(0), step(1)]) for name in scripts]
-    results = engine.run(works, timeout=3)
+    works = [
+        HostWork(target=Target(name=name), items=[step(0), step(1)], timeout=0.6 if name == ENDLESS else None)
+        for name in scripts
+    ]
+    results = engine.run(works)
     assert list(results) == list(scripts)
     for name in TROUBLE:
         assert results[name].status is TROUBLE[name][1], (name, results[name])
@@ -288,8 +292,9 @@ def test_a_stale_connection_is_replaced_once():
 
 def test_a_lost_connection_is_not_used_again():
     """The next run connects anew."""
-    for script in (TROUBLE["lost in a step"][0], TROUBLE["silent"][0], TROUBLE["only alive, for ever"][0]):
-        assert Ran(script, timeout=0.6).connections.dropped == ["web1"]
+    for name in ("lost in a step", "silent", ENDLESS):
+        ran = Ran(TROUBLE[name][0], timeout=0.6 if name == ENDLESS else None)
+        assert ran.connections.dropped == ["web1"]
 
 
 def test_a_failed_step_ends_the_hosts_work():
@@ -371,10 +376,10 @@ def test_after_a_failure_nothing_more_is_skipped():
     assert ran.names == ["a", "step 0"]
 
 
-@pytest.mark.parametrize("name", ["lost in a step", "the payload gives up", "only alive, for ever", "goodbye in a step"])
+@pytest.mark.parametrize("name", ["lost in a step", "the payload gives up", ENDLESS, "goodbye in a step"])
 def test_after_trouble_nothing_more_is_skipped(name):
     """Nor after a connection was lost or time was up."""
-    ran = Ran(TROUBLE[name][0], [step(0), step(1), skipped("b")], timeout=0.6)
+    ran = Ran(TROUBLE[name][0], [step(0), step(1), skipped("b")], timeout=0.6 if name == ENDLESS else None)
     assert "b" not in ran.names
 
 
@@ -569,8 +574,9 @@ def test_a_sudo_that_hangs_is_given_up():
     assert "sudo neither asked for the password nor started Python" in ran.result.error
 
 
-def test_a_sudo_that_takes_too_long():
+def test_a_sudo_that_takes_too_long(monkeypatch):
     """The deadline covers it."""
+    monkeypatch.setattr(session_module, "SILENCE", 60)
     ran = with_password(forever, timeout=0.1)
     assert (ran.result.status, ran.result.error) == (Status.FAILED, "the time for this host was up")
 

@@ -393,7 +393,7 @@ def test_redirects_that_lead_nowhere(place, words):
 @pytest.mark.parametrize(
     "echo",
     [
-        lambda s: body(b"x" * (EXCERPT - 5) + s.encode()),
+        lambda s: body(b"x" * (EXCERPT - 30) + s.encode()),
         lambda s: body(json.dumps({"a": "y" * 70 + s}).encode()),
         lambda s: body(b"", status="500 no entry for " + s),
         lambda s: body(b"", status="302 Found", Location="/" + s),
