@@ -20,6 +20,7 @@ __all__ = ["FOLDER", "REQUIRES_ANSIBLE", "VERSION_ADDED", "files", "outdated", "
 FOLDER = Path(__file__).with_name("collection")
 REQUIRES_ANSIBLE = ">=2.19.14,<2.20"
 VERSION_ADDED = "0.1.0"
+_WIDTH = 90  # the last word of a line may stand beyond it
 _GENERATED = ("plugins/action", "plugins/modules")
 _HEAD = """\
 # Copyright: (c) the opslib contributors
@@ -210,10 +211,10 @@ def _markup(text: str, own: Sequence[str] = ()) -> str:
 class _Dumper(yaml.SafeDumper):
     """Indents lists below their key and keeps the order of keys, as ansible-lint wants it."""
 
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002 - PyYAML's signature
         super().increase_indent(flow, False)
 
-    def ignore_aliases(self, data: Any) -> bool:
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - PyYAML's signature
         return True
 
 
@@ -221,7 +222,7 @@ _Dumper.add_representer(type(None), lambda dumper, _value: dumper.represent_scal
 
 
 def _yaml(body: Any) -> str:
-    return yaml.dump(body, Dumper=_Dumper, sort_keys=False, width=100, allow_unicode=False, default_flow_style=False)
+    return yaml.dump(body, Dumper=_Dumper, sort_keys=False, width=_WIDTH, allow_unicode=False, default_flow_style=False)
 
 
 if __name__ == "__main__":

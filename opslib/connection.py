@@ -129,7 +129,7 @@ def target_from_vars(
     ssh.first("port", seen.value("port"), "port")
     ssh.first("user", seen.text("remote_user"), "remote_user")
     if key := seen.text("private_key_file"):
-        ssh.keys.append(os.path.expanduser(key))
+        ssh.keys.append(_at_home(key))
     ssh.read("ssh_common_args")
     ssh.read("ssh_extra_args")
     address = seen.text("host") or name
@@ -262,6 +262,10 @@ def _carrier(seen: _Settings) -> str:
     raise NotCarriedError(f"{seen.where('connection')}: {shown(kind)} is not carried, only ssh and local are")
 
 
+def _at_home(path: str) -> str:
+    return os.path.expanduser(path)  # noqa: PTH111 - text stays text, also for a user who is unknown
+
+
 @dataclass(slots=True)
 class _SshOptions:
     """Options of ssh(1), gathered in the order in which Ansible would put them on its command line."""
@@ -318,9 +322,9 @@ class _SshOptions:
         if "%" in value or "$" in value:
             raise NotCarriedError(f"{where}: {shown(value)}: tokens of ssh are not carried")
         if keyword == "identityfile":
-            self.keys.append(os.path.expanduser(value))
+            self.keys.append(_at_home(value))
         elif keyword == "config":
-            self.first(keyword, os.path.expanduser(value), setting)
+            self.first(keyword, _at_home(value), setting)
         else:
             self.first(keyword, value, setting)
 
@@ -359,7 +363,7 @@ class _SshOptions:
         if shared and not user:
             user = "~/.ssh/known_hosts ~/.ssh/known_hosts2"
         words = [word for value in (user, shared) for word in (["/dev/null"] if value == "none" else value.split())]
-        return tuple(os.path.expanduser(word) for word in words)
+        return tuple(_at_home(word) for word in words)
 
     def host_keys(self) -> HostKeyPolicy:
         """Return what to do with unknown host keys."""

@@ -22,7 +22,7 @@ from opslib.result import Report
 from opslib.step import Step
 from opslib.target import Target
 
-__all__ = ["Fleet", "new_run_id"]
+__all__ = ["Fleet", "check_limits", "new_run_id"]
 
 MAX_FORKS = 1000
 

@@ -289,20 +289,24 @@ def _paths(source: str | Path | Sequence[str | Path]) -> list[str]:
 
 def _path(item: str | Path) -> str:
     text = _text(item, "inventory")
-    path = os.path.abspath(os.path.expanduser(text))
-    if not os.path.lexists(path) and isinstance(item, str) and "," in text:
+    path = Path(os.path.abspath(os.path.expanduser(text)))  # noqa: PTH100, PTH111 - links are left alone
+    try:
+        there = path.exists()
+    except OSError:
+        there = False
+    if not there and isinstance(item, str) and "," in text:
         for name in filter(None, (part.strip() for part in text.split(","))):
             check_name(name)
         return text
-    if not os.path.exists(path):
+    if not there:
         raise InventoryError(f"there is no inventory {shown(text)}; give a file, a folder or a list of hosts (a,b)")
     if not os.access(path, os.R_OK):
         raise InventoryError(f"inventory {shown(text)} cannot be read by this user")
-    if os.path.expandvars(path) != path or "," in path:
+    if os.path.expandvars(path) != str(path) or "," in str(path):
         raise InventoryError(f"inventory {shown(text)}: Ansible cannot open a path that holds a variable or a comma")
-    if not (os.path.isfile(path) or os.path.isdir(path)):
+    if not (path.is_file() or path.is_dir()):
         raise InventoryError(f"inventory {shown(text)} is neither a file nor a folder")
-    return path
+    return str(path)
 
 
 def _text(item: object, what: str) -> str:
@@ -321,7 +325,7 @@ def _check_pattern(pattern: object) -> None:
 
 def _unread(source: str, warnings: Mapping[str, None]) -> str:
     """Say why a source could not be parsed, in the words of the plugin that it was most likely meant for."""
-    if os.path.isdir(source):
+    if Path(source).is_dir():
         return f"inventory folder {source} holds no inventory file"
     kind = "yaml" if source.endswith((".yml", ".yaml", ".json")) else "ini"
     said = [text.split(" plugin: ", 1) for text in warnings if text.startswith("Failed to parse inventory with")]

@@ -1,4 +1,4 @@
-"""What there is to know about a task, taken from its class: feeds `opslib show`, the documents and the Ansible stubs."""
+"""What there is to know about a task, from its class: feeds `opslib show`, the documents and the Ansible stubs."""
 
 from __future__ import annotations
 

@@ -3,6 +3,8 @@
 Each is loaded when it is first asked for, so that importing this module costs nothing.
 """
 
+# ruff: noqa: N813 - here a task goes by its name, as in a playbook
+
 from __future__ import annotations
 
 import difflib
@@ -15,31 +17,40 @@ from opslib.host.task import Task
 if TYPE_CHECKING:
     from opslib.host.disk_usage import DiskUsage as disk_usage
     from opslib.host.http_check import HttpCheck as http_check
+    from opslib.host.listening_ports import ListeningPorts as listening_ports
+    from opslib.host.log_errors import LogErrors as log_errors
     from opslib.host.log_retention import LogRetention as log_retention
     from opslib.host.log_size import LogSize as log_size
     from opslib.host.logrotate import Logrotate as logrotate
     from opslib.host.memory_usage import MemoryUsage as memory_usage
+    from opslib.host.process_list import Processes as processes
     from opslib.host.service import Service as service
 
 __all__ = [
     "disk_usage",
     "get",
     "http_check",
+    "listening_ports",
+    "log_errors",
     "log_retention",
     "log_size",
     "logrotate",
     "memory_usage",
     "names",
+    "processes",
     "service",
 ]
 
 _MODULES = {
     "disk_usage": "opslib.host.disk_usage",
     "http_check": "opslib.host.http_check",
+    "listening_ports": "opslib.host.listening_ports",
+    "log_errors": "opslib.host.log_errors",
     "log_retention": "opslib.host.log_retention",
     "log_size": "opslib.host.log_size",
     "logrotate": "opslib.host.logrotate",
     "memory_usage": "opslib.host.memory_usage",
+    "processes": "opslib.host.process_list",
     "service": "opslib.host.service",
 }
 

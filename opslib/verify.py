@@ -7,6 +7,7 @@ variables of the host it looks at: the role's defaults, overlaid by the inventor
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -15,11 +16,14 @@ import sys
 import tempfile
 import threading
 import urllib.parse
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from xml.sax import saxutils
 
-from opslib.errors import InventoryError, MissingError, PlaybookError
+from opslib import openssh
+from opslib.errors import InventoryError, MissingError, PlaybookError, UsageError
+from opslib.host import wire
 from opslib.target import Target
 
 if TYPE_CHECKING:
@@ -27,16 +31,15 @@ if TYPE_CHECKING:
 
 __all__ = ["verify"]
 
-_ASKPASS = """#!/bin/sh
-# Answers ssh's question for the password of one host; the passwords come in the environment.
-exec "$OPSLIB_PYTHON" -ISc '
-import json, os, sys
-for user, address, password in json.loads(os.environ["OPSLIB_PASSWORDS"]):
-    if sys.argv[1].startswith("%s@%s" % (user, address)):
-        print(password)
-' "$1"
-"""
-_KEPT = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "SSH_AUTH_SOCK", "TERM", "NO_COLOR", "COLUMNS", "CI")
+_KEPT = (
+    *("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSH_AUTH_SOCK"),
+    *("TERM", "NO_COLOR", "COLUMNS", "CI", "PYTHONPATH"),
+)
+_PYTEST = (
+    *("-P", "-m", "pytest", "-q", "-p", "opslib.verify_fixtures", "-p", "no:cacheprovider"),
+    *("--import-mode=importlib", "--tb=short", "--show-capture=no", "--disable-warnings"),
+)
+_AS_PROMISED, _NOT_AS_PROMISED = 0, 1
 
 
 def verify(
@@ -49,9 +52,11 @@ def verify(
 ) -> int:
     """Run the suite of `ROLE` or `ROLE:ENTRY` against hosts; return 0 when all is as promised, 2 when it is not.
 
-    limit: a host pattern; junit: where to write a JUnit report; on_output: gets the lines of pytest's output,
-    which go to standard output otherwise. Raises PlaybookError when there is no such suite, InventoryError for hosts
-    that testinfra cannot reach the way the inventory says, MissingError without an ssh client.
+    limit: a host pattern; junit: where to write a JUnit report; on_output: gets the lines of pytest's output. Secrets
+    of the inventory are masked in both.
+
+    Raises PlaybookError when there is no such suite or it cannot be run, InventoryError for hosts that testinfra cannot
+    reach the way the inventory says, MissingError without an ssh client.
     """
     from opslib.inventory import Inventory
 
@@ -60,86 +65,97 @@ def verify(
     targets = hosts.select("all", limit)
     if any(target.carrier == "ssh" for target in targets) and shutil.which("ssh") is None:
         raise MissingError("verify needs an ssh client: apt-get install openssh-client")
-    variables = {target.name: {**defaults, **hosts.variables(target.name)} for target in targets}
-    folder = Path(tempfile.mkdtemp(prefix="opslib-verify-"))
-    try:
-        return _pytest(suites, list(targets), variables, folder, junit, on_output)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    if sum(target.carrier == "local" for target in targets) > 1:
+        raise InventoryError("more than one host of the inventory is this machine; choose one with a limit")
+    variables = {_pytest_id(target): {**defaults, **hosts.variables(target.name)} for target in targets}
+    secrets = frozenset(hosts.secrets.union(*(target.all_secrets() for target in targets)))
+    with tempfile.TemporaryDirectory(prefix="opslib-verify-", ignore_cleanup_errors=True) as folder:
+        code = _pytest(suites, targets, variables, Path(folder), lambda line: _tell(on_output, line, secrets))
+        report = Path(folder, "junit.xml")
+        if code not in (_AS_PROMISED, _NOT_AS_PROMISED) or not report.is_file():
+            raise PlaybookError(f"the suite of {role} cannot be run (exit code {code} of pytest); see its output")
+        if junit is not None:
+            _write(Path(junit), _masked_xml(report.read_text(encoding="utf-8"), secrets))
+    return 0 if code == _AS_PROMISED else 2
 
 
-def _suites(role: str) -> tuple[list[str], dict[str, Any]]:
+def _suites(role: str) -> tuple[list[Path], dict[str, Any]]:
     """Return the test files of a role's entry point (all of them when none is named) and the role's defaults."""
     import yaml
 
-    from opslib.engines.playbook import role_folder
+    from opslib.engines.roles import role_folder
 
     name, _, entry = role.partition(":")
-    folder = role_folder(name)
-    files = sorted(folder.glob("tests/test_*.py"))
-    if entry:
-        files = [path for path in files if path.stem == f"test_{entry}"]
-    if not files:
-        known = ", ".join(path.stem.removeprefix("test_") for path in sorted(folder.glob("tests/test_*.py")))
-        raise PlaybookError(f"{role}: there is no suite to verify it with; {name} has {known or 'none'}")
+    folder = role_folder(name).resolve()
+    known = {path.stem.removeprefix("test_"): path for path in sorted(folder.glob("tests/test_*.py"))}
+    suites = [known[entry]] if entry in known else [] if entry else list(known.values())
+    if not suites:
+        raise PlaybookError(f"there is no suite to verify {role} with; {name} has {', '.join(known) or 'none'}")
     defaults = folder / "defaults" / "main.yml"
-    loaded = yaml.safe_load(defaults.read_text(encoding="utf-8")) if defaults.is_file() else None
-    return [str(path.resolve()) for path in files], dict(loaded or {})
+    try:
+        loaded = yaml.safe_load(defaults.read_text(encoding="utf-8")) if defaults.is_file() else None
+        return suites, dict(loaded or {})
+    except (OSError, ValueError, TypeError, yaml.YAMLError) as error:
+        raise PlaybookError(f"{defaults} cannot be read: {' '.join(str(error).split())}") from error
 
 
 def _pytest(
-    suites: list[str],
-    targets: list[Target],
+    suites: Sequence[Path],
+    targets: Sequence[Target],
     variables: Mapping[str, Mapping[str, Any]],
     folder: Path,
-    junit: str | Path | None,
-    on_output: Callable[[str], object] | None,
+    tell: Callable[[str], object],
 ) -> int:
-    config = folder / "ssh_config"
-    config.write_text("\n".join(line for target in targets for line in _ssh_config(target)), encoding="utf-8")
-    environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
-    environment |= _askpass(targets, folder)
-    reader, writer = os.pipe()
-    environment["OPSLIB_VERIFY_FD"] = str(reader)
-    command = [
-        *(sys.executable, "-m", "pytest", "-p", "opslib.verify_fixtures", "-p", "no:cacheprovider", "-q"),
-        *("--import-mode=importlib", "--tb=short", "--show-capture=no", "-c", os.devnull, f"--rootdir={folder}"),
-        *(f"--hosts={_hostspec(target, config)}" for target in targets),
-        *([f"--junitxml={Path(junit).resolve()}"] if junit else []),
+    """Run pytest and return its exit code; folder: private, for what it needs and for `junit.xml`."""
+    config, settings = folder / "ssh_config", folder / "pytest.ini"
+    config.write_text(openssh.configuration(targets, folder), encoding="utf-8")
+    settings.write_text("[pytest]\n", encoding="utf-8")
+    roles = suites[0].parents[2]
+    arguments = [
+        *("-c", settings, f"--rootdir={roles}", f"--junitxml={folder / 'junit.xml'}"),
+        "--hosts=" + ",".join(_hostspec(target, config) for target in targets),
         *suites,
     ]
+    reader, writer = os.pipe()
     process = subprocess.Popen(
-        command,
-        env=environment,
-        cwd=folder,
+        [sys.executable, *_PYTEST, *map(str, arguments)],
+        env={
+            **{name: os.environ[name] for name in _KEPT if name in os.environ},
+            **openssh.askpass(targets, folder),
+            "OPSLIB_VERIFY_FD": str(reader),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        },
+        cwd=roles,
         pass_fds=(reader,),
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE if on_output else None,
-        stderr=subprocess.STDOUT if on_output else None,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
+        encoding="utf-8",
         errors="backslashreplace",
     )
     os.close(reader)
     threading.Thread(target=_hand_over, args=(writer, variables), daemon=True).start()
-    try:
-        if on_output and process.stdout:
+    with process:
+        try:
+            assert process.stdout is not None
             for line in process.stdout:
-                on_output(line.rstrip("\n"))
-        code = process.wait()
-    except BaseException:
-        process.kill()
-        process.wait()
-        raise
-    return 0 if code == 0 else 2
+                tell(line.rstrip("\n"))
+            return process.wait()
+        except BaseException:
+            process.kill()
+            raise
 
 
 def _hand_over(writer: int, variables: Mapping[str, Mapping[str, Any]]) -> None:
     """Give pytest the variables through a pipe: what is in a vault must reach no file."""
-    with os.fdopen(writer, "w", encoding="utf-8") as pipe:
-        try:
-            json.dump(variables, pipe, default=str)
-        except BrokenPipeError:
-            pass
+    with contextlib.suppress(BrokenPipeError), os.fdopen(writer, "w", encoding="utf-8") as pipe:
+        json.dump(variables, pipe, default=str)
+
+
+def _pytest_id(target: Target) -> str:
+    """Return by what testinfra calls a host in pytest's reports."""
+    return "local" if target.carrier == "local" else f"ssh://{target.name}"
 
 
 def _hostspec(target: Target, config: Path) -> str:
@@ -151,55 +167,24 @@ def _hostspec(target: Target, config: Path) -> str:
             )
         options.update(sudo="true", sudo_user=target.become.user)
     if target.carrier == "local":
-        return "local://" + (f"?{urllib.parse.urlencode(options)}" if options else "")
-    options.update(ssh_config=str(config), controlpersist="5", controlpath=str(config.parent / "%C"), timeout="20")
+        return f"local://?{urllib.parse.urlencode(options)}"
+    options.update(ssh_config=str(config), controlpersist="0", timeout="20")
     return f"ssh://{target.name}?{urllib.parse.urlencode(options)}"
 
 
-def _ssh_config(target: Target) -> Iterator[str]:
-    """Yield the lines of ssh's configuration that say how to get to a host."""
-    if target.carrier == "local":
-        return
-    if not all(char.isalnum() or char in "._-" for char in target.name):
-        raise InventoryError(f"{target.name!r}: testinfra takes host names of letters, digits, '.', '_' and '-' only")
-    checking = {"strict": "yes", "accept-new": "accept-new", "off": "no"}[target.host_keys]
-    rows: list[tuple[str, object]] = [
-        ("HostName", target.address),
-        ("Port", target.port),
-        ("User", target.user),
-        ("ProxyJump", target.gateway),
-        ("StrictHostKeyChecking", checking),
-        ("BatchMode", None if target.password else "yes"),
-        ("UserKnownHostsFile", os.devnull if target.host_keys == "off" else " ".join(map(_quoted, target.known_hosts))),
-    ]
-    yield f"Host {target.name}"
-    for key, value in rows:
-        if value:
-            yield f"  {key} {value}"
-    for path in target.identity_files:
-        yield f"  IdentityFile {_quoted(path)}"
-    yield "Match all"
-    yield f"  Include {_quoted(target.ssh_config or '~/.ssh/config')}"
-    yield ""
+def _tell(on_output: Callable[[str], object] | None, line: str, secrets: frozenset[str]) -> None:
+    if on_output is not None:
+        on_output(wire.mask(line, secrets))
 
 
-def _quoted(path: str) -> str:
-    if '"' in path or "\n" in path:
-        raise InventoryError(f"{path!r}: ssh's configuration cannot hold a path with a quote or a line break")
-    return f'"{os.path.expanduser(path)}"'
+def _masked_xml(text: str, secrets: frozenset[str]) -> str:
+    quoted = {saxutils.escape(secret, {'"': "&quot;"}) for secret in secrets}
+    masked: str = wire.mask(text, secrets | quoted)
+    return masked
 
 
-def _askpass(targets: Sequence[Target], folder: Path) -> dict[str, str]:
-    """Return the environment through which ssh learns passwords: neither an argument nor a file holds them."""
-    rows = [[target.user or "", target.address or target.name, target.password] for target in targets if target.password]
-    if not rows:
-        return {}
-    script = folder / "askpass"
-    script.touch(mode=0o700)
-    script.write_text(_ASKPASS, encoding="utf-8")
-    return {
-        "SSH_ASKPASS": str(script),
-        "SSH_ASKPASS_REQUIRE": "force",
-        "OPSLIB_PASSWORDS": json.dumps(rows),
-        "OPSLIB_PYTHON": sys.executable,
-    }
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"the JUnit report {path} cannot be written: {error.strerror}") from error

@@ -73,14 +73,16 @@ def carry(
             "connection than paramiko, another become_method than su"
         )
     try:
-        result = _send(task, execute, interpreter, check, DEADLINE if deadline is None else deadline, hide)
+        result = _send(
+            task, execute, interpreter, check=check, deadline=DEADLINE if deadline is None else deadline, secrets=hide
+        )
     except CarrierError as error:
         return _failed(wire.mask(str(error), hide))
     return _for_ansible(result, diff)
 
 
 def _send(
-    task: Task, execute: Execute, interpreter: str | None, check: bool, deadline: float, secrets: set[str]
+    task: Task, execute: Execute, interpreter: str | None, *, check: bool, deadline: float, secrets: set[str]
 ) -> StepResult:
     job = payload.Job(
         steps=[{"id": 0, "task": task.name, "args": task.args()}],

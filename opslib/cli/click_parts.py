@@ -1,5 +1,7 @@
 """Commands and options as this program wants them of click: help in sections, with examples, and near misses named."""
 
+# ruff: noqa: ARG002 - the signatures are click's
+
 from __future__ import annotations
 
 import difflib
@@ -83,7 +85,7 @@ class Group(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command that the first argument names."""
         name = args[0]
-        if name not in self.homes and not name.startswith("-"):
+        if name not in self.homes and not name.startswith("-") and not ctx.resilient_parsing:
             near = difflib.get_close_matches(name, self.homes, n=2)
             hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(self.homes)}"
             ctx.fail(f"there is no command {ascii(name)[:80]}; {hint}")

@@ -6,6 +6,7 @@ import contextlib
 import os
 import stat
 import tempfile
+from pathlib import Path
 
 from opslib.errors import UsageError
 
@@ -25,7 +26,7 @@ class ResultFile:
         self._stream: int | None = None
         if not path or "\0" in path:
             raise UsageError(f"{option}: {path!r} is no file name")
-        self._place = os.path.realpath(path)
+        self._place = Path(os.path.realpath(path))
         try:
             self._try_out()
         except OSError as error:
@@ -45,15 +46,15 @@ class ResultFile:
                 stream.write(data)
                 stream.flush()
                 os.fsync(stream.fileno())
-            os.replace(aside, self._place)
+            aside.replace(self._place)
         except BaseException:
             with contextlib.suppress(OSError):
-                os.unlink(aside)
+                aside.unlink()
             raise
 
     def _try_out(self) -> None:
         with contextlib.suppress(FileNotFoundError):
-            mode = os.stat(self._place).st_mode
+            mode = self._place.stat().st_mode
             if stat.S_ISDIR(mode):
                 raise IsADirectoryError(21, "it is a folder")
             if not stat.S_ISREG(mode):
@@ -61,15 +62,14 @@ class ResultFile:
                 return
         handle, aside = self._aside()
         os.close(handle)
-        os.unlink(aside)
+        aside.unlink()
 
-    def _aside(self) -> tuple[int, str]:
-        folder, name = os.path.split(self._place)
-        return tempfile.mkstemp(prefix=f".{name[:100]}.", dir=folder)
+    def _aside(self) -> tuple[int, Path]:
+        handle, name = tempfile.mkstemp(prefix=f".{self._place.name[:100]}.", dir=self._place.parent)
+        return handle, Path(name)
 
 
-def _why(error: OSError, place: str) -> str:
-    folder = os.path.dirname(place)
-    if isinstance(error, FileNotFoundError) and not os.path.isdir(folder):
-        return f"the folder {folder} does not exist; create it first"
+def _why(error: OSError, place: Path) -> str:
+    if isinstance(error, FileNotFoundError) and not place.parent.is_dir():
+        return f"the folder {place.parent} does not exist; create it first"
     return error.strerror or str(error)

@@ -131,7 +131,7 @@ def ssh(host: str, words: tuple[str, ...], *, name: str | None) -> int:
         raise UsageError(f"lab {attached.name} has no host {ascii(host)[:80]}; it has {', '.join(names)}")
     sys.stdout.flush()
     try:
-        os.execvp("ssh", ["ssh", "-F", str(attached.ssh_config), "--", host, *words])
+        os.execvp("ssh", ["ssh", "-F", str(attached.ssh_config), "--", host, *words])  # noqa: S606 - no shell
     except OSError as error:
         raise UsageError(f"cannot start ssh: {error.strerror}; apt-get install openssh-client") from error
 

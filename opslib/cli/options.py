@@ -19,7 +19,7 @@ WHERE, HOW, RESULTS = "Where", "How", "Results"
 
 
 def place_options(function: Function) -> Function:
-    """Options that say which hosts."""
+    """Add the options that say which hosts."""
     for add in reversed(
         (
             option(
@@ -43,7 +43,7 @@ def place_options(function: Function) -> Function:
 
 
 def variables_option(function: Function) -> Function:
-    """Variables."""
+    """Add variables."""
     return option(
         "-e",
         "--extra-vars",
@@ -56,7 +56,7 @@ def variables_option(function: Function) -> Function:
 
 
 def vault_option(function: Function) -> Function:
-    """What opens encrypted variables."""
+    """Add what opens encrypted variables."""
     return option(
         "--vault-password-file",
         "vault_password_files",
@@ -69,7 +69,7 @@ def vault_option(function: Function) -> Function:
 
 
 def run_options(function: Function) -> Function:
-    """Options of everything that runs on hosts."""
+    """Add the options of everything that runs on hosts."""
     for add in reversed(
         (
             variables_option,
@@ -116,7 +116,7 @@ def run_options(function: Function) -> Function:
 
 
 def color_option(function: Function) -> Function:
-    """Whether in colour."""
+    """Add whether to colour."""
     return option(
         "--color",
         type=click.Choice(["auto", "always", "never"]),

@@ -13,6 +13,8 @@ dealt with here, in `quiet_import` and `active`:
 directory, the home, /etc/ansible), for the paths of collections, roles and plugins and for its defaults.
 """
 
+# ruff: noqa: SLF001, PTH100, PTH110, PTH111, PTH120 - much of ansible-core is private, and its paths are texts
+
 from __future__ import annotations
 
 import contextlib
@@ -23,6 +25,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from opslib.errors import InventoryError, MissingError, UsageError
@@ -49,7 +52,7 @@ if sys.getfilesystemencoding().lower() != "utf-8":
     )
 try:
     with _quiet_import():
-        from ansible import constants as C
+        from ansible import constants as C  # noqa: N812 - so ansible-core calls it everywhere
         from ansible import context
         from ansible._internal._datatag import _utils
         from ansible._internal._datatag._tags import Origin, SourceWasEncrypted, TrustedAsTemplate, VaultedValue
@@ -195,6 +198,7 @@ def active(
             VaultSecretsContext._current,
             display._final_q,
             AnsibleCollectionConfig.default_collection,
+            [os.path.dirname(path) for path in AnsibleCollectionConfig.playbook_paths],
         )
         context.CLIARGS = CLIArgs({**_default_options(), **(options or {})})
         VaultSecretsContext._current = VaultSecretsContext(list(vault))
@@ -207,6 +211,8 @@ def active(
         finally:
             context.CLIARGS, VaultSecretsContext._current, display._final_q = before[:3]
             AnsibleCollectionConfig.default_collection = before[3]
+            if folder is not None:
+                AnsibleCollectionConfig.playbook_paths = before[4]
 
 
 def _default_options() -> dict[str, Any]:
@@ -397,6 +403,7 @@ class Sources(InventoryManager):  # type: ignore[misc]
         super().__init__(loader=loader, sources=list(sources), parse=True, cache=True)
 
     def parse_source(self, source: str, cache: bool = False) -> bool:
+        """Parse one source, or all files of a folder."""
         done = bool(super().parse_source(source, cache=cache))
         if not done:
             self.unread.append(source)
@@ -418,6 +425,7 @@ class Variables(VariableManager):  # type: ignore[misc]
         HostVars(inventory=sources, variable_manager=self, loader=loader)
 
     def get_vars(self, *args: Any, **options: Any) -> Any:
+        """Return variables in Ansible's order of precedence."""
         if args or set(options) != {"host", "include_hostvars"} or options["include_hostvars"]:
             return super().get_vars(*args, **options)
         host = options["host"]
@@ -459,6 +467,7 @@ class Engine(TemplateEngine):  # type: ignore[misc]
         self.compiled: dict[tuple[Any, ...], Any] = {}
 
     def extend(self, marker_behavior: Any = None) -> Engine:
+        """Return an engine like this one with another way of treating what is undefined."""
         wider: Engine = super().extend(marker_behavior)
         wider.watch = self.watch
         return wider
@@ -727,3 +736,8 @@ def argument_errors(spec: Mapping[str, Any], given: Mapping[str, Any]) -> list[s
     """Return what is wrong with a role's arguments, as `validate_argument_spec` says it."""
     found = ArgumentSpecValidator(spec).validate(given, validate_role_argument_spec=True)
     return [str(text) for text in found.error_messages]
+
+
+def absolute(path: str) -> Path:
+    """Return a path as Ansible takes it: from the home or the working directory, links left alone."""
+    return Path(os.path.abspath(os.path.expanduser(path)))

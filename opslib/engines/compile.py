@@ -6,6 +6,8 @@ is false, a role's arguments and the actions `assert`, `debug` and `fail` become
 After such a result has failed, its host gets no further items, as Ansible would give it none.
 """
 
+# ruff: noqa: SLF001 - ansible-core has no public way to what is needed here
+
 from __future__ import annotations
 
 import itertools

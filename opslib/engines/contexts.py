@@ -1,5 +1,7 @@
 """Variables of hosts, fetched once for all tasks that see the same ones."""
 
+# ruff: noqa: SLF001 - ansible-core has no public way to what is needed here
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -10,7 +12,7 @@ from opslib.engines import ansible_core as core
 from opslib.engines.obstacles import NeedsAnsibleError
 from opslib.step import Become
 
-__all__ = ["Context", "Contexts"]
+__all__ = ["Context", "Contexts", "check_connection"]
 
 
 class Context:

@@ -36,7 +36,7 @@ def of_announcement(folder: Path, said: Mapping[str, Any]) -> Mapping[str, Any] 
 
 def _read(path: Path) -> dict[str, Any] | None:
     try:
-        with open(path, "rb") as file:
+        with path.open("rb") as file:
             text = file.read(MAX_EVENT + 1)
         path.unlink()
         event = json.loads(text) if len(text) <= MAX_EVENT else None

@@ -1,8 +1,8 @@
 """Some plays of a playbook, as a playbook of their own that stands where the original stands.
 
-The text is the original's, with empty comments for the other plays' lines: vault tags, Jinja, comments and line numbers survive.
-It is written into a private folder that shows, by links, what lies beside the original and one level above, so that
-roles, files, templates, group_vars and `../` keep working. `playbook_dir` names that private folder.
+The text is the original's, with empty comments for the other plays' lines, so that vault tags, Jinja, comments and
+line numbers survive. It is written into a private folder that shows, by links, what lies beside the original and one
+level above, so that roles, files, templates, group_vars and `../` keep working. `playbook_dir` names that folder.
 """
 
 from __future__ import annotations
@@ -59,12 +59,12 @@ def write(playbook: Path, plays: Sequence[Play], folder: Path, *, end_mark: str 
 
 
 def _absolute(path: Path) -> Path:
-    return Path(os.path.abspath(path))
+    return Path(os.path.abspath(path))  # noqa: PTH100 - links are left alone
 
 
 def _mirror(source: Path, target: Path, *, without: str) -> None:
     try:
-        names = os.listdir(source)
+        names = [entry.name for entry in source.iterdir()]
     except OSError:
         return
     for name in names:
@@ -77,7 +77,7 @@ class _Text:
 
     def __init__(self, path: Path) -> None:
         try:
-            with open(path, "rb") as file:
+            with path.open("rb") as file:
                 self.text = file.read(MAX_BYTES + 1).decode("utf-8-sig")
             if len(self.text) > MAX_BYTES:
                 raise PlaybookError(f"{path} has more than {MAX_BYTES >> 20} MiB; that is no playbook")

@@ -14,6 +14,7 @@ __all__ = ["COLLECTION", "clip", "compact", "error_words", "plain_text", "step_r
 
 COLLECTION = "opslib.runbook."
 HIDDEN = "hidden: no_log is set"
+TOO_LARGE = "the task's result was too large to be kept"  # ansible-runner then passes on an empty one
 MAX_WORDS = 4000
 MAX_TEXT = 16 << 10
 MAX_DATA = 64 << 10
@@ -133,13 +134,16 @@ def _foreign(name: str, status: Status, answer: Mapping[str, Any], changed: bool
     message = _message(answer)
     if status is Status.OK and changed:
         status = Status.CHANGED
+    warnings = [clip(plain_text(str(text)), 1000) for text in _list(answer.get("warnings"))[:50]]
+    if not answer and status is not Status.SKIPPED:
+        warnings.append(TOO_LARGE)
     return {
         "status": status.value,
         "changed": changed,
         "reason": _skip_reason(answer) if status is Status.SKIPPED else "" if failed else message,
         "error": _error(message, answer) if failed else None,
         "changes": [change.to_dict() for change in _changes(name, answer.get("diff"))] if changed else [],
-        "warnings": [clip(plain_text(str(text)), 1000) for text in _list(answer.get("warnings"))[:50]],
+        "warnings": warnings,
         "data": {} if status is Status.SKIPPED else _data(answer),
     }
 

@@ -6,6 +6,7 @@ the parent is gone (even by SIGKILL), it kills the program and everything that d
 the process table, and what carries the run's mark in its environment (Ansible's workers leave the process group).
 Once the parent is gone it also removes FOLDER. Standard library only.
 """
+# ruff: noqa: PTH118, PTH123, PTH104, PTH208 - it starts before every run, and importing pathlib takes long
 
 from __future__ import annotations
 
@@ -81,7 +82,7 @@ def _start(command: list[str]) -> None:
         for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _WAKE)
-        os.execv(command[0], command)
+        os.execv(command[0], command)  # noqa: S606 - no shell is wanted
     except OSError as error:
         os.write(2, f"cannot start {command[0]}: {error.strerror}\n".encode())
     finally:

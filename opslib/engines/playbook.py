@@ -5,11 +5,12 @@ steps is in `compile`. Variables, inventories, vaults, templates, tags and the o
 Lookups and templates are worked out when the playbook is loaded, before anything is touched.
 """
 
+# ruff: noqa: SLF001 - ansible-core has no public way to what is needed here
+
 from __future__ import annotations
 
 import contextlib
 import difflib
-import os
 import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +24,7 @@ from opslib.engines import ansible_core as core
 from opslib.engines import obstacles
 from opslib.engines.compile import Compiler
 from opslib.engines.obstacles import NeedsAnsibleError, Watch
-from opslib.engines.roles import find_source
+from opslib.engines.roles import find_source, role_folder
 from opslib.engines.rounds import Failures
 from opslib.engines.work import Compiled, HostWork, Play, Policy
 from opslib.errors import InventoryError, PlaybookError, UsageError
@@ -33,7 +34,7 @@ from opslib.inventory import Inventory
 from opslib.result import StepResult
 from opslib.step import Step
 
-__all__ = ["load"]
+__all__ = ["load", "role_folder"]
 
 _LINEAR = ("linear", "ansible.builtin.linear", "ansible.legacy.linear")
 
@@ -66,10 +67,13 @@ def load(
         "tags": (*core.C.TAGS_RUN, *_tags(tags)) or ("all",),
     }
     with tempfile.TemporaryDirectory(prefix="opslib-") as aside:
-        with inventory.active():
-            path = find_source(source, Path(aside))
-        with inventory.limited(limit), inventory.active(options=options, folder=os.path.dirname(path)):
-            compiled = _Loading(path, inventory, options, extra_vars or {}).run()
+        folder = Path.cwd()
+        with inventory.active(folder=str(folder)):
+            path = Path(find_source(source, Path(aside)))
+        if path.parent != Path(aside):
+            folder = path.parent
+        with inventory.limited(limit), inventory.active(options=options, folder=str(folder)):
+            compiled = _Loading(str(path), inventory, options, extra_vars or {}).run()
         yield compiled
 
 
@@ -177,10 +181,7 @@ class _Loading:
             gathers=_gathers(ready),
         )
         try:
-            if prompts:
-                raise NeedsAnsibleError("asks questions (vars_prompt)")
-            if ready.strategy not in _LINEAR:
-                raise NeedsAnsibleError(f"has the strategy {ready.strategy}")
+            _scan_play(ready, prompts)
             _scan(blocks)
         except NeedsAnsibleError as problem:
             each.obstacle = _of_play(ready, problem)
@@ -361,6 +362,14 @@ def _gathers(play: Any) -> bool:
     if core.C.DEFAULT_GATHERING == "explicit":
         return bool(play.gather_facts)
     return play.gather_facts is None or bool(play.gather_facts)
+
+
+def _scan_play(play: Any, prompts: Any) -> None:
+    """Raise NeedsAnsibleError for keywords of a play that need Ansible."""
+    if prompts:
+        raise NeedsAnsibleError("asks questions (vars_prompt)")
+    if play.strategy not in _LINEAR:
+        raise NeedsAnsibleError(f"has the strategy {play.strategy}")
 
 
 def _scan(blocks: Sequence[Any]) -> None:

@@ -24,43 +24,78 @@ class Options(Protocol):
     """What an operator chose, as `run_playbook` takes it."""
 
     @property
-    def limit(self) -> str | None: ...
+    def limit(self) -> str | None:
+        """Host pattern."""
+
     @property
-    def tags(self) -> Sequence[str]: ...
+    def tags(self) -> Sequence[str]:
+        """Tags to run."""
+
     @property
-    def skip_tags(self) -> Sequence[str]: ...
+    def skip_tags(self) -> Sequence[str]:
+        """Tags to leave out."""
+
     @property
-    def extra_vars(self) -> Mapping[str, Any]: ...
+    def extra_vars(self) -> Mapping[str, Any]:
+        """Variables that win over all others."""
+
     @property
-    def check(self) -> bool: ...
+    def check(self) -> bool:
+        """Change nothing."""
+
     @property
-    def diff(self) -> bool: ...
+    def diff(self) -> bool:
+        """Show differences."""
+
     @property
-    def forks(self) -> int: ...
+    def forks(self) -> int:
+        """Hosts at once."""
+
     @property
-    def timeout(self) -> float | None: ...
+    def timeout(self) -> float | None:
+        """Seconds, None for no limit."""
+
     @property
-    def verbosity(self) -> int: ...
+    def verbosity(self) -> int:
+        """How many `-v`."""
 
 
 class Sources(Protocol):
     """An inventory: ansible-playbook reads its sources again. vault: passwords by label, those without a file too."""
 
     @property
-    def sources(self) -> Sequence[str]: ...
+    def sources(self) -> Sequence[str]:
+        """Files, folders, lists of hosts."""
+
     @property
-    def vault_password_files(self) -> Sequence[str]: ...
+    def vault_password_files(self) -> Sequence[str]:
+        """Files and programs, also as `label@path`."""
+
     @property
-    def vault(self) -> Sequence[tuple[str, Any]]: ...
+    def vault(self) -> Sequence[tuple[str, Any]]:
+        """Passwords by label."""
+
     @property
-    def extra_vars(self) -> Mapping[str, Any]: ...
-    def active(self) -> contextlib.AbstractContextManager[object]: ...
+    def extra_vars(self) -> Mapping[str, Any]:
+        """Variables that win over all others."""
+
+    def active(self) -> contextlib.AbstractContextManager[object]:
+        """Set ansible-core's globals for work on this inventory."""
 
 
 def command_line(
-    file: Path, folder: Path, inventory: Sources, options: Options, lost: frozenset[str], plays: Sequence[Play]
+    file: Path,
+    plays: Sequence[Play],
+    folder: Path,
+    *,
+    inventory: Sources,
+    options: Options,
+    lost: frozenset[str] = frozenset(),
 ) -> list[str]:
-    """Return the command line of ansible-playbook. It holds no variable's value."""
+    """Return the command line that runs a playbook; what it refers to is written into a private folder.
+
+    plays: what `file` holds, without the hosts that are lost. Raises UsageError, MissingError.
+    """
     command = [*_ansible_playbook(), f"--forks={options.forks}"]
     command += [f"--inventory={source}" for source in inventory.sources]
     command += [f"--vault-id={label}" for label in _vault_ids(inventory.vault_password_files)]
@@ -99,11 +134,11 @@ def _ansible_playbook() -> list[str]:
 def _vault_ids(files: Sequence[str]) -> Iterator[str]:
     for name in files:
         label, at, path = str(name).partition("@")
-        if not at or os.path.exists(name):
+        if not at or Path(name).exists():
             label, path = "default", str(name)
         if path in ("prompt", "prompt_ask_vault_pass"):
             raise UsageError(f"vault password {name!r}: nothing can be asked here; give a file or a program")
-        yield f"{label}@{os.path.abspath(os.path.expanduser(path))}"
+        yield f"{label}@{Path(path).expanduser().absolute()}"
 
 
 @contextlib.contextmanager
@@ -127,11 +162,11 @@ def _hand_over(pipe: Path, password: bytes, over: threading.Event) -> None:
     """Write a password into a pipe once somebody reads it."""
     while not over.wait(0.02):
         try:
-            with open(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK), "wb") as file:
+            with os.fdopen(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK), "wb") as file:
                 file.write(password)
-            return
         except OSError:  # nobody reads yet
             continue
+        return
 
 
 def _as_json(variables: Mapping[str, Any]) -> str:

@@ -19,7 +19,7 @@ _ROOM = 64 << 20
 def private_folder() -> Iterator[Path]:
     """Make a folder that only we can enter, on a file system in memory if there is one, and remove it in the end."""
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-    bases = [base for base in (runtime, "/dev/shm") if _usable(base)]
+    bases = [base for base in (runtime, "/dev/shm") if _usable(base)]  # noqa: S108 - mkdtemp makes the name
     folder = Path(tempfile.mkdtemp(prefix="opslib-", dir=bases[0] if bases else None))
     try:
         (folder / "tmp").mkdir(mode=0o700)
@@ -31,7 +31,7 @@ def private_folder() -> Iterator[Path]:
 def _usable(base: str) -> bool:
     """Whether a folder is ours alone, or shared in the way of /tmp, and has room."""
     try:
-        found = os.stat(base)
+        found = Path(base).stat()
         room = os.statvfs(base)
     except OSError:
         return False
@@ -42,6 +42,6 @@ def _usable(base: str) -> bool:
 
 def write(path: Path, text: str) -> Path:
     """Write a new file that only we can read, and return its path."""
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         file.write(text)
     return path

@@ -16,7 +16,7 @@ from opslib.engines import ansible_core as core
 from opslib.errors import PlaybookError
 from opslib.host.params import shown
 
-__all__ = ["Entry", "Role", "find_source", "list_roles", "playbook_for_role"]
+__all__ = ["Entry", "Role", "find_source", "list_roles", "playbook_for_role", "role_folder"]
 
 _OURS = "opslib.runbook"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
@@ -59,26 +59,26 @@ def list_roles() -> tuple[Role, ...]:
 def find_source(source: str | Path, aside: Path) -> str:
     """Return the absolute path of the playbook that a file's name, a playbook's full name or `ROLE[:ENTRY]` means.
 
-    aside: a folder for the playbook that runs a role. Raises PlaybookError when nothing is found.
+    aside: a folder for the playbook that runs a role, not to be taken for the place of the user's own collections.
+    Raises PlaybookError when nothing is found.
     """
     text = os.fspath(source) if isinstance(source, str | os.PathLike) else source
     if not isinstance(text, str) or not text.strip() or not text.isprintable() or len(text) > 4096:
         raise PlaybookError(f"{shown(text)} is no name of a playbook or role")
-    path = os.path.abspath(os.path.expanduser(text))
-    if os.path.isfile(path):
+    path = core.absolute(text)
+    if path.is_file():
         if not os.access(path, os.R_OK):
             raise PlaybookError(f"playbook {path} cannot be read by this user")
-        return path
+        return str(path)
     if text.endswith(_YAML):
-        raise PlaybookError(f"there is no playbook {shown(text)}{_near_files(Path(path))}")
+        raise PlaybookError(f"there is no playbook {shown(text)}{_near_files(path)}")
     if text.count(".") >= 2 and "/" not in text and (found := core.find_playbook(text)):
-        return os.path.abspath(found)
+        return str(core.absolute(found))
     role, _colon, entry = text.partition(":")
     name, folder = _role(role)
     content = playbook_for_role(role, entry or None, name=name, folder=folder)
     if folder is not None:
-        (aside / "roles").mkdir(mode=0o700)
-        (aside / "roles" / name).symlink_to(folder)
+        (aside / "roles").symlink_to(folder.parent)
     playbook = aside / f"{name.rpartition('.')[2]}.yml"
     playbook.write_text(content, encoding="utf-8")
     return str(playbook)
@@ -111,10 +111,18 @@ def playbook_for_role(
     return "---\n" + yaml.safe_dump([play], sort_keys=False)
 
 
+def role_folder(role: str) -> Path:
+    """Return the folder of a role, given by its name or its folder. Raises PlaybookError when there is none."""
+    if not isinstance(role, str) or not role.strip() or not role.isprintable() or len(role) > 4096:
+        raise PlaybookError(f"{shown(role)} is no name of a role")
+    name, folder = _role(role)
+    return folder if folder is not None else Path(core.find_role(name) or "")
+
+
 def _role(role: str) -> tuple[str, Path | None]:
     """Return the name by which Ansible finds a role, and its folder when it is no collection's."""
     if "/" in role:
-        folder = Path(os.path.realpath(os.path.expanduser(role)))
+        folder = core.absolute(role).resolve()
         if _is_role(folder) and _NAME.fullmatch(folder.name):
             return folder.name, folder
         raise PlaybookError(f"there is no role in the folder {shown(role)}")

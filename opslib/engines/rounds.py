@@ -133,6 +133,7 @@ class Rounds:
         return this
 
     def skip(self, sheet: Sheet, this: Round, reason: str) -> StepResult:
+        """Return the result of a task that is not done."""
         return StepResult(name=this.name, task=sheet.shown_action, status=Status.SKIPPED, reason=reason)
 
     def failure(self, sheet: Sheet, host: str, this: Round, error: str) -> StepResult:

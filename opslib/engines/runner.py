@@ -82,12 +82,14 @@ def run_plays(
     plays = [_without(play, lost) for play in plays] if lost else plays
     if not any(play.hosts for play in plays):
         return Outcome(hosts={}, completed=True)
-    file = Path(os.path.abspath(playbook or plays[0].source))
+    if playbook is None and len({play.source for play in plays}) > 1:
+        raise PlaybookError("these plays stand in more than one file; say which playbook is to be run")
+    file = Path(os.path.abspath(playbook or plays[0].source))  # noqa: PTH100 - links are left alone
     log = PlayLog(plays, end_mark="" if whole else f"opslib-end-{token_hex(8)}", secrets=secrets)
     with private_folder() as folder:
         if not whole:
             file = excerpt.write(file, plays, folder / "plays", end_mark=log.end_mark)
-        command = command_line(file, folder, inventory, options, lost, plays)
+        command = command_line(file, plays, folder, inventory=inventory, options=options, lost=lost)
         with passwords(inventory.vault, folder) as labels:
             command += [f"--vault-id={label}" for label in labels]
             hosts, ending = _follow(_Invocation(command, folder, options.timeout, cancel, pass_on), log, emit)
@@ -190,7 +192,7 @@ class _Invocation:
         config.prepare()
         needed = ("ANSIBLE_CALLBACK_PLUGINS", "ANSIBLE_STDOUT_CALLBACK", "AWX_ISOLATED_DATA_DIR")
         config.env = {**environ, **{name: config.env[name] for name in needed}, guard.MARK: mark}
-        config.cwd = os.getcwd()
+        config.cwd = str(Path.cwd())
         config.suppress_output_file = True
         config.pexpect_timeout = _TICK
         events = self._events
@@ -213,7 +215,7 @@ class _Invocation:
     def _run(self) -> None:
         try:
             self._runner.run()
-        except BaseException as error:  # noqa: BLE001 - the thread's end must be seen, whatever ends it
+        except BaseException as error:  # the thread's end must be seen, whatever ends it
             self._trouble = f" ({type(error).__name__}: {error})"
             self._tell_guard()
         finally:
@@ -223,7 +225,7 @@ class _Invocation:
             self._events.put(None)
 
     def _cancelled(self) -> bool:
-        """Asked by ansible-runner ten times a second. Guard kills at once; ansible-runner's own way is the last resort."""
+        """Answer ansible-runner, ten times a second. Guard kills at once; ansible-runner's way is the last resort."""
         if self._cut is None:
             if self._cancel.is_set() or self._left.is_set():
                 self._cut = INTERRUPTED

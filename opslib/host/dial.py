@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import ssl
     from typing import Any, Sequence
 
+_LOOPBACK = ("127.0.0.1", "::1")  # what localhost always is, RFC 6761
 _KINDS = ("refused", "timeout", "unreachable")
 # X509_V_ERR_* of OpenSSL, X509_STORE_CTX_get_error(3)
 _UNKNOWN = "its certificate comes from an unknown authority%s; name the authority with ca_file"
@@ -105,17 +106,20 @@ def _resolve(host: str, port: int, clock: Clock) -> Sequence[Any]:
     """Return what a name stands for. The C library knows no deadline, so a process of its own does the asking."""
     import _socket
 
-    try:
-        return _look_up((host, port, _socket.AI_NUMERICHOST))
-    except OSError:
-        pass
+    places = []
+    for name in _LOOPBACK if host == "localhost" else (host,):
+        try:
+            places += _look_up((name, port, _socket.AI_NUMERICHOST))
+        except OSError:
+            continue
+    if places:
+        return places
     found = apart.ask(_try_look_up, [(host, port, 0)], clock.left())[0]
     if found is None:
         raise clock.over()
     if isinstance(found, str):
         raise DialError("name", "the name %s does not resolve: %s" % (host, found))
-    places: Sequence[Any] = found
-    return places
+    return list(found)
 
 
 def _look_up(query: tuple[str, int, int]) -> list[Any]:

@@ -207,7 +207,7 @@ class HttpCheck(Task, name="http_check"):
         return dict(found, problem=problem) if problem else found
 
     def fault(self, answer: Answer) -> tuple[str, str]:
-        """Return what is wrong with an answer: a word for programs and words for people, both empty when it is right."""
+        """Return what is wrong with an answer: a word for programs and words for people; both empty when nothing is."""
         if answer.problem:
             return answer.problem, self._brief(answer.words)
         if answer.status not in self.status:

@@ -96,7 +96,7 @@ class Service(Task, name="service"):
     )
     start_timeout: float = param(
         Duration(low=0.1),
-        "Seconds within which the unit must be active, with its port and its HTTP answer; also how long a stop may take.",
+        "Seconds within which the unit must be active, own its port and answer over HTTP; also the limit of a stop.",
         default=90,
         example="2m",
     )

@@ -62,7 +62,7 @@ class ControlGroup:
         (self.path / "cgroup.procs").write_text(str(pid))
 
     def pids(self) -> list[int]:
-        """The processes in the group and below it."""
+        """Find the processes in the group and below it."""
         found: list[int] = []
         for folder, _, _ in os.walk(self.path):
             with suppress(OSError):
@@ -70,7 +70,7 @@ class ControlGroup:
         return found
 
     def leaders(self) -> list[int]:
-        """The processes that are PID 1 of a PID namespace: one per running host."""
+        """Find the processes that are PID 1 of a PID namespace: one per running host."""
         # Number 0 stands for a process of a PID namespace that this one cannot see.
         return [pid for pid in self.pids() if pid and inner_pid(pid) == 1]
 
@@ -101,7 +101,7 @@ class ControlGroup:
         for root in hierarchies():
             for folder, _, _ in os.walk(root / self.name, topdown=False):
                 with suppress(OSError):
-                    os.rmdir(folder)
+                    Path(folder).rmdir()
 
     def _events(self) -> str:
         try:

@@ -22,26 +22,27 @@ PLAIN_ENVIRONMENT: Mapping[str, str] = {
 
 
 def tail(text: str, lines: int = 15) -> str:
-    """The last `lines` lines of `text`, for error messages."""
+    """Return the last `lines` lines of `text`, for error messages."""
     return "\n".join(text.strip().splitlines()[-lines:])
 
 
 def complete(
     argv: Sequence[str],
     *,
-    input: bytes | None = None,
+    data: bytes | None = None,
     timeout: float | None = 60,
     env: Mapping[str, str] = PLAIN_ENVIRONMENT,
 ) -> subprocess.CompletedProcess[bytes]:
     """Run `argv` in a process group of its own and return its exit code and output, whatever the code.
 
+    data: for its standard input, which is empty else.
     timeout: seconds; when it passes the whole process group is killed.
     Raises LabError when the program does not exist or does not end in time.
     """
     try:
         process = subprocess.Popen(
             argv,
-            stdin=subprocess.DEVNULL if input is None else subprocess.PIPE,
+            stdin=subprocess.DEVNULL if data is None else subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=env,
@@ -51,7 +52,7 @@ def complete(
     except OSError as error:
         raise LabError(f"cannot start {argv[0]}: {error.strerror}") from error
     try:
-        out, err = process.communicate(input, timeout)
+        out, err = process.communicate(data, timeout)
     except BaseException as error:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -70,7 +71,7 @@ def complete(
 def call(
     argv: Sequence[str],
     *,
-    input: bytes | None = None,
+    data: bytes | None = None,
     timeout: float | None = 60,
     env: Mapping[str, str] = PLAIN_ENVIRONMENT,
 ) -> bytes:
@@ -78,7 +79,7 @@ def call(
 
     Raises LabError, with the end of its standard error, when the exit code is not 0.
     """
-    done = complete(argv, input=input, timeout=timeout, env=env)
+    done = complete(argv, data=data, timeout=timeout, env=env)
     if done.returncode:
         said = tail((done.stderr or done.stdout).decode(errors="replace"))
         raise LabError(f"{shlex.join(argv)}: exit code {done.returncode}: {said}")

@@ -114,7 +114,7 @@ def customise(root: Path) -> None:
 
 
 def fingerprint(suite: str, packages: Sequence[str]) -> str:
-    """A text that differs whenever the image would."""
+    """Return a text that differs whenever the image would."""
     content = (suite, sorted({*PACKAGES, *packages}), USERS, MASKED, FILES, REMOVED, DPKG_OPTIONS, "motd", 1)
     return json.dumps(content, sort_keys=True)
 

@@ -16,7 +16,7 @@ __all__ = ["discard", "fill", "free", "provide", "root"]
 
 
 def root(state: LabState, number: int) -> Path:
-    """The host's root folder as this machine sees it. Mind absolute symbolic links: they lead out of it."""
+    """Return the host's root folder as this machine sees it. Mind absolute symbolic links: they lead out of it."""
     return host_folder(state, number) / "root"
 
 

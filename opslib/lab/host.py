@@ -59,7 +59,7 @@ class LabHost:
         argv: Sequence[str],
         *,
         check: bool = True,
-        input: str | bytes | None = None,
+        input: str | bytes | None = None,  # noqa: A002 - as subprocess.run calls it
         timeout: float = 60,
         user: str = "root",
     ) -> subprocess.CompletedProcess[str]:
@@ -68,7 +68,7 @@ class LabHost:
         check: raise LabError when the exit code is not 0. input: for its standard input, which is empty else.
         timeout: seconds until it is killed and LabError raised.
         """
-        done = self._run_bytes(argv, input=input, timeout=timeout, user=user)
+        done = self._run_bytes(argv, data=input, timeout=timeout, user=user)
         out, err = done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
         if check and done.returncode:
             raise LabError(f"{self.name}: {list(argv)} ended with exit code {done.returncode}: {tail(err or out)}")
@@ -84,12 +84,12 @@ class LabHost:
         self.run(["install", *options, "--", "/dev/stdin", path], input=content or b"")
 
     def read(self, path: str) -> str:
-        """The text (UTF-8) of a file in the host. Raises LabError when it cannot be read."""
+        """Return the text (UTF-8) of a file in the host. Raises LabError when it cannot be read."""
         return self.read_bytes(path).decode(errors="replace")
 
     def read_bytes(self, path: str) -> bytes:
-        """The content of a file in the host. Raises LabError when it cannot be read."""
-        done = self._run_bytes(["cat", "--", path], input=None, timeout=60, user="root")
+        """Return the content of a file in the host. Raises LabError when it cannot be read."""
+        done = self._run_bytes(["cat", "--", path], data=None, timeout=60, user="root")
         if done.returncode:
             raise LabError(f"{self.name}: {path} cannot be read: {tail(done.stderr.decode(errors='replace'))}")
         return done.stdout
@@ -117,7 +117,7 @@ class LabHost:
         self._await_network()
 
     def kill(self) -> None:
-        """Cut the power. Peers hear nothing of it; what was written stays on the disk. Nothing happens when it is off."""
+        """Cut the power. Peers hear nothing of it; what was written stays on the disk. Does nothing when it is off."""
         if self.running():
             # Else the kernel, closing the sockets of the dying processes, would tell the peers.
             network.set_link(self._state, self._number, up=False)
@@ -166,7 +166,7 @@ class LabHost:
         """Stop sshd and kill its sessions: connections break, new ones are refused. Lasts until `start_sshd`."""
         self.run(["systemctl", "stop", "ssh.service", "ssh.socket"], check=False)
         for process in self.pids():
-            if process.command and os.path.basename(process.command[0]).startswith("sshd"):
+            if process.command and Path(process.command[0]).name.startswith("sshd"):
                 with suppress(ProcessLookupError):
                     os.kill(process.outer_pid, signal.SIGKILL)
 
@@ -201,7 +201,7 @@ class LabHost:
         return pid
 
     def _run_bytes(
-        self, argv: Sequence[str], *, input: str | bytes | None, timeout: float, user: str
+        self, argv: Sequence[str], *, data: str | bytes | None, timeout: float, user: str
     ) -> subprocess.CompletedProcess[bytes]:
         if isinstance(argv, str) or not argv:
             raise LabError(f"run: {argv!r} is no argument list; give one such as ['ls', '-l']")
@@ -223,9 +223,9 @@ class LabHost:
             "--",
         ]
         become = [] if user == "root" else ["runuser", "-u", user, "--"]
-        data = input.encode() if isinstance(input, str) else input
+        text = data.encode() if isinstance(data, str) else data
         try:
-            return complete([*enter, *become, *argv], input=data, timeout=timeout, env=PLAIN_ENVIRONMENT)
+            return complete([*enter, *become, *argv], data=text, timeout=timeout, env=PLAIN_ENVIRONMENT)
         except LabError as error:
             raise LabError(f"{self.name}: {error}") from error
 

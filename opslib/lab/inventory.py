@@ -10,7 +10,7 @@ __all__ = ["ansible_inventory", "known_hosts_line", "ssh_config"]
 
 
 def ansible_inventory(addresses: Mapping[str, str], *, user: str, private_key: Path, known_hosts: Path) -> str:
-    """An Ansible inventory in YAML with the hosts (name to address) in the group `lab`."""
+    """Write an Ansible inventory in YAML with the hosts (name to address) in the group `lab`."""
     options = _options(known_hosts)
     variables = {
         "ansible_user": user,
@@ -27,7 +27,7 @@ def ansible_inventory(addresses: Mapping[str, str], *, user: str, private_key: P
 
 
 def ssh_config(addresses: Mapping[str, str], *, user: str, private_key: Path, known_hosts: Path) -> str:
-    """A configuration for `ssh -F`: `ssh -F FILE lab1`."""
+    """Write a configuration for `ssh -F`: `ssh -F FILE lab1`."""
     options = {"User": user, "IdentityFile": str(private_key), **_options(known_hosts)}
     blocks = [f"Host {name}\n  HostName {address}\n" for name, address in addresses.items()]
     return "".join([*blocks, "Host *\n", *(f"  {name} {value}\n" for name, value in options.items())])

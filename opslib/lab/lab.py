@@ -111,7 +111,7 @@ class Lab(AbstractContextManager["Lab"]):
 
     @classmethod
     def attach(cls, name: str) -> Lab:
-        """The running lab called `name`, which this or another process started. LabError when there is none."""
+        """Take up the running lab called `name`, which this or another process started. LabError when there is none."""
         state = find(check_name(name))
         lab = cls(state.spec.hosts, name=name)
         lab._take(state)
@@ -119,7 +119,7 @@ class Lab(AbstractContextManager["Lab"]):
 
     @classmethod
     def list(cls) -> _Infos:
-        """The labs on this machine, by name. Those whose owner died are in the list until the next start sweeps them."""
+        """List the labs on this machine, by name, also those whose owner died and that the next start will sweep."""
         return infos()
 
     def __enter__(self) -> Self:
@@ -204,7 +204,7 @@ class Lab(AbstractContextManager["Lab"]):
         return self._up.inventory
 
     def inventory_text(self, user: str = "root", hosts: Iterable[LabHost] | None = None) -> str:
-        """An Ansible inventory for another user, or for some of the hosts."""
+        """Write an Ansible inventory for another user, or for some of the hosts."""
         return inventory.ansible_inventory(
             {host.name: host.address for host in (self.hosts if hosts is None else hosts)},
             user=user,

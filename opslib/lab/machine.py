@@ -28,17 +28,17 @@ _PROPAGATE = Path("/run/systemd/nspawn/propagate")
 
 
 def group_of(state: LabState, number: int) -> ControlGroup:
-    """The control group with all processes of a host."""
+    """Return the control group with all processes of a host."""
     return ControlGroup(f"{state.control_group}/{state.host_name(number)}")
 
 
 def leader(state: LabState, number: int) -> int | None:
-    """The process of this machine that is PID 1 in the host; None when the host is off."""
+    """Find the process of this machine that is PID 1 in the host; None when the host is off."""
     return next(iter(group_of(state, number).leaders()), None)
 
 
 def command_line(state: LabState, number: int) -> list[str]:
-    """The argument list that boots a host."""
+    """Return the argument list that boots a host."""
     return [
         "systemd-nspawn",
         "--quiet",
@@ -55,6 +55,7 @@ def command_line(state: LabState, number: int) -> list[str]:
         f"--directory={root(state, number)}",
         f"--machine={state.namespace(number)}",
         f"--hostname={state.host_name(number)}",
+        "--capability=CAP_NET_ADMIN",  # given by systemd-nspawn only for a network that it made itself
         f"--network-namespace-path=/run/netns/{state.namespace(number)}",
         *(_bind_option(bind) for bind in state.spec.binds),
     ]

@@ -31,7 +31,7 @@ CAP_NET_ADMIN, CAP_SYS_ADMIN = 12, 21
 
 
 def requirements() -> list[str]:
-    """What is missing on this machine to boot a lab, as sentences; empty when nothing is."""
+    """Find what is missing on this machine to boot a lab, as sentences; empty when nothing is."""
     return missing(
         euid=os.geteuid(),
         capabilities=_capabilities(Path("/proc/self/status").read_text()),
@@ -59,7 +59,7 @@ def missing(
     has_namespaces: bool,
     has_cgroups: bool,
 ) -> list[str]:
-    """The sentences for a machine that is as described."""
+    """Write the sentences for a machine that is as described."""
     sentences = []
     if euid != 0:
         sentences.append("A lab needs root: run this as root or with sudo.")

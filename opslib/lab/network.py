@@ -19,7 +19,7 @@ _NAMESPACES = Path("/run/netns")
 
 
 def unused_subnet(range_: str, taken: Iterable[IPv4Network]) -> IPv4Network:
-    """The first /24 of `range_` that overlaps with none of `taken`.
+    """Choose the first /24 of `range_` that overlaps with none of `taken`.
 
     Raises LabError when there is none.
     """
@@ -104,7 +104,7 @@ def remove_all(state: LabState) -> None:
 
 
 def _mac(state: LabState, number: int) -> str:
-    """A locally administered hardware address (IEEE 802) made of the lab's id and the host's number."""
+    """Make a locally administered hardware address (IEEE 802) of the lab's id and the host's number."""
     digits = state.id
     return f"02:0b:{digits[0:2]}:{digits[2:4]}:{digits[4:6]}:{number:02x}"
 
@@ -113,4 +113,4 @@ def _batch(*lines: str, namespace: str | None = None, force: bool = False) -> No
     if lines:
         options = ["-netns", namespace] if namespace else []
         options += ["-force"] if force else []
-        call(["ip", *options, "-batch", "-"], input="".join(f"{line}\n" for line in lines).encode())
+        call(["ip", *options, "-batch", "-"], data="".join(f"{line}\n" for line in lines).encode())

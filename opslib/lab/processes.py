@@ -26,10 +26,8 @@ class Owner:
 
     @classmethod
     def current(cls) -> Owner:
-        """The calling process."""
-        start = _start(os.getpid())
-        assert start is not None
-        return cls(os.getpid(), start, boot_id())
+        """Return the calling process."""
+        return cls(os.getpid(), _start(os.getpid()) or 0, boot_id())
 
     def alive(self) -> bool:
         """Whether that very process still runs."""
@@ -53,12 +51,12 @@ class HostProcess:
 
 
 def boot_id() -> str:
-    """The id that the kernel gave itself when it booted."""
+    """Return the id that the kernel gave itself when it booted."""
     return (PROC / "sys/kernel/random/boot_id").read_text().strip()
 
 
 def inner_pid(pid: int) -> int | None:
-    """The number of process `pid` in its innermost PID namespace, or None when it is gone."""
+    """Return the number of process `pid` in its innermost PID namespace, or None when it is gone."""
     for line in _read(pid, "status").splitlines():
         if line.startswith(b"NSpid:"):
             return int(line.split()[-1])
@@ -66,7 +64,7 @@ def inner_pid(pid: int) -> int | None:
 
 
 def bounding_set(pid: int) -> str:
-    """What process `pid` may at most (capabilities(7)), as setpriv(1) takes it; nothing when it is gone."""
+    """Tell what process `pid` may at most (capabilities(7)), as setpriv(1) takes it; nothing when it is gone."""
     for line in _read(pid, "status").splitlines():
         if line.startswith(b"CapBnd:"):
             bits = int(line.split()[1], 16)
@@ -101,13 +99,13 @@ def _start(pid: int) -> int | None:
 
 
 def _stat(pid: int) -> list[bytes]:
-    """The fields of /proc/PID/stat from the third (state) on: the second may hold blanks and brackets."""
+    """Return the fields of /proc/PID/stat from the third (state) on: the second may hold blanks and brackets."""
     return _read(pid, "stat").rpartition(b")")[2].split()
 
 
 def _namespace(pid: int) -> str | None:
     try:
-        return os.readlink(PROC / str(pid) / "ns/pid")
+        return str((PROC / str(pid) / "ns/pid").readlink())
     except OSError:
         return None
 

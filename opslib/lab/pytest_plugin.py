@@ -36,7 +36,9 @@ class LabFactory(Protocol):
         packages: Sequence[str] = ...,
         binds: Mapping[str | os.PathLike[str], str] | None = ...,
         disk: str = ...,
-    ) -> Lab: ...
+    ) -> Lab:
+        """Boot a lab; the parameters are those of Lab."""
+        ...
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -49,7 +51,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def lab_factory() -> Iterator[LabFactory]:
-    """A function that boots a lab for the rest of the session."""
+    """Give a function that boots a lab for the rest of the session."""
     from opslib.lab import Lab, requirements  # heavy, and not needed by sessions without a lab
 
     if missing := requirements():
@@ -80,7 +82,7 @@ def lab(lab_factory: LabFactory, request: pytest.FixtureRequest) -> Lab:
 
 @pytest.fixture
 def lab_host(lab: Lab) -> Iterator[LabHost]:
-    """A pristine host, to be changed at will: it is reset afterwards."""
+    """Give a pristine host, to be changed at will: it is reset afterwards."""
     host = lab.hosts[0]
     yield host
     host.reset()

@@ -45,7 +45,7 @@ def infos() -> list[LabInfo]:
 
 
 def find(name: str) -> LabState:
-    """The lab of this name, or LabError naming those there are."""
+    """Find the lab of this name, or LabError naming those there are."""
     state = load(places.RUN / name)
     if state is None or not state.alive():
         names = ", ".join(info.name for info in infos() if info.alive) or "none"

@@ -52,7 +52,7 @@ def host_seed(state: LabState, number: int, image: Path) -> str:
 
 
 def host_folder(state: LabState, number: int) -> Path:
-    """The folder of one host within the lab's."""
+    """Return the folder of one host within the lab's."""
     return state.folder / state.host_name(number)
 
 
@@ -60,7 +60,7 @@ def _write_shadow(state: LabState, image: Path, seed: Path) -> None:
     # The image's own perl, which every Debian has: crypt left Python's library in 3.13.
     salt = uuid.uuid4().hex[:16]
     hashed = call(
-        ["chroot", str(image), "perl", "-e", _HASH], input=f"{state.sudo_password}\n{salt}\n".encode()
+        ["chroot", str(image), "perl", "-e", _HASH], data=f"{state.sudo_password}\n{salt}\n".encode()
     ).decode()
     original = image / "etc/shadow"
     _folder_like(image, seed, "etc")

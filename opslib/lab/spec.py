@@ -61,7 +61,7 @@ class LabSpec:
         suite: str,
         network: str,
     ) -> LabSpec:
-        """The specification, or LabError with the value that is wrong."""
+        """Return the specification, or LabError with the value that is wrong."""
         if isinstance(hosts, bool) or not isinstance(hosts, int) or not 1 <= hosts <= MAX_HOSTS:
             raise LabError(f"hosts={hosts!r}: give a number from 1 to {MAX_HOSTS}")
         if isinstance(packages, str):

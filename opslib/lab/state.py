@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from ipaddress import IPv4Address, IPv4Network
@@ -96,7 +95,7 @@ class LabState:
         return f"opslib-{self.id}-{number}"
 
     def link(self, number: int) -> str:
-        """This machine's end of a host's network link (at most 15 characters, see netdevice(7))."""
+        """Name the machine's end of a host's network link (at most 15 characters, see netdevice(7))."""
         return f"{self.bridge}-{number}"
 
     def alive(self) -> bool:
@@ -104,7 +103,7 @@ class LabState:
         return self.boot == boot_id() and (self.owner is None or self.owner.alive())
 
     def without_owner(self) -> LabState:
-        """The same lab, no longer bound to a process."""
+        """Return the same lab, no longer bound to a process."""
         return replace(self, owner=None)
 
     def save(self) -> None:
@@ -112,8 +111,9 @@ class LabState:
         values = asdict(self)
         del values["folder"]
         aside = self.folder / f".{_FILE}"
-        with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as handle:
-            json.dump({"schema": _SCHEMA, **values}, handle, indent=1)
+        aside.unlink(missing_ok=True)
+        aside.touch(0o600)
+        aside.write_text(json.dumps({"schema": _SCHEMA, **values}, indent=1))
         aside.rename(self.folder / _FILE)
 
     def _address(self, offset: int) -> str:
@@ -121,7 +121,7 @@ class LabState:
 
 
 def load(folder: Path) -> LabState | None:
-    """The state kept in a lab's folder; None when there is none.
+    """Read the state kept in a lab's folder; None when there is none.
 
     Raises LabError when the file is not ours or of another version.
     """

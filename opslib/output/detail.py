@@ -9,9 +9,9 @@ from dataclasses import replace
 from opslib.output.facts import fact_lines
 from opslib.output.lines import BLANK, Line, Style, line
 from opslib.output.text import duration, visible_lines
-from opslib.result import HostResult, Report, Status, StepResult
+from opslib.result import Change, HostResult, Report, Status, StepResult
 
-__all__ = ["STYLES", "detail", "short_names", "step_line"]
+__all__ = ["STYLES", "detail", "intended", "short_names", "step_line"]
 
 STYLES: Mapping[Status, Style] = {
     Status.OK: "ok",
@@ -54,6 +54,11 @@ def step_line(step: StepResult, *, check: bool, indent: int = 2) -> Line:
     return line(" " * indent, status, (step.name, "bold"), (task + spent, "dim"), hang=indent + WORD)
 
 
+def intended(change: Change, *, check: bool) -> str:
+    """Return a change's summary; in check mode with a word where the outcome cannot be foreseen."""
+    return change.summary if change.certain or not check else f"perhaps: {change.summary}"
+
+
 def _host(host: HostResult, report: Report) -> Line:
     word = "would change" if report.check and host.status is Status.CHANGED else host.status.value
     pieces: list[str | tuple[str, Style]] = [
@@ -75,8 +80,7 @@ def _step(step: StepResult, *, check: bool) -> Iterator[Line]:
         said.append((step.error, "failed"))
     if step.reason:
         said.append((step.reason, "plain"))
-    for change in step.changes:
-        said.append((change.summary if change.certain or not check else f"perhaps: {change.summary}", "changed"))
+    said += [(intended(change, check=check), "changed") for change in step.changes]
     said += [(f"warning: {warning}", "warning") for warning in step.warnings]
     for text, style in said:
         for row in visible_lines(text):

@@ -24,10 +24,13 @@ def fact_lines(data: Mapping[str, Any], *, most: int, last: bool = False) -> lis
     lines: list[str] = []
     for part in parts[:most]:
         left = len(part) - room
-        if left > 1:
-            note = f"  ... {left} more lines; the JSON report has them all"
-            part = [part[0], note, *part[left + 1 :]] if last else [*part[:room], note]
-        lines += part
+        note = f"  ... {left} more lines; the JSON report has them all"
+        if left <= 1:
+            lines += part
+        elif last:
+            lines += [part[0], note, *part[left + 1 :]]
+        else:
+            lines += [*part[:room], note]
     return [shorten(line, MAX_WIDTH) for line in lines]
 
 

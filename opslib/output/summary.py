@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from opslib.output.alike import Shared, draw_together
-from opslib.output.detail import STYLES, detail, short_names
+from opslib.output.detail import STYLES, detail, intended, short_names
 from opslib.output.diff import diff_lines
 from opslib.output.facts import fact_lines
 from opslib.output.lines import BLANK, Line, Style, line
@@ -59,7 +59,7 @@ def summary(report: Report, *, diff: bool = False, verbose: bool = False) -> lis
         ("Failed", "failed", _failures(report)),
     ]
     if not verbose:
-        sections[:0] = [("Skipped", "skipped", _skipped(report)), ("Found", "ok", _found(report))]
+        sections[:0] = [("Skipped", "bold", _skipped(report)), ("Found", "bold", _found(report))]
     out = list(detail(report)) if verbose else []
     for title, style, sayings in sections:
         body = _section(report, list(sayings), everything=verbose or style in ("failed", "unreachable"))
@@ -122,7 +122,7 @@ def _changes(report: Report, *, diff: bool) -> Iterator[_Saying]:
     for host, step in _steps(report):
         then = " (then the step failed)" if step.status is Status.FAILED else ""
         for change in step.changes:
-            text = change.summary if change.certain or not report.check else f"perhaps: {change.summary}"
+            text = intended(change, check=report.check)
             yield _Saying(host=host, step=step.name, text=text + then, diff=tuple(_diff(change)) if diff else ())
         if step.changed and not step.changes:
             cut_short = "perhaps something, before the step was cut short"
@@ -164,7 +164,7 @@ def _failures(report: Report) -> Iterator[_Saying]:
 
 
 def _evidence(data: Mapping[str, Any]) -> tuple[Line, ...]:
-    """What a failed step brought back, above all the end of a log."""
+    """Return what a failed step brought back, above all the end of a log."""
     return tuple(line((f"| {text}", "dim")) for text in fact_lines(data, most=MAX_FACTS, last=True))
 
 

@@ -11,11 +11,11 @@ _MARKS = ("Mn", "Me")
 
 
 def visible(text: str) -> str:
-    """Return text on one line in which nothing is hidden and nothing acts on a terminal.
+    r"""Return text on one line in which nothing is hidden and nothing acts on a terminal.
 
     Control characters (line breaks and the beginning of every ANSI sequence among them), the marks that turn the
     direction of writing round, invisible and unassigned characters and lone surrogates are written as escapes, such
-    as `\\x1b`; so are combining marks that pile up, since they would cover the lines above. Idempotent.
+    as `\x1b`; so are combining marks that pile up, since they would cover the lines above. Idempotent.
     """
     if text.isprintable() and text.isascii():
         return text

@@ -2,39 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from support.hosts import target
+from support.apply import Apply, Steps, target_for
 from support.looks import fingerprint
 from support.units import Units
 from support.witness import Witnesses
 
-from opslib import Become, Fleet, HostResult, Step, Target
+from opslib import Fleet, HostResult, Step
 from opslib.host.task import Task
 from opslib.lab import Lab, LabHost
-
-Steps = Task | Step | Sequence[Task | Step]
-
-
-class Apply(Protocol):
-    """Runs steps on a host."""
-
-    def __call__(
-        self, host: LabHost, steps: Steps, *, check: bool = False, login: str = "root", **changes: Any
-    ) -> HostResult: ...
-
-
-def target_for(lab: Lab, host: LabHost, login: str = "root", **changes: Any) -> Target:
-    """Return how to get to a host: as root, as `ops` (sudo without a password) or `pat` (sudo with one)."""
-    ways: dict[str, dict[str, Any]] = {
-        "root": {},
-        "ops": {"user": "ops", "become": Become()},
-        "pat": {"user": "pat", "become": Become(password=lab.sudo_password)},
-    }
-    return target(lab, host, **{**ways[login], **changes})
-
 
 @pytest.fixture(scope="module")
 def server(lab: Lab) -> Iterator[LabHost]:
@@ -48,11 +27,9 @@ def server(lab: Lab) -> Iterator[LabHost]:
 def apply(lab: Lab) -> Apply:
     """`apply(host, steps, check=..., login=...)` runs steps on a host and returns its result."""
 
-    def run(
-        host: LabHost, steps: Steps, *, check: bool = False, login: str = "root", **changes: Any
-    ) -> HostResult:
+    def run(host: LabHost, steps: Steps, *, check: bool = False, login: str = "root") -> HostResult:
         given = [steps] if isinstance(steps, Task | Step) else list(steps)
-        with Fleet([target_for(lab, host, login, **changes)], timeout=120) as fleet:
+        with Fleet([target_for(lab, host, login)], timeout=120) as fleet:
             return fleet.run(given, check=check).hosts[host.name]
 
     return run

@@ -6,12 +6,12 @@ import json
 from collections.abc import Iterator
 
 import pytest
+from support.apply import Apply
 from support.hosts import eventually
 from support.witness import Witnesses
 
 from opslib import HostResult, Status, StepResult, tasks
 from opslib.lab import LabHost
-from tests.lab.conftest import Apply
 
 # A file system in user space whose program never answers: what asks for it sleeps until the program is gone.
 SILENT = r"""

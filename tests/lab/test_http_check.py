@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.apply import Apply
 from support.units import Units, website
 from support.witness import Witnesses
 
 from opslib import Status, StepResult, tasks
 from opslib.lab import LabHost
-from tests.lab.conftest import Apply
 
 SITE = "http://127.0.0.1:8080"
 SECURE = "https://site.internal:8443"

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
+from support.apply import Apply, target_for
 from support.hosts import eventually, left_behind
 from support.looks import fingerprint
 from support.units import Units
@@ -18,7 +19,6 @@ from support.witness import Witnesses
 from opslib import Fleet, Status, tasks
 from opslib.host.task import Task
 from opslib.lab import Lab, LabHost
-from tests.lab.conftest import Apply, target_for
 
 ROOT, ARCHIVE = "/srv/app/logs", "/srv/app/archive"
 OLD, YOUNG = "40 days ago", "3 days ago"

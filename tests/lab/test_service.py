@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from support.apply import Apply
 from support.units import Units, website
 from support.witness import Witnesses
 
 from opslib import Status, StepResult, tasks
 from opslib.lab import LabHost
-from tests.lab.conftest import Apply
 
 SLEEPER = "ExecStart=/bin/sleep infinity"
 CRASHES = "ExecStart=/bin/sh -c 'echo I cannot find my settings; exit 3'"

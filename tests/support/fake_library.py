@@ -57,9 +57,7 @@ class FakeLibrary(Library):
         self.calls.append((place,))
         return self.hosts
 
-    def plays(
-        self, target: str, place: Place, pace: Pace, selection: Selection, *, steps: bool
-    ) -> list[PlayOverview]:
+    def plays(self, target: str, place: Place, pace: Pace, selection: Selection, *, steps: bool) -> list[PlayOverview]:
         rows = [(STEPS[0], "disk_usage", self.hosts), (STEPS[1], "service", self.hosts[:1])]
         return [
             PlayOverview(name="Weekly", where="weekly.yml:2", hosts=self.hosts, steps=rows if steps else ()),
@@ -78,9 +76,7 @@ class FakeLibrary(Library):
         on_output("1 failed \x1b[31mred")
         return 2
 
-    def _run(
-        self, source: str, steps: list[str], pace: Pace, on_event: OnEvent, cancel: threading.Event
-    ) -> Report:
+    def _run(self, source: str, steps: list[str], pace: Pace, on_event: OnEvent, cancel: threading.Event) -> Report:
         if self.error is not None:
             raise self.error
         started = datetime.now(UTC)
@@ -137,7 +133,9 @@ class FakeLibrary(Library):
 def sometimes_bad(host: str, name: str) -> StepResult:
     """Like `ordinary`, but every 40th host fails."""
     if name == STEPS[1] and host.endswith(("7", "97")) and len(host) > 4:
-        return StepResult(name=name, task="service", status=Status.FAILED, error="nginx.service: it did not \x1b[2Jstart")
+        return StepResult(
+            name=name, task="service", status=Status.FAILED, error="nginx.service: it did not \x1b[2Jstart"
+        )
     return ordinary(host, name)
 
 

@@ -144,12 +144,23 @@ for line in sys.stdin:
 
 
 def make_collection(folder: Path) -> Path:
-    """Put a collection `opslib.runbook` whose tasks do nothing below a folder, and return the folder."""
+    """Put a collection `opslib.runbook` whose tasks do nothing below a folder, and return the folder.
+
+    Ansible keeps to the first place where it found a collection, so there is one for the whole test run.
+    """
     root = folder / "ansible_collections" / "opslib" / "runbook"
     for name in ("action", "modules"):
         (root / "plugins" / name).mkdir(parents=True)
     (root / "meta").mkdir()
     (root / "meta" / "runtime.yml").write_text("requires_ansible: '>=2.19'\n")
+    task = "{name: it, opslib.runbook.http_check: {url: http://h/ours}}"
+    write(
+        root,
+        {
+            "roles/maintenance/tasks/main.yml": f"- {task}\n",
+            "playbooks/weekly.yml": f"- {{name: Weekly, hosts: all, gather_facts: false, tasks: [{task}]}}\n",
+        },
+    )
     for task in TASKS:
         (root / "plugins" / "action" / f"{task}.py").write_text(ACTION)
         (root / "plugins" / "modules" / f"{task}.py").write_text("")

@@ -47,7 +47,8 @@ def test_nothing_set_leaves_everything_to_ssh() -> None:
         ({"ansible_ssh_common_args": "-o ProxyJump=none"}, {"gateway": "none"}),
         ({"ansible_ssh_common_args": "-J ssh://bob@bastion"}, {"gateway": "bob@bastion"}),
         ({"ansible_ssh_extra_args": "-F /etc/other"}, {"ssh_config": "/etc/other"}),
-        ({"ansible_ssh_common_args": "-i /a -o IdentityFile=/b -oIdentityFile=/c"}, {"identity_files": ("/a", "/b", "/c")}),
+        ({"ansible_ssh_common_args": "-i /a -o IdentityFile=/b"}, {"identity_files": ("/a", "/b")}),
+        ({"ansible_ssh_common_args": "-oIdentityFile=/c"}, {"identity_files": ("/c",)}),
         ({"ansible_ssh_common_args": "-o 'IdentityFile /with space'"}, {"identity_files": ("/with space",)}),
         ({"ansible_ssh_common_args": "-p 23 -l amy"}, {"port": 23, "user": "amy"}),
         ({"ansible_ssh_common_args": "-o Port=23 -o User=amy"}, {"port": 23, "user": "amy"}),
@@ -83,7 +84,9 @@ def test_variables(variables: dict[str, Any], attributes: dict[str, Any]) -> Non
 
 
 def test_a_local_host_needs_no_address() -> None:
-    found = target({"ansible_connection": "local", "ansible_python_interpreter": "/p", "ansible_ssh_common_args": "-W x"})
+    found = target(
+        {"ansible_connection": "local", "ansible_python_interpreter": "/p", "ansible_ssh_common_args": "-W x"}
+    )
     assert found == Target(name="web1", carrier="local", interpreter="/p")
 
 
@@ -96,7 +99,8 @@ def test_what_the_configuration_says_counts_where_no_variable_is_set() -> None:
 
 def test_passwords_and_secrets_are_not_shown() -> None:
     found = target(
-        {"ansible_password": "canary-1", "ansible_become": True, "ansible_become_pass": "canary-2"}, secrets=["canary-3"]
+        {"ansible_password": "canary-1", "ansible_become": True, "ansible_become_pass": "canary-2"},
+        secrets=["canary-3"],
     )
     assert "canary" not in repr(found)
     assert set(found.all_secrets()) == {"canary-1", "canary-2", "canary-3"}
@@ -161,7 +165,7 @@ def test_wrong_addresses(value: object) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["ansible_user", "ansible_ssh_private_key_file", "ansible_python_interpreter", "ansible_connection", "ansible_shell_type"],
+    "ansible_user ansible_ssh_private_key_file ansible_python_interpreter ansible_connection ansible_shell_type".split(),
 )  # fmt: skip
 @pytest.mark.parametrize("value", [*HOSTILE, ["a"]])
 def test_wrong_texts(name: str, value: object) -> None:
@@ -235,9 +239,21 @@ def test_host_names(name: str) -> None:
 
 
 VARIABLES = st.sampled_from(
-    "ansible_host ansible_port ansible_user ansible_password ansible_ssh_private_key_file ansible_ssh_args"
-    " ansible_ssh_common_args ansible_connection ansible_host_key_checking ansible_become ansible_become_user"
-    " ansible_become_flags ansible_python_interpreter".split()
+    [
+        "ansible_host",
+        "ansible_port",
+        "ansible_user",
+        "ansible_password",
+        "ansible_ssh_private_key_file",
+        "ansible_ssh_args",
+        "ansible_ssh_common_args",
+        "ansible_connection",
+        "ansible_host_key_checking",
+        "ansible_become",
+        "ansible_become_user",
+        "ansible_become_flags",
+        "ansible_python_interpreter",
+    ]
 )
 VALUES = st.one_of(st.text(), st.integers(), st.booleans(), st.none(), st.lists(st.text(), max_size=2))
 

@@ -227,7 +227,9 @@ def test_check_then_run_then_run_again(tmp_path):
 def test_many_hosts_and_many_troubles(tmp_path, seconds):
     """Every step that goes wrong is told, and the run goes on where it may."""
     steps = [
-        Step(task=Mishap(how=how, seconds=seconds), name=how, ignore_errors=True, timeout=0.5 if how == "spawn" else None)
+        Step(
+            task=Mishap(how=how, seconds=seconds), name=how, ignore_errors=True, timeout=0.5 if how == "spawn" else None
+        )
         for how in ("fine", "fail", "raise", "die", "spawn", "flood", "garbage", "act")
     ]
     report = Fleet(local("a", "b", "c"), forks=2).run(steps)

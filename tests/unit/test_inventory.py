@@ -68,7 +68,7 @@ def test_hosts_and_groups(folder: Path) -> None:
         ("prod:&db", None, ("db1",)),
         ("web[0]", None, ("web1",)),
         ("web[1:]", None, ("web2", "canary")),
-        ("~web\\d", None, ("web1", "web2", "canary")),
+        ("~web\\d", None, ("web1", "web2")),
         ("db1,web1", None, ("db1", "web1")),
         ("!web", None, ("db1",)),
         ("all", "web", ("web1", "web2", "canary")),
@@ -129,9 +129,7 @@ def test_a_part_of_a_pattern_that_matches_nothing_is_a_warning(folder: Path) -> 
 
 def test_targets(folder: Path) -> None:
     inventory = Inventory.load("hosts.ini")
-    assert inventory.target("web1") == Target(
-        name="web1", address="10.0.0.1", port=2222, become=Become(user="web1")
-    )
+    assert inventory.target("web1") == Target(name="web1", address="10.0.0.1", port=2222, become=Become(user="web1"))
     assert inventory.target("db1") == Target(name="db1", port=2222, user="postgres")
     assert inventory.target("web1") is inventory.target("web1")
 
@@ -170,7 +168,8 @@ def test_variables_are_plain_and_worked_out(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "extra", [{"ansible_port": 22, "a": "x"}, ["ansible_port=22", "a=x"], ["@extra.yml"], ['{"ansible_port": 22, "a": "x"}']]
+    "extra",
+    [{"ansible_port": 22, "a": "x"}, ["ansible_port=22", "a=x"], ["@extra.yml"], ['{"ansible_port": 22, "a": "x"}']],
 )  # fmt: skip
 def test_extra_variables_win(folder: Path, extra: Any) -> None:
     (folder / "extra.yml").write_text("ansible_port: 22\na: x\n")
@@ -206,7 +205,7 @@ def test_a_program_is_run(folder: Path) -> None:
         ("bad.yml", "- a\n- b\n", r"bad\.yml cannot be parsed"),
         ("bad.ini", "[web\nfoo\n", r"bad\.ini cannot be parsed"),
         ("bad.ini", "[web:foo]\nx\n", r"bad\.ini cannot be parsed.*unknown type: foo"),
-        ("bad.ini", "a b=\"c\n", r"bad\.ini cannot be parsed"),
+        ("bad.ini", 'a b="c\n', r"bad\.ini cannot be parsed"),
         ("empty.ini", "", r"empty\.ini holds no host"),
         ("groups.ini", "[web]\n[db]\n", r"groups\.ini holds no host"),
         ("bad.ini", "-oProxyCommand=x\n", "'-oProxyCommand=x' is no host name"),
@@ -263,10 +262,9 @@ def test_an_empty_folder(folder: Path) -> None:
         Inventory.load("empty")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
-def test_a_file_that_cannot_be_read(folder: Path) -> None:
-    (folder / "hosts.ini").chmod(0)
-    with pytest.raises(InventoryError, match="cannot be read"):
+def test_a_file_that_cannot_be_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda _path, mode: mode != os.R_OK)
+    with pytest.raises(InventoryError, match="cannot be read by this user"):
         Inventory.load("hosts.ini")
 
 
@@ -302,7 +300,9 @@ def vaulted(text: str) -> str:
 def vault(folder: Path) -> Path:
     """An inventory with an encrypted value and an encrypted file."""
     value = "".join(f"  {line}\n" for line in vaulted("canary-value").splitlines())
-    (folder / "group_vars" / "web" / "v.yml").write_text(f"token: !vault |\n{value}ansible_password: '{{{{ token }}}}'\n")
+    (folder / "group_vars" / "web" / "v.yml").write_text(
+        f"token: !vault |\n{value}ansible_password: '{{{{ token }}}}'\n"
+    )
     (folder / "group_vars" / "web" / "w.yml").write_text(
         vaulted("filed: canary-filed\nports: [8080, 123456789]\nflag: true\nopslib_secrets: [plain_one]\n")
     )
@@ -359,7 +359,8 @@ def test_opslib_secrets_must_be_a_list_of_names(folder: Path) -> None:
 
 def test_the_configuration_is_honoured(folder: Path) -> None:
     (folder / "ansible.cfg").write_text(
-        "[defaults]\nremote_user = cfg\nprivate_key_file = /key\n[privilege_escalation]\nbecome = true\nbecome_user = amy\n"
+        "[defaults]\nremote_user = cfg\nprivate_key_file = /key\n"
+        "[privilege_escalation]\nbecome = true\nbecome_user = amy\n"
     )
     program = "import opslib; print(opslib.Inventory.load('hosts.ini').target('web2'))"
     env = {**os.environ, "ANSIBLE_CONFIG": str(folder / "ansible.cfg")}
@@ -369,6 +370,8 @@ def test_the_configuration_is_honoured(folder: Path) -> None:
 
 
 def test_importing_inventory_loads_nothing_of_ansible() -> None:
-    program = "import sys, opslib.inventory; print([m for m in sys.modules if m.split('.')[0] in ('ansible', 'jinja2')])"
+    program = (
+        "import sys, opslib.inventory; print([m for m in sys.modules if m.split('.')[0] in ('ansible', 'jinja2')])"
+    )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

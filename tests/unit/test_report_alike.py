@@ -14,7 +14,11 @@ def together(*said: tuple[str, str]) -> list[tuple[str, tuple[str, ...]]]:
 
 
 def test_numbers_become_a_range() -> None:
-    said = [("a", "/ is 41% full, 23.1 GiB free"), ("b", "/ is 7% full, 9.5 GiB free"), ("c", "/ is 8% full, 9.5 GiB free")]
+    said = [
+        ("a", "/ is 41% full, 23.1 GiB free"),
+        ("b", "/ is 7% full, 9.5 GiB free"),
+        ("c", "/ is 8% full, 9.5 GiB free"),
+    ]
     assert together(*said) == [("/ is 7..41% full, 9.5..23.1 GiB free", ("a", "b", "c"))]
 
 

@@ -67,7 +67,16 @@ def test_a_hostile_report_is_ascii_without_control_characters() -> None:
 
 
 def test_numbers_that_json_does_not_know_become_null() -> None:
-    odd = step("x", data={"a": float("nan"), "b": [float("inf"), 1.5], "c": {1, }})
+    odd = step(
+        "x",
+        data={
+            "a": float("nan"),
+            "b": [float("inf"), 1.5],
+            "c": {
+                1,
+            },
+        },
+    )
     document = json.loads(to_json(report(HostResult.of_steps("h", [odd]))))
     assert document["hosts"]["h"]["steps"][0]["data"] == {"a": None, "b": [None, 1.5], "c": "{1}"}
 

@@ -64,7 +64,11 @@ def test_an_ordinary_report() -> None:
     assert failure is not None
     assert failure.get("message") == "nginx.service does not stay up: 3 restarts in 10 s"
     assert failure.get("type") == "service"
-    assert (failure.text or "").splitlines()[1:4] == ["look at its log, mend it, run again", "log: bind() failed, exit-code", "restarts: 3"]
+    assert (failure.text or "").splitlines()[1:4] == [
+        "look at its log, mend it, run again",
+        "log: bind() failed, exit-code",
+        "restarts: 3",
+    ]
     error = root[10].find("testcase/error")
     assert error is not None
     assert error.get("type") == "unreachable"

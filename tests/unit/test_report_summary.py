@@ -191,7 +191,14 @@ def test_diff_of_texts_of_values_and_of_nothing() -> None:
     assert diff("old", None) == ["-old"]
     assert diff("(hidden)", "(hidden)") == [" (no difference in what may be shown)"]
     assert diff("a\nb\nc\n", "a\nB\nc\n") == ["@@ -1,3 +1,3 @@", " a", "-b", "+B", " c"]
-    assert diff({"b": 1, "a": 2}, {"a": 2, "b": 3}) == ["@@ -1,4 +1,4 @@", " {", '   "a": 2,', '-  "b": 1', '+  "b": 3', " }"]
+    assert diff({"b": 1, "a": 2}, {"a": 2, "b": 3}) == [
+        "@@ -1,4 +1,4 @@",
+        " {",
+        '   "a": 2,',
+        '-  "b": 1',
+        '+  "b": 3',
+        " }",
+    ]
 
 
 def test_a_long_diff_is_cut() -> None:

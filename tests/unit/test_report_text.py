@@ -18,7 +18,7 @@ ANY_TEXT = st.text(st.characters(exclude_categories=()))
     ("hostile", "shown"),
     [
         ("plain text, 100%", "plain text, 100%"),
-        ("Größe: 5 µs – 日本語", "Größe: 5 µs – 日本語"),
+        ("Größe: 5 µs, 日本語", "Größe: 5 µs, 日本語"),
         ("\x1b[31mred\x1b[0m", "\\x1b[31mred\\x1b[0m"),
         ("\x1b]0;title\x07", "\\x1b]0;title\\x07"),
         ("a\nb\rc\td", "a\\nb\\rc\\td"),

@@ -233,7 +233,9 @@ def test_the_written_form():
     assert written["started"] == "2026-01-02T03:04:05.678Z"
     assert set(written["hosts"]["web0"]) == {"status", "error", "seconds", "steps"}
     one = step(OK).to_dict()
-    assert {"name", "task", "status", "changed", "reason", "changes", "warnings", "data", "error", "seconds"} <= set(one)
+    assert {"name", "task", "status", "changed", "reason", "changes", "warnings", "data", "error", "seconds"} <= set(
+        one
+    )
     assert set(Change(kind="create", summary="x").to_dict()) == {"kind", "summary", "before", "after", "certain"}
 
 

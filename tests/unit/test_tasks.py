@@ -25,7 +25,9 @@ def test_what_is_exported_is_what_there_is() -> None:
     assert set(tasks.__all__) == {*tasks.names(), "get", "names"}
 
 
-@pytest.mark.parametrize(("name", "hint"), [("servce", "did you mean service"), ("x\n", "there are disk_usage"), ("", "there")])
+@pytest.mark.parametrize(
+    ("name", "hint"), [("servce", "did you mean service"), ("x\n", "there are disk_usage"), ("", "there")]
+)
 def test_an_unknown_name_is_told_with_what_there_is(name: str, hint: str) -> None:
     with pytest.raises(UsageError, match=hint) as caught:
         tasks.get(name)
@@ -38,6 +40,8 @@ def test_an_unknown_attribute_is_an_attribute_error() -> None:
 
 
 def test_importing_loads_no_task() -> None:
-    program = "import sys; from opslib import tasks; print([m for m in sys.modules if m.startswith('opslib.host.disk')])"
+    program = (
+        "import sys; from opslib import tasks; print([m for m in sys.modules if m.startswith('opslib.host.disk')])"
+    )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

@@ -53,9 +53,7 @@ def offered(typed: str, capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: 
         ("opslib completion z", ["zsh"]),
     ],
 )
-def test_offers(
-    typed: str, offers: list[str], capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: Patch
-) -> None:
+def test_offers(typed: str, offers: list[str], capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: Patch) -> None:
     assert offered(typed, capfdbinary, monkeypatch) == offers
 
 
@@ -75,9 +73,7 @@ def test_words_that_bash_splits_are_offered_in_part(
     assert offered("opslib task service state=sto", capfdbinary, monkeypatch, ":=") == ["stopped"]
 
 
-def test_a_broken_role_does_not_break_completion(
-    capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: Patch
-) -> None:
+def test_a_broken_role_does_not_break_completion(capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: Patch) -> None:
     def broken(_self: FakeLibrary) -> None:
         raise OSError("broken")
 

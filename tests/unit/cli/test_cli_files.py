@@ -17,13 +17,13 @@ def test_a_new_file_is_private(tmp_path: Path) -> None:
     old = os.umask(0)
     try:
         file = ResultFile(str(tmp_path / "r"), "--json")
-        assert os.listdir(tmp_path) == []
+        assert list(tmp_path.iterdir()) == []
         file.write("text ä\n")
     finally:
         os.umask(old)
     assert (tmp_path / "r").read_text("utf-8") == "text ä\n"
     assert stat.S_IMODE((tmp_path / "r").stat().st_mode) == 0o600
-    assert os.listdir(tmp_path) == ["r"]
+    assert list(tmp_path.iterdir()) == [tmp_path / "r"]
 
 
 def test_a_link_keeps_pointing(tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path, mon
     with pytest.raises(OSError, match="No space"):
         file.write("new")
     assert (tmp_path / "r").read_text() == "old"
-    assert os.listdir(tmp_path) == ["r"]
+    assert list(tmp_path.iterdir()) == [tmp_path / "r"]
 
 
 def test_a_pipe_is_written_to_directly(tmp_path: Path) -> None:
@@ -69,5 +69,3 @@ def test_surrogates_do_not_stop_it(tmp_path: Path) -> None:
 def test_what_cannot_be_written_is_refused(path: str) -> None:
     with pytest.raises(UsageError, match="--junit"):
         ResultFile(path, "--junit")
-
-

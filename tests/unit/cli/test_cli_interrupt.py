@@ -186,11 +186,12 @@ def test_closed_streams_are_no_trouble(closed: str) -> None:
 
 
 def test_an_encoding_without_our_signs_is_no_trouble() -> None:
-    argv = command(3, 0.3, "run", "site.yml", "-i", "x")
-    with on_a_terminal(argv, PYTHONIOENCODING="latin-1") as (process, shown):
+    argv = command(3, 0.3, "run", "日本.yml", "-i", "x")
+    with on_a_terminal(argv, PYTHONIOENCODING="latin-1", PYTHONUTF8="1") as (process, shown):
         text = shown.to_end()
         assert process.wait(PATIENCE) == 0
     assert "....." in text
+    assert "Running \\u65e5\\u672c.yml on 3 hosts" in text
     assert "3 hosts: 3 changed" in text
 
 

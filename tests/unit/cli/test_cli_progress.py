@@ -146,7 +146,13 @@ def test_step_rows_leave_the_role_out() -> None:
 def test_line_by_line() -> None:
     out = io.StringIO()
     lines = LineByLine(Screen(out), Tally(), HEADING, verbose=False)
-    for event in (started(), HostStarted(host="a"), StepEnded(host="a", result=step("s")), ended("a"), Notice(text="n")):
+    for event in (
+        started(),
+        HostStarted(host="a"),
+        StepEnded(host="a", result=step("s")),
+        ended("a"),
+        Notice(text="n"),
+    ):
         lines.take(event)
     lines.say("stopping")
     assert out.getvalue().splitlines()[1:] == ["1/4 a: ok  0.00 s", "n", "stopping"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import stat
 import xml.etree.ElementTree as ET
@@ -135,7 +134,7 @@ def test_files_are_whole_private_and_beside_nothing_else(tmp_path: Path, capsys:
     assert main(words, FakeLibrary(answer=failing)) == 2
     assert Report.from_dict(json.loads(one.read_text())).exit_code == 2
     assert ET.parse(two).getroot().get("failures") == "1"
-    assert sorted(os.listdir(tmp_path)) == ["r.json", "r.xml"]
+    assert sorted(tmp_path.iterdir()) == [one, two]
     assert [stat.S_IMODE(path.stat().st_mode) for path in (one, two)] == [0o600, 0o600]
     assert "Failed" in capsys.readouterr().out
 
@@ -248,7 +247,14 @@ def test_become() -> None:
 
 def test_the_heading_shows_what_was_given_but_no_secret(capsys: Out) -> None:
     library = FakeLibrary()
-    words = ["task", "http_check", "url=http://localhost/", 'request_headers:={"Authorization": "Bearer canary"}', "-i", "x"]
+    words = [
+        "task",
+        "http_check",
+        "url=http://localhost/",
+        'request_headers:={"Authorization": "Bearer canary"}',
+        "-i",
+        "x",
+    ]
     assert main(words, library) == 0, capsys.readouterr().err
     shown = capsys.readouterr()
     assert "canary" not in shown.err + shown.out

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+from pathlib import Path
 
 import pytest
 
@@ -112,7 +113,7 @@ def test_a_reader_that_went_away_is_no_error() -> None:
 
 
 def test_a_full_disk_is_remembered() -> None:
-    with open("/dev/full", "w") as stream:
+    with Path("/dev/full").open("w") as stream:
         screen = Screen(stream)
         assert not screen.write("text")
         assert screen.problem == "No space left on device"

@@ -36,13 +36,16 @@ def run(*args: str, library: FakeLibrary | None = None) -> tuple[int, FakeLibrar
         (["xyzzy"], "there are run, task, list, show, verify, lab, completion"),
         (["run", "p.yml"], "opslib run: missing option '-i' / '--inventory'"),
         (["run", "-i", "x"], "opslib run: missing argument 'PLAYBOOK|ROLE[:ENTRY]'"),
-        (["run", "p.yml", "-i", "x", "--frks", "3"], "'--frks'"),
+        (["run", "p.yml", "-i", "x", "--frks", "3"], "did you mean"),
         (["run", "p.yml", "-i", "x", "--forks", "many"], "'many' is not a valid integer"),
         (["run", "p.yml", "-i", "x", "--engine", "mitogen"], "'mitogen' is not one of"),
         (["run", "p.yml", "extra", "-i", "x"], "unexpected extra argument"),
         (["task", "servce", "-i", "x"], "no task is called 'servce'; did you mean service?"),
         (["task", "service", "unt=nginx", "-i", "x"], "'unt' is no parameter of service; did you mean unit?"),
-        (["task", "service", "nginx", "-i", "x"], "'nginx' is no assignment; a parameter of service is given as NAME=VALUE"),
+        (
+            ["task", "service", "nginx", "-i", "x"],
+            "'nginx' is no assignment; a parameter of service is given as NAME=VALUE",
+        ),
         (["task", "service", "unit=a", "unit=b", "-i", "x"], "unit is given twice"),
         (["task", "service", "state=started", "-i", "x"], "service: unit is required"),
         (["task", "service", "unit=-x", "-i", "x"], "see `opslib show service`"),
@@ -153,8 +156,6 @@ def test_importing_the_program_loads_nothing_heavy() -> None:
 
 
 def test_the_module_can_be_run() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "opslib.cli.main", "run"], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-m", "opslib.cli.main", "run"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert "`opslib run --help` explains." in done.stderr

@@ -97,6 +97,13 @@ def test_hidden(status: Status, changed: bool, expected: str) -> None:
     assert foreign.HIDDEN in (step.reason, step.error)
 
 
+@pytest.mark.parametrize(("status", "changed"), [(Status.OK, True), (Status.FAILED, False)])
+def test_result_too_large_for_an_event(status: Status, changed: bool) -> None:
+    step = result({}, status, "opslib.runbook.log_size", changed=changed)
+    assert step.warnings == (foreign.TOO_LARGE,)
+    assert (step.changed, step.status) == (changed, Status.CHANGED if changed else Status.FAILED)
+
+
 def test_own_result_is_taken_whole() -> None:
     own = {
         "status": "changed",
@@ -149,6 +156,7 @@ def test_data_is_bounded() -> None:
         deep["d"] = deep = {}
     step = result({**huge, "list": list(range(10**5)), "msg": "y" * 10**6, "stderr": "z" * 10**6}, Status.FAILED)
     assert len(json.dumps(step.to_dict())) < 120_000
+    assert json.dumps(result({"deep": huge["deep"]}).to_dict()["data"]).count("{") < 20
 
 
 def test_no_terminal_control_in_what_people_read() -> None:

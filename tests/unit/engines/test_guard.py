@@ -9,17 +9,20 @@ import sys
 import time
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from opslib.engines import guard
 
-# A worker in a session of its own, as Ansible's are, that ignores hangups; and one that only the process table knows.
+# A child in a session of its own, as Ansible's workers are; one without the mark, which only the process table knows;
+# one whose parent is gone, which only the mark gives away.
 BROOD = """
 import os, signal, subprocess, sys, time
 signal.signal(signal.SIGHUP, signal.SIG_IGN)
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 subprocess.Popen(["sleep", "{nap}"], start_new_session=True)
 subprocess.Popen(["sleep", "{nap}"], env={{}})
+subprocess.run(["setsid", "-f", "sleep", "{nap}"])
 open({ready!r}, "w").close()
 time.sleep(60)
 """
@@ -72,6 +75,7 @@ def test_missing_program(tmp_path: Path) -> None:
 
 
 def test_no_terminal_and_nothing_to_read(tmp_path: Path) -> None:
+    """ansible-runner starts us on a terminal; what we start must not be able to ask anything there."""
     seen = tmp_path / "seen"
     script = f"""
 import os, sys
@@ -82,7 +86,10 @@ except OSError:
     tty = "none"
 open({str(seen)!r}, "w").write(f"{{sys.stdin.read()!r}} {{tty}}")
 """
-    assert start(tmp_path, [sys.executable, "-c", script]).wait(20) == 0
+    watched = ["-ISB", guard.__file__, str(os.getpid()), str(tmp_path), sys.executable, "-c", script]
+    child = pexpect.spawn(sys.executable, watched)
+    child.expect(pexpect.EOF, timeout=20)
+    assert child.wait() == 0
     assert seen.read_text() == "'' none"
 
 
@@ -91,7 +98,7 @@ def test_told_to_kill_it_kills_all_descendants(tmp_path: Path, number: signal.Si
     nap = f"86{os.getpid()}{int(number)}"
     guarded = start(tmp_path, brood(tmp_path, nap))
     wait_for((tmp_path / "ready").exists)
-    assert len(napping(nap)) == 2
+    wait_for(lambda: len(napping(nap)) == 3)
     began = time.monotonic()
     guarded.send_signal(number)
     assert guarded.wait(10) == guard.KILLED

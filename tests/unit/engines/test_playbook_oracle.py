@@ -1,5 +1,7 @@
 """Small playbooks through stock ansible-playbook and through the compiler: the same tasks, items and states."""
 
+# ruff: noqa: E501 - what is one line in a playbook is one line here
+
 from __future__ import annotations
 
 import json
@@ -651,9 +653,9 @@ case(
 
 
 @pytest.fixture(scope="session")
-def stock(tmp_path_factory: pytest.TempPathFactory, collections: Path) -> Iterator[oracle.Oracle]:
+def stock(tmp_path_factory: pytest.TempPathFactory, collection_tree: Path) -> Iterator[oracle.Oracle]:
     """Stock ansible-playbook."""
-    made = oracle.Oracle(tmp_path_factory.mktemp("oracle"), collections)
+    made = oracle.Oracle(tmp_path_factory.mktemp("oracle"), collection_tree)
     yield made
     made.close()
 

@@ -1,5 +1,7 @@
 """What the compiler makes of single tasks: keywords, users, connections, secrets, and errors known beforehand."""
 
+# ruff: noqa: E501 - what is one line in a playbook is one line here
+
 from __future__ import annotations
 
 import os
@@ -141,9 +143,7 @@ def test_becoming_another_user(loaded: Loader, lines: list[str], become: Become 
 
 
 def test_becoming_the_user_that_an_item_names(loaded: Loader) -> None:
-    compiled = loaded(
-        play(TASK, "loop: [amy, bob]", "become: true", 'vars: {ansible_become_user: "{{ item }}"}')
-    )
+    compiled = loaded(play(TASK, "loop: [amy, bob]", "become: true", 'vars: {ansible_become_user: "{{ item }}"}'))
     users = [item.become.user for item in works(compiled)["web1"].items if isinstance(item.become, Become)]  # type: ignore[union-attr]
     assert users == ["amy", "bob"]
 
@@ -155,7 +155,9 @@ def test_a_condition_that_is_false_is_told(loaded: Loader) -> None:
 
 
 def test_the_connection_of_a_play_is_that_of_its_targets(loaded: Loader) -> None:
-    compiled = loaded(play(TASK, keywords="remote_user: bob\n  port: 2222"), hosts="[web]\nweb1 ansible_user=eve\nweb2\n")
+    compiled = loaded(
+        play(TASK, keywords="remote_user: bob\n  port: 2222"), hosts="[web]\nweb1 ansible_user=eve\nweb2\n"
+    )
     targets = {name: work.target for name, work in works(compiled).items()}
     assert (targets["web1"].user, targets["web1"].port) == ("eve", 2222)
     assert (targets["web2"].user, targets["web2"].port) == ("bob", 2222)
@@ -222,7 +224,7 @@ def test_what_only_some_hosts_cannot_do_fails_there(loaded: Loader) -> None:
 
 
 def test_a_host_that_skips_does_not_save_the_others(loaded: Loader) -> None:
-    with pytest.raises(PlaybookError, match="on host web2, .*play.yml:4: http_check: url"):
+    with pytest.raises(PlaybookError, match=r"on host web2, .*play\.yml:4: http_check: url"):
         loaded(play("opslib.runbook.http_check: {url: x}", "when: inventory_hostname == 'web2'"))
 
 
@@ -268,7 +270,7 @@ def test_a_playbook_that_is_not_text(loaded: Loader, tmp_path: Path) -> None:
 
 
 def test_no_host_at_all_is_an_error_and_one_play_without_is_none(loaded: Loader) -> None:
-    with pytest.raises(InventoryError, match="no host matches 'wbe, nobody' in .*; did you mean web"):
+    with pytest.raises(InventoryError, match=r"no host matches 'wbe, nobody' in .*; did you mean web"):
         loaded("- {hosts: wbe, tasks: []}\n- {hosts: nobody, tasks: []}\n")
     compiled = loaded("- {hosts: nobody, tasks: []}\n" + play(TASK))
     assert [each.hosts for each in compiled.plays] == [(), ("web1", "web2")]
@@ -303,8 +305,7 @@ def vaulted(text: str) -> str:
     secret = ansible_core.VaultSecret(VAULT_PASSWORD.encode())
     from ansible.parsing.vault import VaultLib
 
-    made = VaultLib([("default", secret)]).encrypt(text.encode(), secret, salt="salt" * 8).decode()
-    return made
+    return str(VaultLib([("default", secret)]).encrypt(text.encode(), secret, salt="salt" * 8).decode())
 
 
 def test_secrets_are_found_and_kept_out_of_what_is_shown(loaded: Loader) -> None:

@@ -190,15 +190,17 @@ def test_host_without_any_event(code: int, error: str | None) -> None:
 
 
 def test_host_that_is_awaited_by_a_later_play_or_batch() -> None:
-    story = Story((("a",), ("b",)), (("c", "a"),))
+    story = Story((("a",), ("b", "d")), (("c", "d"),))
     story.play("one")
     story.failed("a", "t")
     story.play("one_2")
     story.ok("b", "t")
+    story.ok("d", "t")
     story.stats(failures={"a": 1})
     hosts = story.finish(2)
     assert hosts["b"].error is None
-    assert hosts["c"].error == NOT_STARTED
+    assert hosts["c"].error == hosts["d"].error == NOT_STARTED
+    assert (hosts["c"].status, hosts["d"].status) == (Status.SKIPPED, Status.OK)
     assert not story.log.completed
 
 
@@ -209,6 +211,18 @@ def test_completed_by_its_end_mark() -> None:
     story.play("two", "mark")
     story.stats()
     assert story.log.completed
+
+
+@pytest.mark.parametrize("stopped_in", [1, 2])
+def test_completed_by_its_plays(stopped_in: int) -> None:
+    """Ansible stopped in the first play, and yet began the second; or it stopped in the second."""
+    story = Story((("a",),), (("b",),))
+    for number in (1, 2):
+        story.play(f"play{number}")
+        if stopped_in == number:
+            story.tell("playbook_on_no_hosts_remaining")
+    story.stats()
+    assert story.log.completed is (stopped_in == 1)
 
 
 def test_includes_are_no_steps() -> None:

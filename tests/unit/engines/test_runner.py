@@ -435,7 +435,6 @@ import sys, threading
 from pathlib import Path
 sys.path.insert(0, {root!r})
 from tests.unit.engines.test_runner import Options, Sources, play
-from opslib.engines.playlog import NOT_STARTED
 from opslib.engines.runner import run_plays
 run_plays([play(Path({book!r}), "here")], inventory=Sources(sources=({inventory!r},)), options=Options(),
           emit=print, cancel=threading.Event())
@@ -490,6 +489,21 @@ def test_nothing_to_do_is_no_failure(bench: Bench) -> None:
     outcome = bench.run(tasks("- {ansible.builtin.debug: {msg: x}, tags: [a]}"), options=Options(tags=("other",)))
     assert outcome.hosts["here"].status is Status.OK
     assert outcome.hosts["here"].steps == ()
+
+
+def test_plays_of_two_files_need_to_know_which_was_asked_for(bench: Bench) -> None:
+    """Running the file of the first alone would leave out the second without a word."""
+    other = bench.book("- hosts: here\n", "other.yml")
+    plays = [play(other, "here"), play(bench.folder / "site.yml", "here", line=2)]
+    with pytest.raises(PlaybookError, match="more than one file"):
+        bench.run("- import_playbook: other.yml\n- hosts: here\n", plays=plays)
+    done = bench.run(
+        "- import_playbook: other.yml\n- hosts: here\n  gather_facts: false\n  tasks: [{debug: {msg: x}}]\n",
+        plays=plays,
+        playbook=bench.folder / "site.yml",
+        options=Options(tags=("all",)),
+    )
+    assert [step.name for step in done.hosts["here"].steps] == ["Gathering Facts", "debug"]
 
 
 def test_excerpt_runs_where_the_playbook_stands(bench: Bench) -> None:

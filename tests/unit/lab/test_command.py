@@ -13,7 +13,7 @@ from opslib.lab.command import call, complete
 
 
 def test_output_and_input() -> None:
-    assert call(["cat"], input=b"a\0b") == b"a\0b"
+    assert call(["cat"], data=b"a\0b") == b"a\0b"
     assert call(["cat"]) == b""
 
 

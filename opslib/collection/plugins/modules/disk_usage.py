@@ -7,26 +7,28 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: disk_usage
-short_description: Check how full the file systems are, in bytes and inodes, and whether each of them
-  answers
+short_description: Check how full the file systems are, in bytes and inodes, and whether each
+  of them answers
 version_added: 0.1.0
 description:
-  - 'Without O(paths) it looks at every mounted file system that holds data: on block devices, network
-    file systems, FUSE, ZFS. Left out are kernel interfaces (proc, sysfs, cgroup ...), memory (tmpfs,
-    except at C(/) and C(/tmp)), overlays (except at C(/)), read-only images (squashfs, iso9660), automount
-    points nobody has entered, and what is mounted on a single file. A file system mounted several times
-    is counted once. Percentages are those of C(df): used / (used + available to ordinary users), rounded
-    up, so that blocks reserved for root count as taken.'
-  - 'Each file system is asked by a process of its own: one that does not answer within O(timeout) is
-    a failure, and the others are still reported. A path that is missing is a failure too. Nothing is
-    ever changed.'
+  - 'Without O(paths) it looks at every mounted file system that holds data: on block devices,
+    network file systems, FUSE, ZFS. Left out are kernel interfaces (proc, sysfs, cgroup ...),
+    memory (tmpfs, except at C(/) and C(/tmp)), overlays (except at C(/)), read-only images
+    (squashfs, iso9660), automount points nobody has entered, and what is mounted on a single
+    file. A file system mounted several times is counted once. Percentages are those of C(df):
+    used / (used + available to ordinary users), rounded up, so that blocks reserved for root
+    count as taken.'
+  - 'Each file system is asked by a process of its own: one that does not answer within O(timeout)
+    is a failure, and the others are still reported. A path that is missing is a failure too.
+    Nothing is ever changed.'
   - 'Errors: no file system found at all. Sources: df(1), statvfs(3), proc_pid_mountinfo(5).'
 author:
   - opslib contributors (@opslib)
 options:
   paths:
     description:
-      - Paths whose file systems are looked at; every file system that holds data when none is given.
+      - Paths whose file systems are looked at; every file system that holds data when none
+        is given.
       - List of absolute path.
     type: list
     elements: path
@@ -57,7 +59,8 @@ options:
     default: 95
   exclude:
     description:
-      - Mount points (patterns beginning with /) and file system types (other patterns) to leave out.
+      - Mount points (patterns beginning with /) and file system types (other patterns) to leave
+        out.
       - List of pattern.
     type: list
     elements: str
@@ -118,11 +121,11 @@ reason:
   returned: always
   type: str
 data:
-  description: 'C(mounts), the fullest first, at most 200 (C(left_out) says how many more), each with
-    C(paths) (those asked for), C(mount), C(device), C(fstype), C(size_bytes), C(used_bytes), C(free_bytes)
-    (available to ordinary users), C(used_percent), C(inodes), C(inodes_free), C(inodes_used_percent)
-    (null where a file system has no fixed number of inodes) and C(read_only); C(problems): a list of
-    C(path) and C(error).'
+  description: 'C(mounts), the fullest first, at most 200 (C(left_out) says how many more),
+    each with C(paths) (those asked for), C(mount), C(device), C(fstype), C(size_bytes), C(used_bytes),
+    C(free_bytes) (available to ordinary users), C(used_percent), C(inodes), C(inodes_free),
+    C(inodes_used_percent) (null where a file system has no fixed number of inodes) and C(read_only);
+    C(problems): a list of C(path) and C(error).'
   returned: always
   type: dict
 opslib:

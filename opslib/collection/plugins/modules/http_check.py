@@ -7,17 +7,17 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: http_check
-short_description: 'Check from the host itself that a URL answers: its status, JSON, text, headers and
-  speed'
+short_description: 'Check from the host itself that a URL answers: its status, JSON, text, headers
+  and speed'
 version_added: 0.1.0
 description:
-  - It asks until the answer is as it should be, or O(wait) seconds are over, and fails with the last
-    answer's fault. TLS certificates are always verified; proxies named in the environment are never used;
-    redirects are followed only as far as O(redirects) allows, never from https to http, and request headers
-    do not go along to another host. No more than O(max_size) bytes are read, and O(timeout) covers an
-    attempt as a whole, however slowly a server drips.
-  - 'Secrets (request headers beside the likes of Accept and Host) are masked wherever a server echoes
-    them. Sources: RFC 9110, RFC 9112.'
+  - It asks until the answer is as it should be, or O(wait) seconds are over, and fails with
+    the last answer's fault. TLS certificates are always verified; proxies named in the environment
+    are never used; redirects are followed only as far as O(redirects) allows, never from https
+    to http, and request headers do not go along to another host. No more than O(max_size) bytes
+    are read, and O(timeout) covers an attempt as a whole, however slowly a server drips.
+  - 'Secrets (request headers beside the likes of Accept and Host) are masked wherever a server
+    echoes them. Sources: RFC 9110, RFC 9112.'
 author:
   - opslib contributors (@opslib)
 options:
@@ -45,8 +45,8 @@ options:
       - HEAD
   json:
     description:
-      - 'What the JSON answer must hold: names it must have with these values, at any depth; others may
-        be there too.'
+      - 'What the JSON answer must hold: names it must have with these values, at any depth;
+        others may be there too.'
       - Mapping.
     type: dict
   contains:
@@ -59,7 +59,8 @@ options:
     type: str
   header:
     description:
-      - Headers that the answer must have, with text that each must contain, in upper or lower case.
+      - Headers that the answer must have, with text that each must contain, in upper or lower
+        case.
       - Mapping of HTTP header names to values.
     type: dict
     default: {}
@@ -172,12 +173,12 @@ reason:
   returned: always
   type: str
 data:
-  description: 'C(url) (of the last answer), C(redirects) (the URLs before it), C(address), C(status),
-    C(content_type), C(size_bytes) (of the body, as far as read), C(connect_seconds) (until connected,
-    with name lookup and TLS), C(first_byte_seconds), C(total_seconds) (each from the attempt''s beginning),
-    C(attempts), C(waited_seconds), C(excerpt) (the body''s first 300 characters) and, on failure, C(problem):
-    name, refused, unreachable, timeout, tls, closed, protocol, redirect, status, header, html, json,
-    text, size or slow.'
+  description: 'C(url) (of the last answer), C(redirects) (the URLs before it), C(address),
+    C(status), C(content_type), C(size_bytes) (of the body, as far as read), C(connect_seconds)
+    (until connected, with name lookup and TLS), C(first_byte_seconds), C(total_seconds) (each
+    from the attempt''s beginning), C(attempts), C(waited_seconds), C(excerpt) (the body''s
+    first 300 characters) and, on failure, C(problem): name, refused, unreachable, timeout,
+    tls, closed, protocol, redirect, status, header, html, json, text, size or slow.'
   returned: always
   type: dict
 opslib:

@@ -10,21 +10,22 @@ module: log_retention
 short_description: Archive and delete log files that are older than an age
 version_added: 0.1.0
 description:
-  - 'Files below O(root) whose name matches one of O(patterns) and whose content was last modified more
-    than O(older_than) ago are written to one compressed tar file in O(archive_to), or deleted, or both,
-    in this order: nothing is deleted before the archive is complete, on disk, read back, and found to
-    hold the same list, sizes and contents. The archive is called C(logs-YYYYMMDD-HHMMSS.tar.gz) (UTC,
-    mode 0600); an index beside it tells later runs what is archived already, so nothing is archived twice,
-    whether or not it is deleted. A run killed at any point leaves the originals, or a complete archive,
-    or both; the next run removes what was left half-done and goes on.'
-  - 'Only regular files are touched: links are neither followed nor removed, other file systems not entered,
-    folders not removed. A file that a process has open for writing is left alone, and so is one that
-    changed between being looked at and being acted on. Without root it cannot be seen whether other users''
-    processes write to a file; then files of other users are left alone too (C(open_files: touch) takes
-    them), and for our own the kernel is asked.'
-  - 'Errors: O(root) cannot be entered; more than O(max_files) match; too little space for the archive
-    (estimated with a quarter of each file that is not compressed yet, and watched while writing); a file
-    cannot be read or deleted. Sources: open(2), fcntl(2) (Leases), proc_pid_fd(5), rename(2).'
+  - 'Files below O(root) whose name matches one of O(patterns) and whose content was last modified
+    more than O(older_than) ago are written to one compressed tar file in O(archive_to), or
+    deleted, or both, in this order: nothing is deleted before the archive is complete, on disk,
+    read back, and found to hold the same list, sizes and contents. The archive is called C(logs-YYYYMMDD-HHMMSS.tar.gz)
+    (UTC, mode 0600); an index beside it tells later runs what is archived already, so nothing
+    is archived twice, whether or not it is deleted. A run killed at any point leaves the originals,
+    or a complete archive, or both; the next run removes what was left half-done and goes on.'
+  - 'Only regular files are touched: links are neither followed nor removed, other file systems
+    not entered, folders not removed. A file that a process has open for writing is left alone,
+    and so is one that changed between being looked at and being acted on. Without root it cannot
+    be seen whether other users'' processes write to a file; then files of other users are left
+    alone too (C(open_files: touch) takes them), and for our own the kernel is asked.'
+  - 'Errors: O(root) cannot be entered; more than O(max_files) match; too little space for the
+    archive (estimated with a quarter of each file that is not compressed yet, and watched while
+    writing); a file cannot be read or deleted. Sources: open(2), fcntl(2) (Leases), proc_pid_fd(5),
+    rename(2).'
 author:
   - opslib contributors (@opslib)
 options:
@@ -139,12 +140,12 @@ reason:
   returned: always
   type: str
 data:
-  description: 'C(matched_files), C(matched_bytes), C(oldest_seconds): what is old enough now; C(due_files),
-    C(due_bytes): what of it is to be acted on, C(bytes_to_free) by deleting it (a file with other links,
-    or open for reading, frees nothing); C(kept_files) (by C(min_keep)), C(archived_files) (already),
-    C(links_skipped); C(open_files) (C(path), C(by)) and C(left) (C(path), C(why)), at most 20 each. What
-    this run did: C(archive) (path or null), C(archive_bytes), C(files_archived), C(files_deleted), C(bytes_freed),
-    all zero in check mode.'
+  description: 'C(matched_files), C(matched_bytes), C(oldest_age_seconds): what is old enough
+    now; C(due_files), C(due_bytes): what of it is to be acted on, C(bytes_to_free) by deleting
+    it (with other links, or open for reading, a file frees none); C(kept_files) (by C(min_keep)),
+    C(archived_files) (already), C(links_skipped); C(open_files) (C(path), C(by)) and C(left)
+    (C(path), C(why)), at most 20 each. What this run did: C(archive) (path or null), C(archive_bytes),
+    C(files_archived), C(files_deleted), C(bytes_freed), all zero in check mode.'
   returned: always
   type: dict
 opslib:

@@ -7,19 +7,19 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: log_size
-short_description: Check how much space log files take, list the largest, and point out files that are
-  growing or hold space unseen
+short_description: Check how much space log files take, list the largest, and point out files
+  that are growing or hold space unseen
 version_added: 0.1.0
 description:
-  - What counts is the space taken on the disk (holes and compression saved), each file once however many
-    hard links it has, with what deleted files still take because a process holds them open. Symbolic
-    links are not followed, but a path given here that is itself a link is resolved once. Other file systems
-    mounted below a path are not entered. A path that does not exist is a failure, a pattern that matches
-    nothing a warning.
-  - 'A single look knows no history, so a file is called suspect for what can be seen now: it takes at
-    least O(suspect) and was written to within O(active) ("active") or takes more than half of the whole
-    ("dominant"); or it has large holes, or is compressed by the file system ("sparse": a log emptied
-    while its writer did not append looks so). Nothing is ever changed.'
+  - What counts is the space taken on the disk (holes and compression saved), each file once
+    however many hard links it has, with what deleted files still take because a process holds
+    them open. Symbolic links are not followed, but a path given here that is itself a link
+    is resolved once. Other file systems mounted below a path are not entered. A path that does
+    not exist is a failure, a pattern that matches nothing a warning.
+  - 'A single look knows no history, so a file is called suspect for what can be seen now: it
+    takes at least O(suspect) and was written to within O(active) ("active") or takes more than
+    half of the whole ("dominant"); or it has large holes, or is compressed by the file system
+    ("sparse": a log emptied while its writer did not append looks so). Nothing is ever changed.'
   - 'Errors: a pattern that matches more than 1000 folders. Sources: stat(2), du(1), proc_pid_fd(5).'
 author:
   - opslib contributors (@opslib)
@@ -39,7 +39,8 @@ options:
     default: true
   patterns:
     description:
-      - Count only files in folders whose names fit one of these patterns; all when none is given.
+      - Count only files in folders whose names fit one of these patterns; all when none is
+        given.
       - List of file name pattern.
     type: list
     elements: str
@@ -142,10 +143,11 @@ reason:
   type: str
 data:
   description: C(files), C(size_bytes) (apparent) and C(disk_bytes) of all files found, C(deleted_disk_bytes),
-    C(total_bytes) (on the disk, deleted files included), C(links) (not followed), C(largest) (at most
-    C(top); C(left_out) says how many files more) each with C(path), C(size_bytes), C(disk_bytes), C(age_seconds)
-    since it was written; C(suspects) the same with C(signs); C(deleted) files, at most 50, with C(path),
-    C(size_bytes), C(disk_bytes), C(pids) and C(command); C(missing) paths in words.
+    C(total_bytes) (on the disk, deleted files included), C(links) (not followed), C(largest)
+    (at most C(top); C(left_out) says how many files more) each with C(path), C(size_bytes),
+    C(disk_bytes), C(age_seconds) since it was written; C(suspects) the same with C(signs);
+    C(deleted) files, at most 50, with C(path), C(size_bytes), C(disk_bytes), C(pids) and C(command);
+    C(missing) paths in words.
   returned: always
   type: dict
 opslib:

@@ -7,22 +7,23 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: logrotate
-short_description: 'Manage a logrotate configuration: which logs are rotated, how often, and how many
-  old ones are kept'
+short_description: 'Manage a logrotate configuration: which logs are rotated, how often, and
+  how many old ones are kept'
 version_added: 0.1.0
 description:
-  - 'The file is tried by C(logrotate --debug) before anything is written: alone, under the global directives
-    of the main configuration, and beside all other configurations, which finds logs that two of them
-    claim. What logrotate reports as an error, even one with which it exits 0, is a failure; so is a O(postrotate)
-    that the shell cannot parse, and an error that comes up later though the file is unchanged. The candidate
-    is tried in memory, nothing is written for it; logrotate itself however creates, even in debug mode,
-    a missing C(olddir) of a configuration that has C(createolddir). Options not given are left out of
-    the file, so that the main configuration''s hold.'
-  - 'O(force) rotates the logs now, once per run: an action, planned only for logs that logrotate would
-    rotate (not for an empty one with O(notifempty)), after which each of them must be another file, gone,
-    or shorter.'
-  - 'Errors: logrotate is missing; the file is no regular file; it was changed meanwhile; a log was not
-    rotated. Sources: logrotate(8) 3.21 and its source, config.c.'
+  - 'The file is tried by C(logrotate --debug) before anything is written: alone, under the
+    global directives of the main configuration, and beside all other configurations, which
+    finds logs that two of them claim. What logrotate reports as an error, even one with which
+    it exits 0, is a failure; so is a O(postrotate) that the shell cannot parse, and an error
+    that comes up later though the file is unchanged. The candidate is tried in memory, nothing
+    is written for it; logrotate itself however creates, even in debug mode, a missing C(olddir)
+    of a configuration that has C(createolddir). Options not given are left out of the file,
+    so that the main configuration''s hold.'
+  - 'O(force) rotates the logs now, once per run: an action, planned only for logs that logrotate
+    would rotate (not for an empty one with O(notifempty)), after which each of them must be
+    another file, gone, or shorter.'
+  - 'Errors: logrotate is missing; the file is no regular file; it was changed meanwhile; a
+    log was not rotated. Sources: logrotate(8) 3.21 and its source, config.c.'
 author:
   - opslib contributors (@opslib)
 options:
@@ -89,7 +90,8 @@ options:
     default: true
   delaycompress:
     description:
-      - Whether the newest rotated log stays uncompressed, for programs that still write to it.
+      - Whether the newest rotated log stays uncompressed, for programs that still write to
+        it.
     type: bool
     default: true
   dateext:
@@ -108,8 +110,8 @@ options:
     default: true
   copytruncate:
     description:
-      - Whether logs are copied and emptied in place, for programs that never reopen them; some lines
-        may be lost.
+      - Whether logs are copied and emptied in place, for programs that never reopen them; some
+        lines may be lost.
     type: bool
   create:
     description:
@@ -235,9 +237,9 @@ reason:
   returned: always
   type: str
 data:
-  description: 'C(path); C(logs): the logs there are now, at most 200 (C(logs_left_out) says how many
-    more); C(missing): the paths and globs that no log matches; C(rotated): the logs that this run rotated;
-    C(errors): what logrotate objects to.'
+  description: 'C(path); C(logs): the logs there are now, at most 200 (C(logs_left_out) says
+    how many more); C(missing): the paths and globs that no log matches; C(rotated): the logs
+    that this run rotated; C(errors): what logrotate objects to.'
   returned: always
   type: dict
 opslib:

@@ -7,34 +7,34 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: memory_usage
-short_description: Check the available memory, the swap and the load, and list the processes that hold
-  most memory
+short_description: Check the available memory, the swap and the load, and list the processes
+  that hold most memory
 version_added: 0.1.0
 description:
-  - 'Available is what programs can still take without swapping: the kernel''s MemAvailable. Where the
-    host is a container with a memory limit (cgroup v1 or v2) tighter than the machine''s memory, the
-    limit counts as its memory, and available is what is left of it (cache that can go at once counted
-    as free) or of the machine, whichever is less. The load is the 5-minute average divided by the number
-    of online processors, of the whole machine always.'
-  - 'Of a process only the program''s name and, for an interpreter, the script or module are shown: arguments
-    may hold secrets. Kernel threads are left out. Memory that processes share is counted in each of them.
-    Nothing is changed.'
-  - 'Errors: /proc is not readable. Sources: proc_meminfo(5), proc_loadavg(5), proc_pid_statm(5), cgroups(7),
-    the kernel''s psi.rst.'
+  - 'Available is what programs can still take without swapping: the kernel''s MemAvailable.
+    Where the host is a container with a memory limit (cgroup v1 or v2) tighter than the machine''s
+    memory, the limit counts as its memory, and available is what is left of it (cache that
+    can go at once counted as free) or of the machine, whichever is less. The load is the 5-minute
+    average divided by the number of online processors, of the whole machine always.'
+  - 'Of a process only the program''s name and, for an interpreter, the script or module are
+    shown: arguments may hold secrets. Kernel threads are left out. Memory that processes share
+    is counted in each of them. Nothing is changed.'
+  - 'Errors: /proc is not readable. Sources: proc_meminfo(5), proc_loadavg(5), proc_pid_statm(5),
+    cgroups(7), the kernel''s psi.rst.'
 author:
   - opslib contributors (@opslib)
 options:
   warn:
     description:
-      - 'Warn when less memory than this is available: a share of the total ("10%") or an amount ("512M");
-        0 for never.'
+      - 'Warn when less memory than this is available: a share of the total ("10%") or an amount
+        ("512M"); 0 for never.'
       - Percentage as 90%, or a size as 512M.
     type: str
     default: 10%
   fail:
     description:
-      - 'Fail when less memory than this is available: a share of the total ("5%") or an amount ("256M");
-        0 for never.'
+      - 'Fail when less memory than this is available: a share of the total ("5%") or an amount
+        ("256M"); 0 for never.'
       - Percentage as 90%, or a size as 512M.
     type: str
     default: 5%
@@ -114,14 +114,15 @@ reason:
   returned: always
   type: str
 data:
-  description: 'C(counted) ("machine", or the folder of the container''s limit), C(total_bytes), C(available_bytes),
-    C(available_percent), C(machine_total_bytes), C(machine_available_bytes), C(cgroup) (C(version), C(path),
-    C(limit_bytes), C(used_bytes), C(inactive_file_bytes), C(swap_limit_bytes), C(swap_used_bytes), C(oom_kills);
-    null without a limit), C(shared_bytes) (tmpfs and shared memory), C(swap_total_bytes), C(swap_used_bytes),
-    C(swap_used_percent) (null without swap), C(processors), C(load_1m), C(load_5m), C(load_15m), C(load_1m_per_processor),
-    C(load_5m_per_processor), C(load_15m_per_processor), C(pressure) (share of time stalled for memory:
-    C(some_10s_percent), C(some_60s_percent), C(some_300s_percent) and the same with C(full); null where
-    the kernel does not tell), C(oom_kills) (since boot; null if unknown), C(process_count), and C(processes),
+  description: 'C(counted) ("machine", or the folder of the container''s limit), C(total_bytes),
+    C(available_bytes), C(available_percent), C(machine_total_bytes), C(machine_available_bytes),
+    C(cgroup) (C(version), C(path), C(limit_bytes), C(used_bytes), C(inactive_file_bytes), C(swap_limit_bytes),
+    C(swap_used_bytes), C(oom_kills); null without a limit), C(shared_bytes) (tmpfs and shared
+    memory), C(swap_total_bytes), C(swap_used_bytes), C(swap_used_percent) (null without swap),
+    C(processors), C(load_1m), C(load_5m), C(load_15m), C(load_1m_per_processor), C(load_5m_per_processor),
+    C(load_15m_per_processor), C(pressure) (share of time stalled for memory: C(some_10s_percent),
+    C(some_60s_percent), C(some_300s_percent) and the same with C(full); null where the kernel
+    does not tell), C(oom_kills) (since boot; null if unknown), C(process_count), and C(processes),
     the largest first: C(pid), C(user), C(rss_bytes), C(swap_bytes), C(command).'
   returned: always
   type: dict

@@ -7,24 +7,25 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: service
-short_description: Start, stop, restart, reload, enable or mask a systemd unit, and make sure that it
-  really works afterwards
+short_description: Start, stop, restart, reload, enable or mask a systemd unit, and make sure
+  that it really works afterwards
 version_added: 0.1.0
 description:
-  - 'C(systemctl restart) returns before a program is ready and says nothing of a crash loop. After a
-    start, restart or reload this task watches for O(settle) seconds: the unit must stay active, without
-    any automatic restart, until O(port) is owned by one of its own processes and O(http) answers as it
-    should; O(start_timeout) bounds all of it. A oneshot service that does not remain is a job: C(started)
-    runs it, each time anew, until it has ended well.'
-  - 'Without O(state), O(enabled), O(masked) and O(reset_failed) it is a pure check: it reports the unit,
-    and fails when the unit is missing, failed, in a crash loop, or not as O(port) and O(http) say. With
-    C(state: started) a unit that is active but loops, or lacks its port or answer, is a failure too.
-    C(restarted) and C(reloaded) are done each time, save that a stopped unit is started. A unit file
-    that changed on disk is read anew (daemon-reload) before that.'
+  - 'C(systemctl restart) returns before a program is ready and says nothing of a crash loop.
+    After a start, restart or reload this task watches for O(settle) seconds: the unit must
+    stay active, without any automatic restart, until O(port) is owned by one of its own processes
+    and O(http) answers as it should; O(start_timeout) bounds all of it. A oneshot service that
+    does not remain is a job: C(started) runs it, each time anew, until it has ended well.'
+  - 'Without O(state), O(enabled), O(masked) and O(reset_failed) it is a pure check: it reports
+    the unit, and fails when the unit is missing, failed, in a crash loop, or not as O(port)
+    and O(http) say. With C(state: started) a unit that is active but loops, or lacks its port
+    or answer, is a failure too. C(restarted) and C(reloaded) are done each time, save that
+    a stopped unit is started. A unit file that changed on disk is read anew (daemon-reload)
+    before that.'
   - 'Errors: no such unit, a bad unit file, a masked unit, a start limit that was hit (O(reset_failed)
-    clears it), a program that fails, loops or does not answer, a unit that cannot reload or be enabled,
-    missing permission. Sources: systemctl(1), systemd.unit(5), systemd.service(5), org.freedesktop.systemd1(5),
-    proc(5).'
+    clears it), a program that fails, loops or does not answer, a unit that cannot reload or
+    be enabled, missing permission. Sources: systemctl(1), systemd.unit(5), systemd.service(5),
+    org.freedesktop.systemd1(5), proc(5).'
 author:
   - opslib contributors (@opslib)
 options:
@@ -64,8 +65,8 @@ options:
     default: '3'
   start_timeout:
     description:
-      - Seconds within which the unit must be active, with its port and its HTTP answer; also how long
-        a stop may take.
+      - Seconds within which the unit must be active, own its port and answer over HTTP; also
+        the limit of a stop.
       - Duration in seconds, or as 500ms, 30s, 5m, 2h, 30d, 1w.
     type: str
     default: '90'
@@ -143,11 +144,12 @@ reason:
   returned: always
   type: str
 data:
-  description: 'C(unit), C(id) (differs for an alias), C(load_state), C(active_state), C(sub_state), C(enabled_state),
-    C(type), C(result), C(restarts) (automatic ones), C(main_pid), C(exit_status), C(active_seconds) (null
-    when it is not active), C(file_changed) (on disk since it was loaded); with C(port): C(port) (C(number),
-    C(own), C(holders) with C(pid), C(program), C(unit)); with C(http): C(http) as http_check''s data;
-    on failure C(log): the unit''s last journal lines, those of its last run where known.'
+  description: 'C(unit), C(id) (differs for an alias), C(load_state), C(active_state), C(sub_state),
+    C(enabled_state), C(type), C(result), C(restarts) (automatic ones), C(main_pid), C(exit_status),
+    C(active_seconds) (null when it is not active), C(file_changed) (on disk since it was loaded);
+    with C(port): C(port) (C(number), C(own), C(holders) with C(pid), C(program), C(unit));
+    with C(http): C(http) as http_check''s data; on failure C(log): the unit''s last journal
+    lines, those of its last run where known.'
   returned: always
   type: dict
 opslib:

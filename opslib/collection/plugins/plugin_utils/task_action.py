@@ -2,12 +2,15 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The one action plugin class of this collection; every action plugin is a subclass that only names its task."""
+# ruff: noqa: SLF001 - Ansible hands its action plugins what they need under such names
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import tempfile
+from pathlib import Path
 from typing import Any, ClassVar
 
 from ansible import constants
@@ -46,7 +49,7 @@ class TaskAction(ActionBase):
             raise AnsibleActionFail(
                 f"{self._task.action} does not run with 'async'; its time is limited by 'timeout' instead"
             )
-        result = super().run(None, task_vars)
+        result = super().run(tmp, task_vars)
         if PROBLEM is not None:
             raise AnsibleActionFail(f"opslib is not installed for the Python that runs Ansible: {PROBLEM}")
         secrets: set[str] = set()
@@ -86,10 +89,10 @@ class TaskAction(ActionBase):
     def _execute(self, command: str, data: bytes) -> tuple[int, str, str]:
         if self._needs_file():
             return self._execute_from_file(command, data)
-        try:  # without it the local connection gives sudo a terminal, which garbles the payload
+        with contextlib.suppress(
+            KeyError
+        ):  # else the local connection gives sudo a terminal, which garbles the payload
             self._connection.set_option("pipelining", True)
-        except KeyError:
-            pass
         return self._run(command, data)
 
     def _execute_from_file(self, command: str, data: bytes) -> tuple[int, str, str]:
@@ -102,7 +105,7 @@ class TaskAction(ActionBase):
                 file.write(data)
             self._transfer_file(here, there)
         finally:
-            os.unlink(here)
+            Path(here).unlink()
         self._fixup_perms2((folder, there), execute=False)
         quoted = shlex.quote(there)
         return self._run(f"{{ {command}; }} < {quoted}", None)
