@@ -55,12 +55,14 @@ def verify(
     limit: a host pattern; junit: where to write a JUnit report; on_output: gets the lines of pytest's output. Secrets
     of the inventory are masked in both.
 
-    Raises PlaybookError when there is no such suite or it cannot be run, InventoryError for hosts that testinfra cannot
+    Raises UsageError when the report cannot be written, PlaybookError when there is no such suite or it cannot be run, InventoryError for hosts that testinfra cannot
     reach the way the inventory says, MissingError without an ssh client.
     """
     from opslib.inventory import Inventory
 
     suites, defaults = _suites(role)
+    if junit is not None and not os.access(Path(junit).parent, os.W_OK):
+        raise UsageError(f"the JUnit report {junit} cannot be written: {Path(junit).parent} is no folder to write to")
     hosts = inventory if isinstance(inventory, Inventory) else Inventory.load(inventory)
     targets = hosts.select("all", limit)
     if any(target.carrier == "ssh" for target in targets) and shutil.which("ssh") is None:

@@ -1,0 +1,133 @@
+"""Canaries: a password and a secret variable must be found nowhere but where they belong.
+
+While runs go on, the argument vectors of this machine and of the hosts are read from /proc again and again; afterwards
+every output, and every file that a run could have written, is searched.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from opslib.lab import Lab
+
+CANARY = "canary-3f9a1c77e2"
+PLAY = """---
+- name: Use a secret
+  hosts: all
+  gather_facts: false
+  become: true
+  tasks:
+    - name: Ask with a token
+      opslib.runbook.http_check:
+        url: http://127.0.0.1:9/{{ inventory_hostname }}
+        request_headers: {X-Token: "{{ token }}"}
+        timeout: 1
+      ignore_errors: true
+    - name: Say a secret aloud
+      opslib.runbook.http_check: {url: "http://127.0.0.1:9/{{ token }}", timeout: 1}
+      ignore_errors: true
+    - name: Hide everything
+      opslib.runbook.logrotate: {config: hidden, paths: ["/var/log/{{ token }}/*.log"]}
+      no_log: true
+"""
+OPSLIB = [sys.executable, "-c", "import sys; from opslib.cli.main import main; sys.exit(main())"]
+
+
+def arguments() -> Iterator[str]:
+    """Yield the argument vector of every process; those of lab hosts are processes of this machine too."""
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            with contextlib.suppress(OSError):
+                yield Path(f"/proc/{entry}/cmdline").read_bytes().decode("utf-8", "replace")
+
+
+class Watch:
+    """Looks for words in argument vectors until it is left."""
+
+    def __init__(self, words: list[str]) -> None:
+        self.words = words
+        self.found: set[str] = set()
+        self.looks = 0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look)
+
+    def __enter__(self) -> Watch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._over.wait(0.01):
+            self.looks += 1
+            for line in arguments():
+                self.found.update(line for word in self.words if word in line)
+
+
+def files_with(words: list[str], folders: list[Path], since: float) -> list[str]:
+    """Return files changed since then that hold one of the words; the lab's hosts are searched apart."""
+    found = []
+    for folder in folders:
+        for root, below, names in os.walk(folder):
+            below[:] = [name for name in below if not name.startswith("opslib-lab")]
+            for path in (Path(root, name) for name in names):
+                with contextlib.suppress(OSError):
+                    if path.is_file() and not path.is_symlink() and path.stat().st_mtime >= since:
+                        text = path.read_bytes()
+                        found += [str(path) for word in words if word.encode() in text]
+    return found
+
+
+@pytest.mark.parametrize("engine", ["ssh", "ansible"])
+@pytest.mark.parametrize("check", [True, False], ids=["check", "run"])
+def test_canaries_are_found_nowhere(lab: Lab, tmp_path: Path, engine: str, check: bool) -> None:
+    home, out, given = tmp_path / "home", tmp_path / "out", tmp_path / "given"
+    for folder in (home, out, given):
+        folder.mkdir()
+    (given / "play.yml").write_text(PLAY)
+    (given / "hosts.yml").write_text(lab.inventory_text(user="pat"))
+    password = given / "secrets.yml"
+    password.touch(mode=0o600)
+    password.write_text(f"token: {CANARY}\nansible_become_password: {lab.sudo_password}\nopslib_secrets: [token]\n")
+    words = [CANARY, lab.sudo_password]
+    command = [*OPSLIB, "run", str(given / "play.yml"), "-i", str(given / "hosts.yml"), "-e", f"@{password}"]
+    command += ["--engine", engine, "--diff", "-v", "--json", str(out / "r.json"), "--junit", str(out / "r.xml")]
+    command += ["--check"] if check else []
+    began = (given / "play.yml").stat().st_mtime
+    environ = {**os.environ, "HOME": str(home), "TMPDIR": str(out)}
+    with Watch(words) as watch:
+        done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert watch.looks > 20
+    assert not watch.found
+    for word in words:
+        assert word not in done.stdout
+        assert word not in done.stderr
+    assert (out / "r.json").exists()
+    assert (out / "r.xml").exists()
+    assert files_with(words, [home, out, Path("/dev/shm"), Path("/run")], began) == []
+    for host in lab.hosts:
+        search = f"grep -rlsF -e {words[0]} -e '{words[1]}' /tmp /var/log /run/user /home /root /etc || true"
+        known = {"/etc/logrotate.d/hidden"} if not check else set()
+        assert set(host.run(["sh", "-c", search]).stdout.split()) <= known
+        host.run(["rm", "-f", "/etc/logrotate.d/hidden"])
+
+
+def test_canary_in_a_traceback_is_masked(lab: Lab) -> None:
+    from opslib import Fleet
+    from support.hosts import target
+    from support.probes import Mishap
+
+    with Fleet([target(lab, lab.hosts[0], secrets=frozenset({CANARY}))]) as fleet:
+        report = fleet.run([Mishap(how="raise", secret=CANARY)])
+    assert CANARY not in str(report.to_dict())
+    assert "internal error" in (report.hosts[lab.hosts[0].name].failure or "")
