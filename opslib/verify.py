@@ -55,8 +55,8 @@ def verify(
     limit: a host pattern; junit: where to write a JUnit report; on_output: gets the lines of pytest's output. Secrets
     of the inventory are masked in both.
 
-    Raises UsageError when the report cannot be written, PlaybookError when there is no such suite or it cannot be run, InventoryError for hosts that testinfra cannot
-    reach the way the inventory says, MissingError without an ssh client.
+    Raises PlaybookError when there is no such suite or it cannot be run, InventoryError for hosts that testinfra cannot
+    reach the way the inventory says, UsageError for a report that cannot be written, MissingError without an ssh client.
     """
     from opslib.inventory import Inventory
 

@@ -30,7 +30,7 @@ PLAYBOOK = """
   tasks:
     - name: A line of my own is in place
       ansible.builtin.copy:
-        dest: /etc/motd
+        dest: /etc/site.conf
         content: "{{ ansible_facts['distribution'] }}\\n"
         mode: "0644"
       notify: Restart the site
@@ -129,7 +129,8 @@ def test_list_and_documentation(installed: Environment) -> None:
     for task in ("service", "http_check", "disk_usage", "memory_usage", "log_size", "log_retention", "logrotate"):
         assert "OPTIONS" in good(installed.run("ansible-doc", f"opslib.runbook.{task}"))
     shown = good(installed.run("ansible-doc", "--type", "role", "opslib.runbook.service"))
-    assert "ENTRY POINT: restart" in shown or "ENTRY POINT: *restart*" in shown
+    assert "Restart a service and watch it prove itself" in shown
+    assert "service_reset_failed" in shown
 
 
 def test_playbook_of_the_collection(installed: Environment, inventory: Path) -> None:
@@ -150,13 +151,12 @@ def test_playbook_of_the_user(
     playbook = installed.work / "mine.yml"
     playbook.write_text(PLAYBOOK)
     arguments: list[Any] = [*program.split(), playbook, "-i", inventory]
-    assert "copy" not in hosts[0].read("/etc/motd")
     planned = good(installed.run(*arguments, "--check"))
     assert "changed" in planned or "would change" in planned
-    assert not hosts[0].run(["ls", "/etc/logrotate.d/site"], check=False).stdout
+    assert hosts[0].run(["ls", "/etc/logrotate.d/site", "/etc/site.conf"], check=False).stdout == ""
     before = hosts[0].run(["systemctl", "show", "-p", "MainPID", "site"]).stdout
     good(installed.run(*arguments))
-    assert hosts[0].read("/etc/motd") == "Debian\n"
+    assert hosts[0].read("/etc/site.conf") == "Debian\n"
     assert hosts[0].run(["systemctl", "is-enabled", "site"]).stdout == "enabled\n"
     assert hosts[0].run(["systemctl", "show", "-p", "MainPID", "site"]).stdout != before
     good(installed.run("opslib", "verify", "maintenance", "-i", inventory))

@@ -351,6 +351,13 @@ def test_vaults_without_the_right_password(vault: Path, given: dict[str, Any], s
     assert PASSWORD not in str(caught.value)
 
 
+def test_an_error_does_not_tell_a_secret(vault: Path) -> None:
+    (vault / "host_vars" / "web1.yml").write_text("ansible_port: '{{ token }}'\n")
+    with pytest.raises(InventoryError, match=r"ansible_port: '\*\*\*' is no port") as caught:
+        Inventory.load("hosts.ini", vault_password=PASSWORD).target("web1")
+    assert caught.value.__cause__ is None
+
+
 def test_opslib_secrets_must_be_a_list_of_names(folder: Path) -> None:
     (folder / "host_vars" / "web1.yml").write_text("opslib_secrets: 5\n")
     with pytest.raises(InventoryError, match="host web1: opslib_secrets: a list of names"):

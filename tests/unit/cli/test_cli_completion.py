@@ -35,7 +35,7 @@ def offered(typed: str, capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: 
     [
         ("opslib ", ["run", "task", "list", "show", "verify", "lab", "completion"]),
         ("opslib ta", ["task"]),
-        ("opslib task log", ["log_retention", "log_size", "logrotate"]),
+        ("opslib task logr", ["logrotate"]),
         ("opslib task service unit=x sta", ["state=", "start_timeout="]),
         ("opslib task service sta", ["state=", "start_timeout="]),
         ("opslib task service state=re", ["state=restarted", "state=reloaded"]),

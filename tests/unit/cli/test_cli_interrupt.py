@@ -191,6 +191,7 @@ def test_an_encoding_without_our_signs_is_no_trouble() -> None:
         text = shown.to_end()
         assert process.wait(PATIENCE) == 0
     assert "....." in text
+    assert "\\u65e5\\u672c has room" in text
     assert "Running \\u65e5\\u672c.yml on 3 hosts" in text
     assert "3 hosts: 3 changed" in text
 

@@ -103,7 +103,7 @@ case(
     "loop in loop_control over extended",
     tasks(
         "one ~ http://h/{{ ansible_loop.index }}of{{ ansible_loop.length }}{{ ansible_loop.previtem | default('-') }}"
-        "{{ ansible_loop.nextitem | default('-') }} ~ loop: [a, b, c] ~ loop_control: {extended: true}"
+        "{{ ansible_loop.nextitem | default('-') }}{{ ansible_loop.allitems | default([]) | length }} ~ loop: [a, b, c] ~ loop_control: {extended: true}"
     ),
 )
 case("dict label", tasks("one ~ http://h/{{ item.a }} ~ loop: [{a: 1}, {a: 2}]"))
@@ -583,6 +583,8 @@ case(
         "two ~ http://h/b ~ when: y == 1 ~ ignore_errors: true",
         "three ~ http://h/c",
         'four ~ http://h/{{ item }} ~ loop: "{{ l }}" ~ ignore_errors: true',
+        'five ~ http://h/x ~ loop: "{{ l }}" ~ ignore_errors: true',
+        'six ~ http://h/x ~ loop: "{{ l }}" ~ when: false',
     ),
     files={"host_vars/web1.yml": "x: a\ny: 1\nl: [a]\n", "host_vars/db1.yml": "x: a\n"},
 )
@@ -634,6 +636,7 @@ case(
     tasks(
         "one ~ http://h/{{ ansible_host }}{{ ansible_connection }}{{ ansible_port | default('no') }}"
         "{{ ansible_user | default('nobody') }}",
+        "two ~ http://h/{{ ansible_host }}{{ item }} ~ loop: [a]",
         hosts="web",
     ),
     files={"host_vars/web1.yml": "ansible_port: 2222\n"},
