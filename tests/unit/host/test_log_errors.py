@@ -81,13 +81,13 @@ def test_errors_are_counted_and_nothing_is_touched(tmp_path):
     path = log(
         tmp_path / "app.log",
         stamp(9000) + " ERROR too old 1",
-        stamp(3000) + " ERROR user 17 is gone",
+        stamp(2850) + " ERROR user 17 is gone",
         stamp(2000) + " INFO fine",
-        stamp(1000) + " ERROR user 18 is gone",
+        stamp(1050) + " ERROR user 18 is gone",
         "Traceback (most recent call last):",
         "  File 'x', line 5 ERROR",
         "KeyError: 18 ERROR",
-        stamp(500) + " CRITICAL password=hunter2 \x1b[31mlost",
+        stamp(450) + " CRITICAL password=hunter2 \x1b[31mlost",
         stamp(10) + " INFO fine",
     )
     before = path.read_bytes(), path.stat().st_mtime_ns
