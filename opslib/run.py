@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from opslib.engines import excerpt
 from opslib.engines.batch import BatchEngine
 from opslib.engines.emitter import Emitter
 from opslib.engines.playlog import NOT_STARTED
@@ -121,10 +122,21 @@ class _Run:
         self.options = options
         self.emit = emit
         self.cancel = cancel or threading.Event()
-        self.parts = _parts(compiled.plays, engine)
+        self.notices: list[str] = []
+        self.parts = self._whole_or(_parts(compiled.plays, engine))
         self.results: dict[str, HostResult] = {}
         self.engines: dict[str, None] = {}
         self.done: set[tuple[int, str]] = set()
+
+    def _whole_or(self, parts: list[tuple[str, list[Play]]]) -> list[tuple[str, list[Play]]]:
+        """Return the parts, or the whole playbook for ansible-runner where its plays cannot be cut out of it."""
+        for name, plays in parts:
+            if name == "ansible" and len(plays) < len(self.compiled.plays):
+                reason = excerpt.obstacle(self.compiled.path, plays)
+                if reason:
+                    self.notices.append(f"the whole playbook goes to ansible-runner, because {reason}")
+                    return [("ansible", list(self.compiled.plays))]
+        return parts
 
     def run(self) -> Report:
         """Run all parts and return the report."""
@@ -167,6 +179,9 @@ class _Run:
         return work
 
     def _say_why(self) -> None:
+        """Tell what sent a play to ansible-runner."""
+        for notice in self.notices:
+            self.emit.say(notice)
         for name, plays in self.parts:
             for play in plays:
                 if name == "ansible" and play.obstacle:
@@ -205,6 +220,7 @@ class _Run:
 
         outcome = runner.run_plays(
             plays,
+            playbook=self.compiled.path,
             whole=len(plays) == len(self.compiled.plays),
             inventory=self.inventory,
             options=self.options,
@@ -214,6 +230,8 @@ class _Run:
             cancel=self.cancel,
         )
         self._take(outcome.hosts)
+        for warning in outcome.warnings:
+            self.emit.warn(warning)
         self.done.update((play.index, name) for play in plays for name in outcome.hosts)
         return outcome.completed
 

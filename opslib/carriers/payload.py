@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import ast
 import functools
 import importlib.util
 import marshal
+import re
 import secrets
 import threading
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import MAGIC_NUMBER
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 from opslib.errors import UsageError
@@ -28,7 +29,7 @@ _LOADER = (
     "exec(zlib.decompress(f.read(int(f.readline()))))"
 )
 _PACKAGE = "opslib.host"
-_BUILDING = threading.Lock()  # Python 3.11 cannot parse in two threads at once (AST constructor recursion depth)
+_BUILDING = threading.Lock()  # the first thread builds, the others wait for it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,26 +102,52 @@ def _module_of(task: type[Task]) -> str:
     return task.__module__
 
 
+@dataclass(frozen=True, slots=True)
+class _Module:
+    """A module as it is sent: byte code for the same Python version, text for others; `needs`: those it imports."""
+
+    code: CodeType
+    text: str
+    needs: tuple[str, ...]
+
+
 @functools.cache
-def _source(name: str) -> str:
+def _module(name: str) -> _Module:
     spec = importlib.util.find_spec(name)
     if spec is None or not spec.origin or not spec.origin.endswith(".py"):
         raise UsageError(f"{name} cannot be sent to a host: it has no source file")
-    return Path(spec.origin).read_text(encoding="utf-8")
+    text = Path(spec.origin).read_text(encoding="utf-8")
+    code = compile(text, f"{name}.py", "exec", dont_inherit=True, optimize=2)
+    return _Module(code, text, tuple(dict.fromkeys(_imports(text))))
+
+
+def _imports(text: str) -> Iterator[str]:
+    """Yield the modules of the host package that a module imports, wherever it does, but for type checkers alone."""
+    text = re.sub(r"^if TYPE_CHECKING:\n(?:[ \t]+.*\n|\n)+", "", text, flags=re.MULTILINE)
+    for found in re.finditer(r"^[ \t]*(?:from[ ]([\w.]+)[ ]import[ ](\([^)]*\)|.*)|import[ ]([\w.]+))", text, re.MULTILINE):
+        base, names, plain = found.groups()
+        if plain:
+            base = plain
+        elif base in (".", _PACKAGE):
+            yield from (f"{_PACKAGE}.{name.split()[0]}" for name in names.strip("()").split(",") if name.strip())
+            continue
+        elif base.startswith("."):
+            base = f"{_PACKAGE}{base}"
+        if base.startswith(f"{_PACKAGE}."):
+            yield base
 
 
 @functools.cache
 def _boot() -> bytes:
-    return zlib.compress(ast.unparse(_bare(_source(f"{_PACKAGE}.boot"))).encode(), 9)
+    return zlib.compress(_module(f"{_PACKAGE}.boot").text.encode(), 9)
 
 
 @functools.cache
 def _modules(names: tuple[str, ...]) -> tuple[bytes, bytes]:
     """Return the modules that a set of task modules needs, in import order, as byte code and as source."""
     order = _closure((f"{_PACKAGE}.runtime", *names))
-    trees = [(name, _bare(_source(name))) for name in order]
-    codes = [(name, compile(tree, f"{name}.py", "exec", optimize=2)) for name, tree in trees]
-    texts = [(name, ast.unparse(tree)) for name, tree in trees]
+    codes = [(name, _module(name).code) for name in order]
+    texts = [(name, _module(name).text) for name in order]
     return zlib.compress(marshal.dumps(codes), 6), zlib.compress(marshal.dumps(texts, 2), 6)
 
 
@@ -130,45 +157,12 @@ def _closure(names: Sequence[str]) -> list[str]:
     begun: set[str] = set()
 
     def visit(name: str) -> None:
-        if name in begun:
-            return
-        begun.add(name)
-        for node in ast.walk(_bare(_source(name))):
-            if isinstance(node, ast.Import):
-                for alias in node.names:
-                    if alias.name.startswith(f"{_PACKAGE}."):
-                        visit(alias.name)
-            if not isinstance(node, ast.ImportFrom):
-                continue
-            base = _PACKAGE if node.level == 1 else node.module or ""
-            if node.level == 1 and node.module:
-                visit(f"{base}.{node.module}")
-            elif base == _PACKAGE:
-                for alias in node.names:
-                    visit(f"{base}.{alias.name}")
-            elif base.startswith(f"{_PACKAGE}."):
-                visit(base)
-        order.append(name)
+        if name not in begun:
+            begun.add(name)
+            for needed in _module(name).needs:
+                visit(needed)
+            order.append(name)
 
     for name in names:
         visit(name)
     return order
-
-
-def _bare(tree_source: str) -> ast.Module:
-    """Parse a module and drop what a target does not need: docstrings and code for type checkers only."""
-    tree = ast.parse(tree_source)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
-            start = 0 if ast.get_docstring(node, clean=False) is None else 1
-            node.body = [part for part in node.body[start:] if not _typing_only(part)] or [ast.Pass()]
-    return ast.fix_missing_locations(tree)
-
-
-def _typing_only(node: ast.stmt) -> bool:
-    return (
-        isinstance(node, ast.If)
-        and isinstance(node.test, ast.Name)
-        and node.test.id == "TYPE_CHECKING"
-        and not node.orelse
-    )

@@ -1,7 +1,7 @@
 """ansible-core, inside this process: the only module of the controller that imports `ansible`.
 
 ansible-core is written for command lines that do one thing and end. Four of its habits matter to a library, and are
-dealt with here, in `quiet_import` and `active`:
+dealt with here, most of them in `active`:
 
 - it keeps its options, vault passwords and default collection in globals: they are set for the time of a call, under
   a lock, and put back;
@@ -13,7 +13,7 @@ dealt with here, in `quiet_import` and `active`:
 directory, the home, /etc/ansible), for the paths of collections, roles and plugins and for its defaults.
 """
 
-# ruff: noqa: SLF001, PTH100, PTH110, PTH111, PTH120 - much of ansible-core is private, and its paths are texts
+# ruff: noqa: SLF001 - much of ansible-core is private, and its paths are texts
 
 from __future__ import annotations
 
@@ -81,9 +81,6 @@ try:
         from ansible.playbook.helpers import load_list_of_blocks
         from ansible.playbook.included_file import IncludedFile
         from ansible.playbook.play_context import PlayContext
-        from ansible.playbook.role_include import IncludeRole
-        from ansible.playbook.task import Task
-        from ansible.playbook.task_include import TaskInclude
         from ansible.plugins.loader import add_all_plugin_dirs, init_plugin_loader
         from ansible.release import __version__ as ansible_version
         from ansible.utils.collection_loader import AnsibleCollectionConfig
@@ -107,45 +104,51 @@ except ImportError as error:
     ) from error
 
 __all__ = [
+    "AnsibleCollectionConfig",
     "AnsibleError",
-    "AnsibleFileNotFound",
     "AnsibleParserError",
     "AnsibleUndefinedVariable",
     "AnsibleValueOmittedError",
-    "ArgumentSpecValidator",
     "Block",
     "C",
+    "Display",
     "EncryptedString",
     "Engine",
-    "HostVars",
-    "IncludeRole",
-    "IncludedFile",
     "Loader",
-    "PlayContext",
     "Playbook",
-    "Sentinel",
     "Sources",
-    "Task",
     "TaskContext",
-    "TaskInclude",
     "Variables",
     "VaultSecret",
+    "VaultSecretsContext",
+    "absolute",
     "active",
-    "ansible_version",
-    "collection_name",
+    "argument_errors",
+    "attribute",
     "combine_vars",
     "configured",
+    "connection_defaults",
+    "connection_facts",
+    "context",
+    "display_name",
+    "encrypted",
+    "enter_folder",
     "find_playbook",
     "find_role",
+    "fixed_attribute",
     "in_words",
+    "included",
+    "included_blocks",
     "is_template",
-    "load_list_of_blocks",
+    "loop_items",
     "origin",
     "parse_extra_vars",
     "pct_to_int",
     "plain",
     "reading",
+    "task_args",
     "trusted",
+    "vault_secrets",
 ]
 
 _LOCK = threading.RLock()
@@ -571,7 +574,7 @@ def find_role(name: str) -> str | None:
     return None if found is None else os.fsdecode(found[1])
 
 
-def collection_name(path: str) -> str | None:
+def _collection_of(path: str) -> str | None:
     """Return the collection that a file belongs to."""
     found: str | None = _get_collection_name_from_path(path)
     return found
@@ -579,7 +582,7 @@ def collection_name(path: str) -> str | None:
 
 def enter_folder(path: str) -> None:
     """Let a playbook's folder, or the collection it belongs to, add its plugins and names, as ansible-playbook does."""
-    collection = collection_name(path)
+    collection = _collection_of(path)
     AnsibleCollectionConfig.default_collection = collection
     if collection is None:
         add_all_plugin_dirs(os.path.dirname(path))

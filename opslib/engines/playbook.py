@@ -305,7 +305,7 @@ class _Loading:
                     name: replace(work, items=_masked(work.items, secrets)) for name, work in each.work.items()
                 }
         rows = [each.work for each in prepared]
-        return Compiled(plays=tuple(plays), work=work, secrets=secrets)
+        return Compiled(path=Path(self.path), plays=tuple(plays), work=work, secrets=secrets)
 
 
 def _about_tasks(text: str) -> str:

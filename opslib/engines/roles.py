@@ -12,7 +12,6 @@ from typing import Any
 
 import yaml
 
-from opslib.engines import ansible_core as core
 from opslib.errors import PlaybookError
 from opslib.host.params import shown
 
@@ -20,6 +19,7 @@ __all__ = ["Entry", "Role", "find_source", "list_roles", "playbook_for_role", "r
 
 _OURS = "opslib.runbook"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_SAFE = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _YAML = (".yml", ".yaml", ".json")
 
 
@@ -62,6 +62,8 @@ def find_source(source: str | Path, aside: Path) -> str:
     aside: a folder for the playbook that runs a role, not to be taken for the place of the user's own collections.
     Raises PlaybookError when nothing is found.
     """
+    from opslib.engines import ansible_core as core
+
     text = os.fspath(source) if isinstance(source, str | os.PathLike) else source
     if not isinstance(text, str) or not text.strip() or not text.isprintable() or len(text) > 4096:
         raise PlaybookError(f"{shown(text)} is no name of a playbook or role")
@@ -91,6 +93,8 @@ def playbook_for_role(
 
     name, folder: what `role` stands for, when that is known. Raises PlaybookError for an unknown role or entry.
     """
+    from opslib.engines import ansible_core as core
+
     if name is None:
         name, folder = _role(role)
     path = folder if folder is not None else Path(core.find_role(name) or "")
@@ -113,6 +117,8 @@ def playbook_for_role(
 
 def role_folder(role: str) -> Path:
     """Return the folder of a role, given by its name or its folder. Raises PlaybookError when there is none."""
+    from opslib.engines import ansible_core as core
+
     if not isinstance(role, str) or not role.strip() or not role.isprintable() or len(role) > 4096:
         raise PlaybookError(f"{shown(role)} is no name of a role")
     name, folder = _role(role)
@@ -121,6 +127,8 @@ def role_folder(role: str) -> Path:
 
 def _role(role: str) -> tuple[str, Path | None]:
     """Return the name by which Ansible finds a role, and its folder when it is no collection's."""
+    from opslib.engines import ansible_core as core
+
     if "/" in role:
         folder = core.absolute(role).resolve()
         if _is_role(folder) and _NAME.fullmatch(folder.name):
@@ -199,7 +207,7 @@ def _specs(folder: Path) -> dict[str, dict[str, Any]]:
         if not path.is_file():
             continue
         try:
-            data = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+            data = yaml.load(path.read_text(encoding="utf-8"), Loader=_SAFE) or {}  # noqa: S506 - a safe loader, in C
             specs = data.get("argument_specs") or {}
             return {str(name): dict(spec or {}) for name, spec in specs.items()}
         except (OSError, ValueError, TypeError, AttributeError, yaml.YAMLError) as error:

@@ -64,8 +64,9 @@ class Play:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compiled:
-    """A playbook, loaded: its plays, and `work(play, host_names)`, which gives each host its items."""
+    """A playbook, loaded: where it stands, its plays, and `work(play, host_names)`, which gives each host its items."""
 
+    path: Path
     plays: Sequence[Play]
     work: Callable[[Play, Sequence[str]], Sequence[HostWork]]
     secrets: frozenset[str] = frozenset()

@@ -69,7 +69,10 @@ class ListeningPorts(Task, name="listening_ports"):
         example={"8000": "uvicorn.service"},
     )
     udp: bool = param(
-        Boolean(), "Look at UDP as well; always done where a UDP port is named.", default=False, example=True
+        Boolean(),
+        "Look at UDP as well, for `only` too; always done where a UDP port is named.",
+        default=False,
+        example=True,
     )
 
     def check(self) -> None:

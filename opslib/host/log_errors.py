@@ -98,7 +98,10 @@ class LogErrors(Task, name="log_errors"):
     warn: int = param(Number(0, whole=True), "Warn when there are more errors than this.", default=None, example=0)
     fail: int = param(Number(0, whole=True), "Fail when there are more errors than this.", default=None, example=100)
     silent: float = param(
-        Duration(), "Warn when nothing was logged for this many seconds; `since` if not given.", default=None, example="5m"
+        Duration(),
+        "Warn when nothing was logged for this many seconds; `since` if not given.",
+        default=None,
+        example="5m",
     )
     timezone: str = param(
         ZoneName(),
@@ -235,7 +238,9 @@ class LogErrors(Task, name="log_errors"):
         return words
 
     def _remarks(self, state: dict[str, Any]) -> list[str]:
-        warnings = [words for words in state["missing"] if not words.endswith("does not exist")] if state["files"] else []
+        warnings = (
+            [words for words in state["missing"] if not words.endswith("does not exist")] if state["files"] else []
+        )
         warnings += state["problems"][:_LISTED]
         if state["undated"] and len(state["undated"]) < len(state["files"]):
             warnings.append("no times were found in %s: not looked through" % listed(state["undated"]))

@@ -87,7 +87,7 @@ class LogFiles:
             yield from (base + "/" + parts[-1] for base in bases if base and self._exists(base + "/" + parts[-1]))
 
     def _inside(self, path: str) -> Iterator[str]:
-        """A folder stands for the *.log files in it."""
+        """Yield a path; of a folder the *.log files in it."""
         if not os.path.isdir(path):
             yield path
             return

@@ -22,7 +22,22 @@ _SYNONYMS = {
     "WARN": ("WARNING",),
 }
 _NUMBERS = {10: "TRACE", 20: "DEBUG", 30: "INFO", 40: "WARN", 50: "ERROR", 60: "FATAL"}  # bunyan's and pino's
-_KNOWN = "TRACE DEBUG INFO NOTICE WARN WARNING ERROR ERR CRITICAL CRIT ALERT EMERG FATAL PANIC".split()
+_KNOWN = (
+    "TRACE",
+    "DEBUG",
+    "INFO",
+    "NOTICE",
+    "WARN",
+    "WARNING",
+    "ERROR",
+    "ERR",
+    "CRITICAL",
+    "CRIT",
+    "ALERT",
+    "EMERG",
+    "FATAL",
+    "PANIC",
+)
 _NEAR = 120
 _LONGEST = 16 << 10
 _TRACEBACK = "Traceback (most recent call last)"
@@ -84,7 +99,7 @@ class Levels:
             self.levels.update(_SYNONYMS.get(level, ()))
         known = "|".join(sorted(map(re.escape, {*_KNOWN, *self.levels}), key=len, reverse=True))
         self._word = re.compile(
-            r"(?<!\w)(%s)(?!\w)|\[(?:[\w-]+:)?(%s)\]|\b(?:level|severity|lvl)=[\"']?(%s)\b"
+            r"(?<!\w)(%s)(?!\w)|\[(?:[\w-]+:)?(%s)\]|\b(?:level|severity|lvl)[\"']?[=:] ?[\"']?(%s)\b"
             % (known, known.lower(), known + "|" + known.lower())
         )
 

@@ -15,13 +15,13 @@ MOST_PATTERNS = 5000
 SAMPLE = 1000
 OTHERS = "(others)"
 _SECRET = re.compile(
-    r"(?i)((?:pass(?:word|wd|phrase)?|secret|token|api[_-]?key|access[_-]?key|credential|cookie)[\w-]*[\"']?\s*[=:]\s*)"
+    r"(?i)((?:pass(?:word|wd|phrase)?|secret|token|api[_-]?key|access[_-]?key|credential|cookie)[\w-]{0,40}[\"']?\s{0,3}[=:]\s{0,3})"
     r"(\"[^\"]*\"|'[^']*'|[^\s,;&}\])\"']+)"
-    r"|(\b(?:bearer|basic)\s+)[\w.~+/=-]{6,}|(://[^/\s:@]*:)[^@\s/]+(?=@)"
+    r"|(\b(?:bearer|basic)\s+)[\w.~+/=-]{6,}|(://[^/\s:@]{0,100}:)[^@\s/]{1,200}(?=@)"
 )
 _FOLDED = re.compile(
     r"(?P<uuid>\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b)"
-    r"|(?P<email>\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+\b)"
+    r"|(?P<email>\b[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,64})+\b)"
     r"|(?P<ip>\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b|(?<![\w:])(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F]{1,4}(?![\w:]))"
     r"|(?P<hex>\b0[xX][0-9a-fA-F]+\b|\b(?=[0-9a-fA-F]*\d)(?=[0-9a-fA-F]*[a-fA-F])[0-9a-fA-F]{8,}\b)"
     r"|(?P<n>\d+(?:[.,:]\d+)*)"

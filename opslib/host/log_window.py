@@ -79,7 +79,7 @@ class Window:
                     start = max(file.size - self.left, 0)
                     self.cut.append(file.path)
                 self._scan(self._blocks(file.fd, start, file.size))
-                if file.live and file.size and self._last is None or (self._last or 0) > self.until:
+                if self._last is None or self._last > self.until:  # of the newest line only the end of the file tells
                     self._see(self._tail(file.fd, file.size))
         except OSError as error:
             self.problems.append("%s: %s" % (printable(file.path), error.strerror or error))
@@ -158,7 +158,7 @@ class Window:
         """Yield what a compressed file holds. It has no times to bisect on before it is unpacked."""
         reader: Any
         errors: tuple[type[Exception], ...] = (EOFError, ValueError)
-        with os.fdopen(os.dup(file.fd), "rb") as raw:
+        with open(os.dup(file.fd), "rb") as raw:
             if file.packing == ".gz":
                 import gzip
                 import zlib
@@ -168,7 +168,7 @@ class Window:
             elif file.packing == ".xz":
                 import lzma
 
-                reader = lzma.LZMAFile(raw)
+                reader = lzma.LZMAFile(raw)  # noqa: SIM115 - what it reads from is closed
                 errors += (lzma.LZMAError,)
             else:
                 import bz2

@@ -125,7 +125,7 @@ class Processes(Task, name="processes"):
             )
         expected = self._expected(number)
         failure = "%s%s run%s%s, expected %s" % (
-            "no" if not number else number,
+            number or "no",
             " process" if number < 2 else " processes",
             "s" if number < 2 else "",
             asked,

@@ -35,12 +35,12 @@ def test_bad_values_are_refused_by_name(name, values):
 
 @pytest.mark.parametrize("key", ["0", "x", "80/sctp", "a\nb", *[text for text in HOSTILE if text]])
 def test_owners_of_what_is_no_port_are_refused(key):
-    with pytest.raises(ParamError, match="^listening_ports: owner: "):
+    with pytest.raises(ParamError, match=r"^listening_ports: owner: "):
         ListeningPorts(owner={key: "nginx"})
 
 
 def test_two_owners_of_one_port_are_refused():
-    with pytest.raises(ParamError, match="^listening_ports: owner: port 80/tcp belongs to 'a' and to 'b'$"):
+    with pytest.raises(ParamError, match=r"^listening_ports: owner: port 80/tcp belongs to 'a' and to 'b'$"):
         ListeningPorts(owner={"80": "a", "80/tcp": "b"})
 
 
@@ -60,8 +60,8 @@ TCP = """\
 """
 TCP6 = """\
   sl  local_address                         remote_address                        st tx_queue rx_queue tr tm->when
-   0: 00000000000000000000000000000000:0016 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 16202 1 0000
-   1: 00000000000000000000000001000000:0035 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000   101        0 16203 1 0000
+   0: 00000000000000000000000000000000:0016 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 16202 1
+   1: 00000000000000000000000001000000:0035 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000 101 0 16203 1
 """
 UDP = """\
    sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops
@@ -109,7 +109,7 @@ def test_sockets_of_one_port_are_one():
 # The plan
 
 
-def listening(port, address="0.0.0.0", protocol="tcp", pids=(7,), program="nginx", unit="nginx.service", **more):  # noqa: S104
+def listening(port, address="0.0.0.0", protocol="tcp", pids=(7,), program="nginx", unit="nginx.service", **more):
     return dict(
         {
             "protocol": protocol, "address": address, "port": port, "loopback": address.startswith("127."),
@@ -149,12 +149,8 @@ def test_other_owners_fail():
     assert plan(rows, owner={"80": "nginx", "81": "y"}).failure == "0.0.0.0:80/tcp (x, pid 7) should belong to nginx"
     rows = [listening(80, pids=(), program="", unit="")]
     found = plan(rows, hidden=True, owner={"80": "nginx"})
-    assert found.failure == (
-        "0.0.0.0:80/tcp (user root) should belong to nginx; who that is takes root to see"
-    )
-    assert found.warnings == [
-        "the processes behind 1 socket of other users are unknown (run as root to see them)"
-    ]
+    assert found.failure == ("0.0.0.0:80/tcp (user root) should belong to nginx; who that is takes root to see")
+    assert found.warnings == ["the processes behind 1 socket of other users are unknown (run as root to see them)"]
     assert plan(rows, hidden=False).warnings == []
 
 

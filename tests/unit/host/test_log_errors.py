@@ -123,7 +123,8 @@ def test_thresholds(tmp_path):
 
 def test_json_lines_match_and_fields(tmp_path):
     lines = [
-        {"ts": time.time() - 5, "level": "error", "msg": "forecast %d failed" % n, "user": {"id": n % 2}} for n in range(6)
+        {"ts": time.time() - 5, "level": "error", "msg": "forecast %d failed" % n, "user": {"id": n % 2}}
+        for n in range(6)
     ]
     lines.append({"ts": time.time() - 5, "level": "info", "msg": "ERROR in words"})
     path = log(tmp_path / "a.log", *map(json.dumps, lines))

@@ -59,7 +59,9 @@ def test_any_message_gives_one_short_printable_line(message):
 
 @given(st.integers(0, 10**9), st.integers(0, 10**9))
 def test_numbers_make_no_difference(first, second):
-    assert fold("request %d from 10.0.0.%d" % (first, first % 256)) == fold("request %d from 10.0.0.%d" % (second, second % 256))
+    assert fold("request %d from 10.0.0.%d" % (first, first % 256)) == fold(
+        "request %d from 10.0.0.%d" % (second, second % 256)
+    )
 
 
 def test_patterns_are_bounded():
@@ -88,6 +90,8 @@ def test_patterns_are_bounded():
         (b"[Fri Jan 02 03:04:05 2026] [core:error] x", True),
         (b"time=2026-01-02T03:04:05Z level=error msg=x", True),
         (b"time=2026-01-02T03:04:05Z level=info msg=ERROR", False),
+        (b'Jan  2 03:04:05 host app: {"level":"error"}', True),
+        (b'Jan  2 03:04:05 host app: {"level": "info", "msg": "ERROR"}', False),
         (b'{"level": "error"}', True),
         (b'{"level": "ERROR"}', True),
         (b'{"level": 50}', True),

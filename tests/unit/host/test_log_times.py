@@ -126,7 +126,9 @@ def test_zones():
     assert (fixed("UTC"), fixed("+02:00"), fixed("-0430"), fixed("Europe/Berlin")) == (0, 7200, -16200, None)
 
 
-@given(st.integers(0, 4102444800), st.sampled_from(["%Y-%m-%dT%H:%M:%SZ", "%d/%b/%Y:%H:%M:%S +0000", "%Y/%m/%d %H:%M:%S"]))
+@given(
+    st.integers(0, 4102444800), st.sampled_from(["%Y-%m-%dT%H:%M:%SZ", "%d/%b/%Y:%H:%M:%S +0000", "%Y/%m/%d %H:%M:%S"])
+)
 def test_every_second_comes_back(when, form):
     line = time.strftime(form, time.gmtime(when)).encode()
     assert Clock(NOW, 0).read(line) == when

@@ -49,7 +49,9 @@ def small(monkeypatch):
 step = st.tuples(
     st.integers(0, 300),
     st.integers(-50, 50),
-    st.sampled_from([b"INFO fine", b"ERROR bad", b"INFO x\n  at ERROR\n  more", b"ERROR x\nTraceback\n  y\nE: ERROR", b""]),
+    st.sampled_from(
+        [b"INFO fine", b"ERROR bad", b"INFO x\n  at ERROR\n  more", b"ERROR x\nTraceback\n  y\nE: ERROR", b""]
+    ),
 )
 
 
@@ -203,7 +205,12 @@ def test_neighbours_are_found_once_and_only_young_ones(tmp_path):
     os.utime(str(tmp_path / "app.log"), (1000, 1000))
     names = ["app.log", "app.log.1", "app.log.2.gz"]
     assert files(tmp_path / "app.log", since=5000)[0] == names
-    assert files(tmp_path / "app.log*", tmp_path / "app.log", since=5000)[0] == ["app.log", "app.log.1", "app.log.2.gz", "app.log.bak"]
+    assert files(tmp_path / "app.log*", tmp_path / "app.log", since=5000)[0] == [
+        "app.log",
+        "app.log.1",
+        "app.log.2.gz",
+        "app.log.bak",
+    ]
     assert files(tmp_path, since=5000)[0] == ["app.log", "b.log", "app.log.1", "app.log.2.gz"]
 
 
@@ -222,4 +229,8 @@ def test_links_pipes_and_what_is_missing(tmp_path):
     assert sorted(files(logs / "*.log")[0]) == ["a\n\x1b.log", "app.log"]
     names, found = files(logs / "gone.log", logs / "*.txt", tmp_path / "no" / "*.log")
     assert names == []
-    assert [words.split(" ", 1)[1] for words in found.missing] == ["does not exist", "matches nothing", "matches nothing"]
+    assert [words.split(" ", 1)[1] for words in found.missing] == [
+        "does not exist",
+        "matches nothing",
+        "matches nothing",
+    ]

@@ -145,8 +145,13 @@ PARENTS = {1: 0, 10: 1, 11: 10, 12: 11, 13: 12, 14: 13, 20: 14}
     [
         # sshd, its session, the shell that runs sudo, sudo, its monitor
         (
-            {10: b"sshd: /usr/sbin/sshd -D", 11: b"sshd: root@notty", 12: b"sh\0-c\0sudo python3 opslib-ready",
-             13: b"sudo\0python3", 14: b"/usr/bin/sudo\0python3"},
+            {
+                10: b"sshd: /usr/sbin/sshd -D",
+                11: b"sshd: root@notty",
+                12: b"sh\0-c\0sudo python3 opslib-ready",
+                13: b"sudo\0python3",
+                14: b"/usr/bin/sudo\0python3",
+            },
             {12, 13, 14},
         ),
         ({14: b"sshd: root@notty", 13: b"sshd: /usr/sbin/sshd"}, set()),

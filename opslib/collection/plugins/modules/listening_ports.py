@@ -42,7 +42,7 @@ options:
     default: {}
   udp:
     description:
-      - Look at UDP as well; always done where a UDP port is named.
+      - Look at UDP as well, for O(only) too; always done where a UDP port is named.
     type: bool
     default: false
 extends_documentation_fragment:

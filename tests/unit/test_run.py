@@ -1,0 +1,151 @@
+"""Which play goes to which engine, in what order, and what of that the report says; on this machine, without ssh."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from opslib import Status, run_playbook
+from opslib.errors import InventoryError, ParamError, PlaybookError, UsageError
+from opslib.events import Notice, RunEnded, RunStarted
+
+CHECK = "    - name: Memory is there\n      opslib.runbook.memory_usage: {fail: 0}\n"
+OURS = "- name: Ours\n  hosts: all\n  gather_facts: false\n  tasks:\n" + CHECK
+THEIRS = (
+    "- name: Theirs\n  hosts: all\n  gather_facts: false\n  tasks:\n"
+    "    - name: Speak\n      ansible.builtin.command: echo hello\n      changed_when: false\n      register: said\n"
+)
+LATER = (
+    "- name: Later\n  hosts: all\n  gather_facts: false\n  tasks:\n"
+    "    - name: Repeat\n      ansible.builtin.assert: {that: said.stdout == 'hello'}\n"
+)
+
+
+@pytest.fixture
+def inventory(tmp_path: Path) -> Path:
+    path = tmp_path / "hosts.yml"
+    path.write_text(
+        "all:\n  vars: {ansible_connection: local, ansible_python_interpreter: /usr/bin/python3}\n"
+        "  hosts: {one: {}, two: {}}\n"
+    )
+    return path
+
+
+@pytest.fixture
+def book(tmp_path: Path):
+    def write(*plays: str, name: str = "play.yml") -> Path:
+        path = tmp_path / name
+        path.write_text("---\n" + "\n".join(plays))
+        return path
+
+    return write
+
+
+def steps(report) -> list[str]:
+    return [step.name for step in report.hosts["one"].steps]
+
+
+def test_ordinary_play_runs_by_ssh_engine(book, inventory):
+    events = []
+    report = run_playbook(book(OURS), inventory, on_event=events.append)
+    assert (report.engine, report.exit_code) == ("ssh", 0)
+    assert steps(report) == ["Memory is there"]
+    assert isinstance(events[0], RunStarted)
+    assert isinstance(events[-1], RunEnded)
+    assert events[0].hosts == ("one", "two")
+
+
+def test_each_play_goes_to_the_engine_that_it_needs(book, inventory):
+    events = []
+    report = run_playbook(book(OURS, THEIRS, LATER), inventory, on_event=events.append)
+    assert (report.engine, report.exit_code) == ("ssh+ansible", 0)
+    assert steps(report) == ["Memory is there", "Speak", "Repeat"]
+    told = " ".join(event.text for event in events if isinstance(event, Notice))
+    assert "Theirs" in told
+    assert "ansible-runner" in told
+
+
+def test_play_after_one_that_learns_nothing_returns_to_ssh(book, inventory):
+    silent = THEIRS.replace("      register: said\n", "")
+    report = run_playbook(book(silent, OURS), inventory)
+    assert report.engine == "ansible+ssh"
+    assert steps(report) == ["Speak", "Memory is there"]
+
+
+def test_imported_playbooks_go_whole_where_one_play_must(book, inventory):
+    book(THEIRS, name="theirs.yml")
+    report = run_playbook(book(OURS, "- import_playbook: theirs.yml\n"), inventory)
+    assert (report.engine, report.exit_code) == ("ansible", 0)
+    assert steps(report) == ["Memory is there", "Speak"]
+
+
+@pytest.mark.parametrize("engine", ["ssh", "ansible"])
+def test_imported_playbooks(book, inventory, engine):
+    book(OURS, name="ours.yml")
+    report = run_playbook(book(OURS, "- import_playbook: ours.yml\n"), inventory, engine=engine)
+    assert (report.engine, report.exit_code) == (engine, 0)
+    assert steps(report) == ["Memory is there"] * 2
+
+
+def test_ssh_engine_refuses_what_it_cannot_carry(book, inventory):
+    with pytest.raises(UsageError, match="register"):
+        run_playbook(book(THEIRS), inventory, engine="ssh")
+
+
+def test_nothing_is_touched_when_a_later_play_is_wrong(book, inventory, tmp_path):
+    mark = tmp_path / "logs"
+    mark.mkdir()
+    wrong = OURS.replace("fail: 0", "fial: 0")
+    with pytest.raises((ParamError, PlaybookError), match="fial"):
+        run_playbook(book(THEIRS.split("      register")[0].replace("echo hello", f"rmdir {mark}"), wrong), inventory)
+    assert mark.exists()
+
+
+@pytest.mark.parametrize("engine", ["ssh", "ansible"])
+def test_failed_batch_leaves_the_others_unstarted(book, inventory, engine):
+    failing = "    - name: Fail\n      opslib.runbook.log_size: {paths: [/no/such/place]}\n"
+    play = "- name: P\n  hosts: all\n  serial: 1\n  gather_facts: false\n  tasks:\n" + failing
+    report = run_playbook(book(play), inventory, engine=engine)
+    assert report.exit_code == 2
+    assert [host.status for host in report.hosts.values()] == [Status.FAILED, Status.SKIPPED]
+    assert "not started" in str(report.hosts["two"].error)
+
+
+def test_host_that_failed_takes_no_part_in_later_plays(book, inventory):
+    failing = OURS.replace(
+        CHECK,
+        "    - name: Fail\n      opslib.runbook.log_size: {paths: [/no/such/place]}\n"
+        "      when: inventory_hostname == 'one'\n",
+    )
+    report = run_playbook(book(failing, OURS), inventory)
+    assert steps(report) == ["Fail"]
+    assert [step.status for step in report.hosts["two"].steps] == [Status.SKIPPED, Status.OK]
+
+
+def test_cancelled_before_it_began(book, inventory):
+    cancel = threading.Event()
+    cancel.set()
+    report = run_playbook(book(OURS), inventory, cancel=cancel)
+    assert report.exit_code == 130
+    assert {host.status for host in report.hosts.values()} == {Status.FAILED}
+
+
+@pytest.mark.parametrize(
+    ("words", "arguments"),
+    [
+        ("engine", {"engine": "fast"}),
+        ("forks", {"forks": 0}),
+        ("timeout", {"timeout": -1}),
+        ("no-such-host", {"limit": "no-such-host"}),
+    ],
+)
+def test_wrong_arguments_are_refused_by_name(book, inventory, words, arguments):
+    with pytest.raises((UsageError, InventoryError), match=words):
+        run_playbook(book(OURS), inventory, **arguments)
+
+
+def test_missing_playbook_is_named(inventory, tmp_path):
+    with pytest.raises(PlaybookError, match=r"nowhere\.yml"):
+        run_playbook(tmp_path / "nowhere.yml", inventory)
