@@ -15,7 +15,7 @@ import yaml
 
 __all__ = ["FOLDER", "outdated", "table", "write"]
 
-FOLDER = Path(__file__).parents[1] / "roles"
+FOLDER = Path("roles")
 BEGIN, END = "<!-- variables: begin, written by python -m opslib.role_build -->", "<!-- variables: end -->"
 
 

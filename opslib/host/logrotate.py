@@ -162,7 +162,11 @@ class Logrotate(Task, name="logrotate"):
         if self.state == "present":
             force = self.force and self._rotated is None
             place = self.folder, self.config
-            state["trial"] = trial = logrotate_trial.hold(self.text(), self.postrotate, place, self.main, force)
+            trial = None
+            if not force and state["file"] is not None and state["file"].get("text") == self.text():
+                trial = logrotate_trial.in_place(place, self.paths, self.main)
+            trial = trial or logrotate_trial.hold(self.text(), self.postrotate, place, self.main, force)
+            state["trial"] = trial
             state["before"] = {log: _identity(log) for log in trial.due}
             state["hourly"] = self.frequency == "hourly" and _runs_daily()
         return state

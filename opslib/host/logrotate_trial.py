@@ -90,6 +90,28 @@ def debug(path: str, memory: Memory, force: bool = False) -> Verdict:
     return said
 
 
+def in_place(place: tuple[str, str], patterns: Sequence[str], main_path: str) -> Trial | None:
+    """Judge a configuration that stands in its place from one look at all of them; None when that does not suffice."""
+    if read_main(main_path) is None:
+        return None
+    with Memory() as memory:
+        said = debug(main_path, memory)
+    if said.errors or place[1] not in said.read:
+        return None
+    logs = sorted((log, why) for log, why in said.considered.items() if any(_covers(word, log) for word in patterns))
+    return Trial(warnings=[printable(line) for line in said.warnings if "/".join(place) in line], logs=logs)
+
+
+def _covers(pattern: str, log: str) -> bool:
+    """Whether a pattern of logrotate's, as in glob(3), names a log."""
+    if pattern == log:
+        return True
+    from fnmatch import fnmatchcase
+
+    words, names = pattern.split("/"), log.split("/")
+    return len(words) == len(names) and all(map(fnmatchcase, names, words))
+
+
 def hold(text: str, script: Sequence[str] | None, place: tuple[str, str], main_path: str, force: bool) -> Trial:
     """Try a configuration, alone and beside the others of the host.
 

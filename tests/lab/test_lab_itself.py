@@ -22,6 +22,7 @@ from opslib.lab.state import LabState, load
 
 SSH_PORT = 22
 ROOT = Path(opslib.__file__).parents[1]
+MINE = f"test-{os.getpid()}"  # names of labs, when several test processes run
 
 
 def ssh(lab: Lab, host: LabHost, *command: str, user: str = "root", text: str = "", seconds: int = 10) -> str:
@@ -412,16 +413,16 @@ def test_leaving_by_an_exception_leaves_nothing() -> None:
 
 
 def test_a_host_that_does_not_boot_fails_the_start_and_leaves_nothing() -> None:
-    lab = Lab(hosts=3, name="unbootable", boot_timeout=0.01)
+    lab = Lab(hosts=3, name=MINE, boot_timeout=0.01)
     with pytest.raises(LabError, match=r"lab[123] did not boot: not ready after 0\.01 seconds"):
         lab.__enter__()
-    assert not (RUN / "unbootable").exists()
+    assert not (RUN / MINE).exists()
 
 
 def test_a_name_is_used_once() -> None:
-    with Lab(hosts=1, name="once") as lab, pytest.raises(LabError, match="'once' exists"):
-        assert lab.name == "once"
-        Lab(hosts=1, name="once").__enter__()
+    with Lab(hosts=1, name=MINE) as lab, pytest.raises(LabError, match=f"{MINE!r} exists"):
+        assert lab.name == MINE
+        Lab(hosts=1, name=MINE).__enter__()
 
 
 def test_watchers_are_told_and_cannot_harm() -> None:
@@ -450,13 +451,13 @@ def test_sigkill_of_the_owner_leaves_nothing() -> None:
 @pytest.mark.parametrize("moment", ["preparing the hosts", "lab1 up"])
 def test_ending_in_the_middle_of_the_start_leaves_nothing(how: signal.Signals, moment: str) -> None:
     program = (
-        f"with Lab(hosts=4, name='half', progress=lambda p: {moment!r} in p.text and print('now', flush=True)):\n"
+        f"with Lab(hosts=4, name={MINE!r}, progress=lambda p: {moment!r} in p.text and print('now', flush=True)):\n"
         " time.sleep(600)"
     )
     with owner_process(program) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "now\n"
-        state = state_of("half")
+        state = state_of(MINE)
         process.send_signal(how)
     assert eventually(lambda: not traces(state)), traces(state)
 
@@ -481,24 +482,24 @@ def test_the_next_start_sweeps_what_a_dead_watchdog_left() -> None:
 
 
 def test_a_detached_lab_outlives_its_maker() -> None:
-    with owner_process("Lab.start(hosts=2, name='kept', detached=True)") as process:
+    with owner_process(f"Lab.start(hosts=2, name={MINE!r}, detached=True)") as process:
         pass
     assert process.returncode == 0
-    lab = Lab.attach("kept")
+    lab = Lab.attach(MINE)
     try:
         time.sleep(3)  # longer than a watchdog takes to look
-        assert [(info.hosts, info.detached, info.alive) for info in Lab.list() if info.name == "kept"] == [
+        assert [(info.hosts, info.detached, info.alive) for info in Lab.list() if info.name == MINE] == [
             (2, True, True)
         ]
         ssh(lab, lab.hosts[1], "true")
         lab.hosts[0].reset()
         ssh(lab, lab.hosts[0], "true")
-        state = state_of("kept")
+        state = state_of(MINE)
     finally:
         lab.stop()
     assert traces(state) == []
-    with pytest.raises(LabError, match="no lab called 'kept'"):
-        Lab.attach("kept")
+    with pytest.raises(LabError, match=f"no lab called {MINE!r}"):
+        Lab.attach(MINE)
 
 
 def test_a_strict_umask_does_not_reach_the_hosts() -> None:

@@ -118,9 +118,10 @@ def test_without_its_channel_everything_ends(python, how, seconds):
     assert not processes.marked(talk.job.token)
 
 
-def test_a_reader_that_goes_away_ends_the_run(any_python, seconds):
-    """Closing the output is as good as closing the input."""
-    with Talk(any_python, [mishap("spawn", seconds=seconds)]) as talk:
+@pytest.mark.parametrize("watch", [True, False])
+def test_a_reader_that_goes_away_ends_the_run(any_python, seconds, watch):
+    """Closing the output is as good as closing the input, and is noticed where that is not watched."""
+    with Talk(any_python, [mishap("spawn", seconds=seconds)], watch=watch) as talk:
         assert processes.wait_until(lambda: processes.with_argument(seconds))
         talk.channel._out.close()
         assert processes.wait_until(lambda: not processes.with_argument(seconds))

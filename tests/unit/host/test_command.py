@@ -133,6 +133,20 @@ def test_programs_are_found_in_the_systems_folders_only(tmp_path, monkeypatch):
     assert command.which(str(tmp_path / "only-here")) == str(tmp_path / "only-here")
 
 
+def test_what_cannot_be_executed_is_passed_over(tmp_path, monkeypatch):
+    """A folder, or a file without the right, hides no program behind it."""
+    for number, kind in enumerate(("folder", "file", "program")):
+        place = tmp_path / str(number)
+        place.mkdir()
+        if kind == "folder":
+            (place / "tool").mkdir()
+        else:
+            (place / "tool").write_text("#!/bin/sh\n")
+            (place / "tool").chmod(0o755 if kind == "program" else 0o644)
+    monkeypatch.setattr(command, "PATH", ":".join(str(tmp_path / str(number)) for number in range(3)))
+    assert command.which("tool") == str(tmp_path / "2" / "tool")
+
+
 def test_the_environment_is_small_and_fixed(monkeypatch):
     """Nothing of the caller's but HOME and the run's mark; more only when asked for."""
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hunter2")

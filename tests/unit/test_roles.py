@@ -1,0 +1,161 @@
+"""The roles agree with the tasks that they call, with their own documents, and with their suites."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from opslib import reference, role_build, tasks
+
+ROLES = Path(__file__).parents[2] / "roles"
+NAMES = sorted(path.name for path in ROLES.iterdir() if path.is_dir())
+# The variables that are lists of a task's parameters.
+LISTS = {
+    "maintenance_http_checks": "http_check",
+    "maintenance_logrotate": "logrotate",
+    "maintenance_retention": "log_retention",
+}
+
+
+def read(role: str, path: str) -> Any:
+    return yaml.safe_load((ROLES / role / path).read_text())
+
+
+def specs(role: str) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = read(role, "meta/argument_specs.yml")["argument_specs"]
+    return found
+
+
+def options(role: str) -> dict[str, Any]:
+    """Return all variables of a role."""
+    return {name: option for spec in specs(role).values() for name, option in spec["options"].items()}
+
+
+def calls(role: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield each of our tasks that a role calls, with its arguments."""
+    for path in sorted((ROLES / role).glob("*/*.yml")):
+        if path.parent.name in ("tasks", "handlers"):
+            for block in read(role, f"{path.parent.name}/{path.name}"):
+                yield from ((key[15:], args) for key, args in block.items() if key.startswith("opslib.runbook."))
+
+
+@pytest.mark.parametrize("role", NAMES)
+def test_entry_points(role: str) -> None:
+    files = {path.stem for path in (ROLES / role / "tasks").glob("*.yml")}
+    assert set(specs(role)) == files
+    suites = {path.stem.removeprefix("test_") for path in (ROLES / role / "tests").glob("test_*.py")}
+    assert suites == files - {"main"}
+
+
+@pytest.mark.parametrize("role", NAMES)
+def test_defaults_are_documented(role: str) -> None:
+    documented = {name: option["default"] for name, option in options(role).items() if "default" in option}
+    assert read(role, "defaults/main.yml") == documented
+    assert [name for name in options(role) if not name.startswith(f"{role}_")] == []
+
+
+@pytest.mark.parametrize("role", NAMES)
+def test_tasks_are_given_parameters_that_they_have(role: str) -> None:
+    found = list(calls(role))
+    assert found
+    for task, args in found:
+        assert set(args) <= set(tasks.get(task).parameters()), task
+
+
+@pytest.mark.parametrize("role", NAMES)
+def test_variables_are_used(role: str) -> None:
+    text = "".join(path.read_text() for folder in ("tasks", "handlers") for path in (ROLES / role / folder).glob("*"))
+    assert set(re.findall(rf"\b{role}_\w+", text)) == set(options(role))
+
+
+@pytest.mark.parametrize(("variable", "task"), LISTS.items())
+def test_lists_of_parameters_are_the_tasks_own(variable: str, task: str) -> None:
+    parameters = reference.of_task(tasks.get(task)).parameters
+    given = options("maintenance")[variable]["options"]
+    assert list(given) == [each.name for each in parameters]
+    for each in parameters:
+        option = given[each.name]
+        assert (option["type"], option.get("elements")) == (each.type, each.elements), each.name
+        assert tuple(option.get("choices", ())) == tuple(each.choices), each.name
+        assert bool(option.get("required")) == each.required, each.name
+        assert bool(option.get("no_log")) == each.secret, each.name
+    (args,) = [args for name, args in calls("maintenance") if name == task]
+    assert set(args) == set(given)
+
+
+def test_documents_are_up_to_date() -> None:
+    assert role_build.outdated(ROLES) == [], "run: python -m opslib.role_build"
+    assert sorted(path.parent.name for path in ROLES.glob("*/README.md")) == NAMES
+
+
+def test_table() -> None:
+    text = role_build.table(
+        {
+            "main": {"options": {"x_hidden": {}}},
+            "one": {
+                "short_description": "One: a | b",
+                "options": {
+                    "x_a": {"type": "list", "elements": "int", "default": [1], "description": ["Some", "C(text)."]},
+                    "x_b": {"required": True, "description": "Needed."},
+                },
+            },
+            "two": {
+                "short_description": "Two",
+                "options": {
+                    "x_b": {"required": True},
+                    "x_c": {"type": "dict", "options": {"key": {"choices": ["p", "q"], "required": True}}},
+                },
+            },
+        }
+    )
+    assert text.splitlines() == [
+        "| entry point | what it does |",
+        "|---|---|",
+        "| `one` | One: a \\| b |",
+        "| `two` | Two |",
+        "",
+        "| variable | type | default | used by | what it is |",
+        "|---|---|---|---|---|",
+        "| `x_a` | list of int | `[1]` | one | Some `text`. |",
+        "| `x_b` | str | required | all | Needed. |",
+        "| `x_c` | dict |  | two |  |",
+        "",
+        "Each of `x_c` has:",
+        "",
+        "| key | type | what it is |",
+        "|---|---|---|",
+        "| `key` (required) | `p` or `q` |  |",
+    ]
+
+
+def test_readme_without_its_marks_is_refused(tmp_path: Path) -> None:
+    role = tmp_path / "role"
+    (role / "meta").mkdir(parents=True)
+    (role / "meta" / "argument_specs.yml").write_text("argument_specs: {main: {}, one: {short_description: It}}\n")
+    (role / "README.md").write_text("# role\n")
+    with pytest.raises(ValueError, match="lacks the line"):
+        role_build.write(tmp_path)
+    (role / "README.md").write_text(f"# role\n{role_build.BEGIN}\nold\n{role_build.END}\nrest\n")
+    assert role_build.write(tmp_path) == [str(role / "README.md")]
+    assert role_build.write(tmp_path) == []
+    text = (role / "README.md").read_text()
+    assert "old" not in text
+    assert text.startswith("# role\n")
+    assert text.endswith("\nrest\n")
+
+
+@pytest.mark.parametrize("path", sorted(ROLES.glob("*/tests/*.py")), ids=lambda path: f"{path.parts[-3]}-{path.stem}")
+def test_suites_know_nothing_of_us(path: Path) -> None:
+    imported = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            imported.add(node.module or "")
+    assert not [name for name in imported if name.startswith("opslib")]
