@@ -59,10 +59,12 @@ class TaskEvent:
         """Return the event with this data, whatever it is."""
         action = str(data.get("resolved_action") or data.get("task_action") or "")
         answer, duration = data.get("res"), data.get("duration")
+        role = data.get("resolved_role") or data.get("role")
+        title = f"{role} : {data.get('task') or action}" if role else str(data.get("task") or action)
         return cls(
             kind=kind,
             task=str(data.get("task_uuid")),
-            title=clip(plain_text(str(data.get("task") or action)), 500),
+            title=clip(plain_text(title), 500),
             action=action,
             answer=answer if isinstance(answer, Mapping) else {},
             changed=_CHANGED.search(plain_text(stdout)) is not None,

@@ -60,6 +60,7 @@ class Session:
         self._results: list[StepResult] = []
         self._changed: set[int] = set()
         self._failed: list[Step] = []
+        self._halted = False
         self._deadline: Deadline | None = None
         self._began = 0.0
         self._over: tuple[Status, str] | None = None
@@ -67,7 +68,7 @@ class Session:
     @property
     def over(self) -> bool:
         """Whether this host takes no more steps: it failed, or could not be reached."""
-        return self._over is not None or bool(self._failed)
+        return self._over is not None or self._halted
 
     def run(self, items: Sequence[Step | StepResult] | None = None) -> None:
         """Do some items, by default all. Never raises: what goes wrong becomes the host's result."""
@@ -110,6 +111,7 @@ class Session:
 
     def _add(self, result: StepResult) -> None:
         self._results.append(result)
+        self._halted = self._halted or (result.status is Status.FAILED and not result.ignored)
         self._emit(StepEnded(host=self.target.name, result=result))
 
     def _segment(self, items: list[Step | StepResult], become: Become | None) -> None:
@@ -131,7 +133,8 @@ class Session:
                     self._add(item)
 
     def _wanted(self, step: Step) -> bool:
-        return step.always or not any(self._stops(failure, step) for failure in self._failed)
+        over = [failure for failure in self._failed if self._stops(failure, step)]
+        return not over or (step.always and not any(failure.always for failure in over))
 
     @staticmethod
     def _stops(failure: Step, step: Step) -> bool:

@@ -143,13 +143,17 @@ class _Worker:
         self.pipe = pipe
 
     def run(self, first: int, changed: set[int], failed: list[dict[str, Any]]) -> None:
-        """Do the steps from `first` on; after a failure only those of the same loop, and those that run `always`."""
+        """Do the steps from `first` on; after a failure only those of the same loop, and those that run `always`.
+
+        A failure of a step that runs `always` ends those too.
+        """
         for number in range(first, len(self.job["steps"])):
             step = self.job["steps"][number]
             when = step.get("notified")
             group = step.get("group")
             over = [other for other in failed if group is None or other.get("group") != group]
-            if (over and not step.get("always")) or (when is not None and not changed.intersection(when)):
+            halted = over and (not step.get("always") or any(other.get("always") for other in over))
+            if halted or (when is not None and not changed.intersection(when)):
                 continue
             self._tell(b"start %d" % number)
             began = time.monotonic()

@@ -121,3 +121,26 @@ def test_same_outcome_and_same_end_state(lab: Lab, tmp_path: Path, case: str, ch
         if case == "unreachable host":
             lab.hosts[1].start_sshd()
     assert seen["ssh"] == seen["ansible"]
+
+
+@pytest.mark.parametrize("entry", ["maintenance:weekly", "maintenance:monthly", "service:status", "service:restart"])
+@pytest.mark.parametrize("check", [True, False], ids=["check", "run"])
+def test_roles_of_ours_agree(lab: Lab, tmp_path: Path, entry: str, check: bool) -> None:
+    inventory = tmp_path / "hosts.yml"
+    inventory.write_text(lab.inventory_text())
+    variables = {
+        "service_unit": "ssh",
+        "service_settle": 1,
+        "maintenance_services": ["ssh", "dbus"],
+        "maintenance_logrotate": [{"config": "a", "paths": ["/var/log/a/*.log"]}],
+        "maintenance_retention": [{"root": "/var/log", "older_than": "1h"}],
+    }
+    seen = {}
+    for engine in ("ssh", "ansible"):
+        for host in lab.hosts:
+            host.run(["sh", "-c", "rm -rf /etc/logrotate.d/a /var/backups/logs"])
+        report = run_playbook(entry, inventory, engine=engine, check=check, timeout=60, extra_vars=variables)  # type: ignore[arg-type]
+        assert report.engine == engine
+        seen[engine] = (outcome(report), end_state(lab), report.exit_code)
+    assert seen["ssh"] == seen["ansible"]
+    assert seen["ssh"][2] == 0

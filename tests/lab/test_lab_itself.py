@@ -135,7 +135,7 @@ def test_ansible_takes_the_inventory(lab: Lab, tmp_path: Path) -> None:
         inventory = tmp_path / "inventory.yml"
         inventory.write_text(text)
         argv = [sys.executable, "-m", "ansible", "adhoc", "-i", str(inventory), "lab", "-m", "ping"]
-        environ = {**os.environ, "HOME": str(tmp_path), "LC_ALL": "C.UTF-8"}
+        environ = {**os.environ, "HOME": str(tmp_path), "LC_ALL": "C.UTF-8", "ANSIBLE_SSH_ARGS": "-o ControlMaster=no"}
         done = subprocess.run(argv, capture_output=True, text=True, check=False, env=environ)
         assert done.returncode == 0, done.stdout + done.stderr
         assert done.stdout.count("SUCCESS") == text.count("ansible_host:")
