@@ -80,7 +80,10 @@ def prepare(lab: Lab, folder: Path, cases: dict[str, Case]) -> None:
         "hosts = "
         + repr(
             [
-                (host.address, {"ssh_user": "root", "ssh_key": str(lab.private_key), "ssh_known_hosts_file": str(lab.known_hosts)})
+                (
+                    host.address,
+                    {"ssh_user": "root", "ssh_key": str(lab.private_key), "ssh_known_hosts_file": str(lab.known_hosts)},
+                )
                 for host in lab.hosts
             ]
         )

@@ -263,7 +263,7 @@ def _carrier(seen: _Settings) -> str:
 
 
 def _at_home(path: str) -> str:
-    return os.path.expanduser(path)  # noqa: PTH111 - text stays text, also for a user who is unknown
+    return os.path.expanduser(path)
 
 
 @dataclass(slots=True)

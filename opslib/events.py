@@ -11,7 +11,17 @@ from dataclasses import dataclass
 
 from opslib.result import HostResult, Report, StepResult
 
-__all__ = ["Event", "HostEnded", "HostStarted", "Notice", "OnEvent", "RunEnded", "RunStarted", "StepEnded", "StepStarted"]
+__all__ = [
+    "Event",
+    "HostEnded",
+    "HostStarted",
+    "Notice",
+    "OnEvent",
+    "RunEnded",
+    "RunStarted",
+    "StepEnded",
+    "StepStarted",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

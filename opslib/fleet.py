@@ -96,7 +96,7 @@ class Fleet:
             raise InventoryError("a host of the fleet has no name")
         twice = {name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else set()
         if twice:
-            raise InventoryError(f"the fleet has more than one host named {sorted(twice)[0]!r}")
+            raise InventoryError(f"the fleet has more than one host named {min(twice)!r}")
         self._timeout = timeout
         self._on_event = on_event
         self._engine = BatchEngine(forks=forks, cancel=cancel)
@@ -135,7 +135,9 @@ class Fleet:
         run_id = new_run_id(started)
         source = name or ", ".join(dict.fromkeys(step.title for step in rows))
         emit = self._engine.emit = Emitter(self._on_event)
-        emit(RunStarted(run_id=run_id, source=source, check=check, hosts=tuple(target.name for target in self._targets)))
+        emit(
+            RunStarted(run_id=run_id, source=source, check=check, hosts=tuple(target.name for target in self._targets))
+        )
         hosts = self._engine.run(
             [HostWork(target=target, items=rows) for target in self._targets],
             check=check,

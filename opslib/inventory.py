@@ -289,7 +289,7 @@ def _paths(source: str | Path | Sequence[str | Path]) -> list[str]:
 
 def _path(item: str | Path) -> str:
     text = _text(item, "inventory")
-    path = Path(os.path.abspath(os.path.expanduser(text)))  # noqa: PTH100, PTH111 - links are left alone
+    path = Path(os.path.abspath(os.path.expanduser(text)))
     try:
         there = path.exists()
     except OSError:

@@ -20,9 +20,30 @@ __all__ = ["askpass", "configuration"]
 
 _CHECKING = {"strict": "yes", "accept-new": "accept-new", "off": "no"}
 _COPIED = frozenset(
-    "addressfamily bindaddress certificatefile ciphers forwardagent globalknownhostsfile gssapiauthentication"
-    " hostkeyalgorithms hostkeyalias hostname identitiesonly identityagent identityfile kexalgorithms macs port"
-    " preferredauthentications proxycommand proxyjump pubkeyacceptedalgorithms user userknownhostsfile".split()
+    [
+        "addressfamily",
+        "bindaddress",
+        "certificatefile",
+        "ciphers",
+        "forwardagent",
+        "globalknownhostsfile",
+        "gssapiauthentication",
+        "hostkeyalgorithms",
+        "hostkeyalias",
+        "hostname",
+        "identitiesonly",
+        "identityagent",
+        "identityfile",
+        "kexalgorithms",
+        "macs",
+        "port",
+        "preferredauthentications",
+        "proxycommand",
+        "proxyjump",
+        "pubkeyacceptedalgorithms",
+        "user",
+        "userknownhostsfile",
+    ]
 )
 _ASKPASS = r"""#!/bin/sh
 # Answers ssh's question for one host's password; the passwords are in the environment.

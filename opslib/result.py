@@ -213,8 +213,9 @@ class Report:
         return [host for host in self.hosts.values() if host.status in states]
 
     def raise_for_failures(self) -> None:
-        """Raise an error that carries this report: InterruptedRunError for a run that was stopped, RunFailedError when a
-        host failed or was unreachable.
+        """Raise InterruptedRunError for a run that was stopped, RunFailedError when hosts failed or were unreachable.
+
+        Either carries this report.
         """
         if self.interrupted:
             raise InterruptedRunError("the run was stopped before its end; the report holds what is known", self)
@@ -244,7 +245,9 @@ class Report:
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Return the report that `to_dict` gave; ValueError for another schema version."""
         if data.get("schema") != SCHEMA_VERSION:
-            raise ValueError(f"report schema {data.get('schema')!r} is not {SCHEMA_VERSION}, the one this version reads")
+            raise ValueError(
+                f"report schema {data.get('schema')!r} is not {SCHEMA_VERSION}, the one this version reads"
+            )
         return cls(
             run_id=data["run_id"],
             source=data["source"],
@@ -263,7 +266,7 @@ def _stamp(when: datetime) -> str:
 
 
 def _text(value: Any) -> str:
-    """Return text as it can be written anywhere: bytes that were not UTF-8 become `\\xNN`."""
+    r"""Return text as it can be written anywhere: bytes that were not UTF-8 become `\xNN`."""
     if not isinstance(value, str):
         raise TypeError(f"{value!r} is no text")
     return _SURROGATE.sub(lambda found: f"\\x{ord(found[0]) & 0xFF:02x}", value)

@@ -25,7 +25,7 @@ def outdated(folder: Path = FOLDER) -> list[str]:
 
 
 def write(folder: Path = FOLDER) -> list[str]:
-    """Bring the README files up to date and return those that were written. Raises ValueError where a mark is missing."""
+    """Bring the README files up to date and return those written; ValueError where a mark is missing."""
     changed = outdated(folder)
     for name in changed:
         path = Path(name)

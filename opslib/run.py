@@ -269,9 +269,7 @@ def _stops(play: Play, results: Mapping[str, HostResult]) -> bool:
     bad = sum(result.status in (Status.FAILED, Status.UNREACHABLE) for result in results.values())
     limit = play.policy.max_fail_percentage
     return bool(bad) and (
-        bad == len(results)
-        or play.policy.any_errors_fatal
-        or (limit is not None and 100 * bad / len(results) > limit)
+        bad == len(results) or play.policy.any_errors_fatal or (limit is not None and 100 * bad / len(results) > limit)
     )
 
 

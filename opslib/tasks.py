@@ -3,8 +3,6 @@
 Each is loaded when it is first asked for, so that importing this module costs nothing.
 """
 
-# ruff: noqa: N813 - here a task goes by its name, as in a playbook
-
 from __future__ import annotations
 
 import difflib

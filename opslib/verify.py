@@ -56,7 +56,8 @@ def verify(
     of the inventory are masked in both.
 
     Raises PlaybookError when there is no such suite or it cannot be run, InventoryError for hosts that testinfra cannot
-    reach the way the inventory says, UsageError for a report that cannot be written, MissingError without an ssh client.
+    reach the way the inventory says, UsageError for a report that cannot be written,
+    MissingError without an ssh client.
     """
     from opslib.inventory import Inventory
 

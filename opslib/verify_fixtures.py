@@ -51,7 +51,7 @@ def _handed_over() -> dict[str, dict[str, Any]] | None:
 def variables(
     request: pytest.FixtureRequest, host: Any, _handed_over: dict[str, dict[str, Any]] | None
 ) -> dict[str, Any]:
-    """The variables of the host under test: the role's defaults, overlaid by those of the inventory."""
+    """Return the variables of the host under test: the role's defaults, overlaid by those of the inventory."""
     if _handed_over is not None:
         return _handed_over[host.backend.get_pytest_id()]
     found = _read(request.path.parent.parent / "defaults" / "main.yml")

@@ -8,7 +8,10 @@ OPSLIB = [
     ("Disk has room", {"opslib.runbook.disk_usage": {"paths": ["/"], "warn": "94%", "fail": "95%"}}),
     ("Memory is available", {"opslib.runbook.memory_usage": {"warn": "3%", "fail": "2%", "top": 0}}),
     ("Logs are small", {"opslib.runbook.log_size": {"paths": ["/var/log"], "fail": "10G", "open_files": False}}),
-    ("Rotation is configured", {"opslib.runbook.logrotate": {"config": "bench", "paths": ["/var/lib/bench/logs/*.log"]}}),
+    (
+        "Rotation is configured",
+        {"opslib.runbook.logrotate": {"config": "bench", "paths": ["/var/lib/bench/logs/*.log"]}},
+    ),
     (
         "Old logs are gone",
         {"opslib.runbook.log_retention": {"root": "/var/lib/bench/logs", "older_than": "30d", "delete": True}},

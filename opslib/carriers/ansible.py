@@ -106,7 +106,7 @@ def _send(
             reason = message.error
     if outcome is None:
         raise CarrierError(reason or _no_answer(code, err, answer.explain(), interpreter, started))
-    masked = wire.mask(dict(outcome), secrets)
+    masked = wire.mask_result(dict(outcome), secrets)
     try:
         return StepResult.from_dict({**masked, "name": task.name, "task": task.name, "ignored": False})
     except (ValueError, TypeError, KeyError, AttributeError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -20,7 +21,7 @@ _LONGEST_KILL = 10.0
 
 
 class LocalConnection:
-    """This machine, as the user who runs opslib."""
+    """The machine itself, as the user who runs opslib."""
 
     alive = True
 
@@ -44,7 +45,9 @@ class LocalChannel:
         self._process = subprocess.Popen(
             list(argv), stdin=pipe, stdout=pipe, stderr=pipe, cwd="/", start_new_session=True, bufsize=0
         )
-        assert self._process.stdin and self._process.stdout and self._process.stderr
+        assert self._process.stdin
+        assert self._process.stdout
+        assert self._process.stderr
         self._in, self._out, self._err = self._process.stdin, self._process.stdout, self._process.stderr
         for stream in (self._in, self._out, self._err):
             os.set_blocking(stream.fileno(), False)
@@ -106,14 +109,10 @@ class LocalChannel:
         try:
             self._process.wait(_LONGEST_KILL)
         except subprocess.TimeoutExpired:
-            try:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
-            except (ProcessLookupError, PermissionError):
-                pass
-            try:
+            with contextlib.suppress(subprocess.TimeoutExpired):  # another user's (sudo), or hanging in the kernel
                 self._process.wait(1)
-            except subprocess.TimeoutExpired:  # another user's (sudo), or hanging in the kernel
-                pass
 
     def _drain(self) -> None:
         try:

@@ -124,7 +124,9 @@ def _module(name: str) -> _Module:
 def _imports(text: str) -> Iterator[str]:
     """Yield the modules of the host package that a module imports, wherever it does, but for type checkers alone."""
     text = re.sub(r"^if TYPE_CHECKING:\n(?:[ \t]+.*\n|\n)+", "", text, flags=re.MULTILINE)
-    for found in re.finditer(r"^[ \t]*(?:from[ ]([\w.]+)[ ]import[ ](\([^)]*\)|.*)|import[ ]([\w.]+))", text, re.MULTILINE):
+    for found in re.finditer(
+        r"^[ \t]*(?:from[ ]([\w.]+)[ ]import[ ](\([^)]*\)|.*)|import[ ]([\w.]+))", text, re.MULTILINE
+    ):
         base, names, plain = found.groups()
         if plain:
             base = plain

@@ -7,6 +7,7 @@ is opened.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import queue
@@ -93,7 +94,9 @@ class SshConnector:
                 try:
                     config = fabric.Config(runtime_ssh_path=os.path.expanduser(path) if path else None)
                 except (OSError, paramiko.SSHException, ValueError) as error:
-                    raise InventoryError(f"the ssh configuration {path or '~/.ssh/config'} is wrong: {error}") from error
+                    raise InventoryError(
+                        f"the ssh configuration {path or '~/.ssh/config'} is wrong: {error}"
+                    ) from error
                 self._configs[path] = config
             return self._configs[path]
 
@@ -248,10 +251,8 @@ class SshChannel:
 
     def end_input(self) -> None:
         """Close its standard input."""
-        try:
+        with contextlib.suppress(OSError, EOFError):
             self._channel.shutdown_write()
-        except (OSError, EOFError):
-            pass
 
     def errors(self) -> str:
         """Return the beginning of its standard error."""
@@ -267,10 +268,8 @@ class SshChannel:
 
     def close(self) -> None:
         """Close the channel; the payload's input ends with it."""
-        try:
+        with contextlib.suppress(OSError, EOFError):
             self._channel.close()
-        except (OSError, EOFError):
-            pass
 
 
 def _dial(host: str, port: int, limit: Deadline) -> socket.socket:
@@ -328,7 +327,9 @@ def _read_known_hosts(path: str) -> paramiko.HostKeys:
         lines = Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return keys
-    revoked = {line.split()[-1] if len(line.split()) < 4 else line.split()[3] for line in lines if line.startswith("@revoked")}
+    revoked = {
+        line.split()[-1] if len(line.split()) < 4 else line.split()[3] for line in lines if line.startswith("@revoked")
+    }
     for number, line in enumerate(lines, 1):
         words = line.split()
         if len(words) < 3 or words[0].startswith(("#", "@")) or words[2] in revoked:

@@ -104,7 +104,7 @@ class PlayOverview:
 class Library:
     """The library, as the commands call it."""
 
-    def run_playbook(  # noqa: PLR0917 - all of them are needed, and of types of their own
+    def run_playbook(
         self, target: str, place: Place, pace: Pace, selection: Selection, on_event: OnEvent, cancel: threading.Event
     ) -> Report:
         """Run a playbook or `ROLE[:ENTRY]`."""

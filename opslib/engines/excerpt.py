@@ -59,7 +59,7 @@ def write(playbook: Path, plays: Sequence[Play], folder: Path, *, end_mark: str 
 
 
 def _absolute(path: Path) -> Path:
-    return Path(os.path.abspath(path))  # noqa: PTH100 - links are left alone
+    return Path(os.path.abspath(path))
 
 
 def _mirror(source: Path, target: Path, *, without: str) -> None:

@@ -6,7 +6,6 @@ the parent is gone (even by SIGKILL), it kills the program and everything that d
 the process table, and what carries the run's mark in its environment (Ansible's workers leave the process group).
 Once the parent is gone it also removes FOLDER. Standard library only.
 """
-# ruff: noqa: PTH118, PTH123, PTH104, PTH208 - it starts before every run, and importing pathlib takes long
 
 from __future__ import annotations
 

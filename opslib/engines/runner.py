@@ -84,7 +84,7 @@ def run_plays(
         return Outcome(hosts={}, completed=True)
     if playbook is None and len({play.source for play in plays}) > 1:
         raise PlaybookError("these plays stand in more than one file; say which playbook is to be run")
-    file = Path(os.path.abspath(playbook or plays[0].source))  # noqa: PTH100 - links are left alone
+    file = Path(os.path.abspath(playbook or plays[0].source))
     log = PlayLog(plays, end_mark="" if whole else f"opslib-end-{token_hex(8)}", secrets=secrets)
     with private_folder() as folder:
         if not whole:

@@ -330,7 +330,9 @@ class Session:
             raise CarrierError(
                 f"{self.target.interpreter} was not found on the host; set ansible_python_interpreter{why}"
             )
-        raise CarrierError(f"the host did not run the payload to its end (exit code {code}): {said or 'it said nothing'}")
+        raise CarrierError(
+            f"the host did not run the payload to its end (exit code {code}): {said or 'it said nothing'}"
+        )
 
     def _lost(self, steps: list[Step], running: int | None, why: str, status: Status) -> None:
         """Record a host that stopped answering, in the middle of a step or between two."""

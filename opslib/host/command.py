@@ -111,9 +111,7 @@ def kill_group(pid: int) -> None:
         pass
 
 
-def _become(
-    path: str, argv: Sequence[str], env: dict[str, str], cwd: str, pipes: list[tuple[int, int]]
-) -> None:
+def _become(path: str, argv: Sequence[str], env: dict[str, str], cwd: str, pipes: list[tuple[int, int]]) -> None:
     """In the child: turn into the program."""
     try:
         os.setsid()

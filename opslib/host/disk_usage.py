@@ -222,7 +222,7 @@ def _facts(mount: Mount | None, paths: list[str], usage: tuple[int, int, int, in
     used = max(blocks - free, 0)
     if available >= 1 << 63:  # less than nothing: ordinary users have used what is reserved
         available = 0
-    counted = 0 < files and files_free <= files
+    counted = files > 0 and files_free <= files
     frozen = mount is not None and "ro" in mount.options
     sealed = mount is not None and "ro" in mount.features
     return {

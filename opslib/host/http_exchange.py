@@ -21,9 +21,9 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 
 
 class Answer(Record):
-    """What a server answered; `problem` (a kind of DialError, or `protocol` or `redirect`) and `words` are set where no
-    full answer came.
+    """What a server answered.
 
+    `problem` (a kind of DialError, or `protocol` or `redirect`) and `words` are set where no full answer came.
     Times are seconds from the beginning: until connected (name lookup and TLS included), until the answer's first
     byte, and in total. `cut`: the body is longer than was read.
     """

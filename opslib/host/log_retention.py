@@ -156,7 +156,7 @@ class LogRetention(Task, name="log_retention"):
         alone = dict(left)
         if self.open_files == "skip":
             alone.update({path: "open for writing by " + by for path, by in found.writers.items()})
-            alone.update({path: "of another user, who may write to it" for path in found.unsure})
+            alone.update(dict.fromkeys(found.unsure, "of another user, who may write to it"))
         keep = old_logs.newest(found.files, found.young, self.min_keep) if self.min_keep else set()
         chosen = [file for file in found.files if file.path not in keep and file.path not in alone]
         return chosen, len(keep), {path: why for path, why in alone.items() if path not in keep}

@@ -1,4 +1,4 @@
-"""Try a logrotate configuration without putting it anywhere: what would logrotate say?
+"""Try a logrotate configuration without putting it anywhere, and hear what logrotate would say.
 
 The candidate, and the copies of the main configuration around it, exist in memory only (memfd_create(2)); logrotate
 reads them by their names below /proc. Nothing is written, whether or not the trial succeeds.

@@ -15,10 +15,54 @@ MOUNTINFO = "/proc/self/mountinfo"
 MAX_TABLE = 16 << 20
 # No storage behind them, or a read-only image that is full by nature, or a view of another file system.
 PSEUDO = frozenset(
-    "aufs autofs bdev binder binfmt_misc bpf cgroup cgroup2 configfs cpuset cramfs debugfs devfs devpts devtmpfs "
-    "efivarfs erofs functionfs fuse.gvfsd-fuse fuse.lxcfs fuse.portal fuse.snapfuse fuse.squashfuse fusectl "
-    "hugetlbfs iso9660 mqueue none nsfs overlay pipefs proc pstore ramfs romfs rootfs rpc_pipefs securityfs "
-    "selinuxfs smackfs sockfs spufs squashfs sysfs tmpfs tracefs".split()
+    [
+        "aufs",
+        "autofs",
+        "bdev",
+        "binder",
+        "binfmt_misc",
+        "bpf",
+        "cgroup",
+        "cgroup2",
+        "configfs",
+        "cpuset",
+        "cramfs",
+        "debugfs",
+        "devfs",
+        "devpts",
+        "devtmpfs",
+        "efivarfs",
+        "erofs",
+        "functionfs",
+        "fuse.gvfsd-fuse",
+        "fuse.lxcfs",
+        "fuse.portal",
+        "fuse.snapfuse",
+        "fuse.squashfuse",
+        "fusectl",
+        "hugetlbfs",
+        "iso9660",
+        "mqueue",
+        "none",
+        "nsfs",
+        "overlay",
+        "pipefs",
+        "proc",
+        "pstore",
+        "ramfs",
+        "romfs",
+        "rootfs",
+        "rpc_pipefs",
+        "securityfs",
+        "selinuxfs",
+        "smackfs",
+        "sockfs",
+        "spufs",
+        "squashfs",
+        "sysfs",
+        "tmpfs",
+        "tracefs",
+    ]
 )
 
 

@@ -10,7 +10,9 @@ from .record import Field
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Sequence
+    from typing import Any, Dict, Sequence
+
+    _Units = Dict[str, float]
 
 MAX_TEXT = 65536
 _MISSING = object()
@@ -38,14 +40,14 @@ class Param(Field):
 
     __slots__ = ("example", "help", "kind")
 
-    def __init__(self, kind: Kind, help: str, default: Any, example: Any) -> None:  # noqa: A002 - the field's own word
+    def __init__(self, kind: Kind, help: str, default: Any, example: Any) -> None:
         super().__init__() if default is _MISSING else super().__init__(default)
         self.kind = kind
         self.help = help
         self.example = example
 
 
-def param(kind: Kind, help: str, *, default: Any = _MISSING, example: Any = None) -> Any:  # noqa: A002
+def param(kind: Kind, help: str, *, default: Any = _MISSING, example: Any = None) -> Any:
     """Declare a parameter of a task.
 
     kind: what values it takes; help: one sentence, with units; default: None means "not given" whatever the kind;
@@ -200,8 +202,7 @@ class Path(Text):
             raise ParamError("%s is no file name: it holds half a character" % shown(value)) from None
         if length > 4095:
             raise ParamError("the path is longer than 4095 bytes")
-        clean = "/" + "/".join(part for part in value.split("/") if part not in ("", "."))
-        return clean
+        return "/" + "/".join(part for part in value.split("/") if part not in ("", "."))
 
 
 class Regex(Text):
@@ -256,7 +257,7 @@ class _Measure(Kind):
     """A quantity with a unit suffix."""
 
     ansible = "str"
-    units: dict[str, float] = {}
+    units: _Units = _SECONDS
 
     def measure(self, value: Any) -> float:
         """Return the quantity in the base unit, or raise ParamError."""

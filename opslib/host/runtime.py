@@ -322,7 +322,7 @@ class _Supervisor:
         return "next"
 
     def _ended(self) -> str:
-        """The worker closed its pipe: it is done, or it died in the middle of a step."""
+        """Collect the worker, which closed its pipe: it is done, or it died in the middle of a step."""
         _pid, status = os.waitpid(self.worker, 0)
         self.worker = 0
         if status == 0:

@@ -110,7 +110,7 @@ class Sizes:
                 raise TaskError("%s matches more than %d folders; name fewer" % (printable(path), MOST_FOLDERS))
         if is_pattern(parts[-1]):
             self._some += [(folder or "/", parts[-1], path) for folder in folders]
-        if not folders or not (is_pattern(parts[-1]) or any([self._look(f + "/" + parts[-1]) for f in folders])):
+        if not folders or not (is_pattern(parts[-1]) or any(self._look(f + "/" + parts[-1]) for f in folders)):
             self._problem("%s matches nothing" % printable(path))
 
     def _names(self, folder: str, pattern: str) -> list[str]:

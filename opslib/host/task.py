@@ -126,5 +126,3 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(item)
     elif isinstance(value, dict):
         yield from _texts(list(value.values()))
-
-

@@ -34,7 +34,7 @@ def dumps(value: Any) -> str:
     if isinstance(value, int):
         return int.__repr__(value)
     if isinstance(value, float):
-        finite = value == value and value not in (float("inf"), float("-inf"))
+        finite = float("-inf") < value < float("inf")
         return float.__repr__(value) if finite else "null"
     if isinstance(value, dict):
         return "{" + ",".join(["%s:%s" % (_quote(str(key)), dumps(item)) for key, item in value.items()]) + "}"

@@ -25,8 +25,11 @@ _SIGURG = 23  # ignored unless asked for, while the signal of a broken lease, SI
 
 
 class Scan:
-    """What /proc tells: `writers`, inode to who has it open for writing ("uvicorn[1234]"); `readers`: inodes that are
-    open for reading only; `blind`: there are processes whose files could not be seen."""
+    """What /proc tells of open files.
+
+    `writers`: inode to who has it open for writing ("uvicorn[1234]"); `readers`: inodes that are open for reading only;
+    `blind`: there are processes whose files could not be seen.
+    """
 
     def __init__(self) -> None:
         self.writers: dict[Inode, str] = {}

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+
 from support.sources import imports, modules
 
 HEAVY = {
@@ -35,7 +36,10 @@ def loaded_by(script: str) -> set[str]:
     """Return the top-level names of what a script loads in a Python of its own."""
     tail = "\nimport sys as s, json as j; print(j.dumps(sorted({n.split('.')[0] for n in s.modules})))"
     done = subprocess.run(
-        [sys.executable, "-c", script + tail], stdout=subprocess.PIPE, check=True, env={"PYTHONPATH": ":".join(sys.path)}
+        [sys.executable, "-c", script + tail],
+        stdout=subprocess.PIPE,
+        check=True,
+        env={"PYTHONPATH": ":".join(sys.path)},
     )
     return set(json.loads(done.stdout))
 

@@ -7,6 +7,7 @@ import re
 import sys
 
 import pytest
+
 from support.sources import imports, modules
 
 # From the bottom to the top: a module imports those of its own layer and of layers below it.
@@ -192,7 +193,9 @@ def test_modules_hold_no_state(name):
     tree = modules()[name]
     constants = {"__all__"}
     for node in tree.body:
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        targets = (
+            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        )
         for target in targets:
             if isinstance(target, ast.Name) and mutable(node.value):
                 assert re.fullmatch(r"_?[A-Z][A-Z0-9_]*|__all__", target.id), f"{name}:{node.lineno} {target.id}"

@@ -10,11 +10,11 @@ import zlib
 from pathlib import Path
 
 import pytest
-from support import pythons
-from support.sources import ROOT, modules
 
 from opslib import tasks
 from opslib.carriers import payload
+from support import pythons
+from support.sources import ROOT, modules
 
 SHIPPED = {name: tree for name, tree in modules().items() if name.startswith("opslib.host")}
 OLDEST = (3, 8)

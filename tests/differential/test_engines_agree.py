@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from opslib import Report, run_playbook
 from opslib.lab import Lab
 
@@ -32,10 +33,8 @@ PLAYBOOKS = {
     "unreachable host": HEAD + "  tasks:\n" + rotate("a"),
     "serial": HEAD + "  serial: [1, 50%]\n  tasks:\n" + rotate("a") + FAIL_ON_LAB1 + rotate("b"),
     "serial stops": HEAD + "  serial: 1\n  tasks:\n" + FAIL + rotate("b"),
-    "max_fail_percentage exceeded": HEAD
-    + "  max_fail_percentage: 30\n  tasks:\n" + FAIL_ON_LAB1 + rotate("b"),
-    "max_fail_percentage equalled": HEAD
-    + "  max_fail_percentage: 34\n  tasks:\n" + FAIL_ON_LAB1 + rotate("b"),
+    "max_fail_percentage exceeded": HEAD + "  max_fail_percentage: 30\n  tasks:\n" + FAIL_ON_LAB1 + rotate("b"),
+    "max_fail_percentage equalled": HEAD + "  max_fail_percentage: 34\n  tasks:\n" + FAIL_ON_LAB1 + rotate("b"),
     "any_errors_fatal": HEAD + "  any_errors_fatal: true\n  tasks:\n" + rotate("a") + FAIL_ON_LAB1 + rotate("b"),
     "handlers": HEAD
     + "  tasks:\n"
@@ -47,10 +46,16 @@ PLAYBOOKS = {
     + rotate("other").replace("Rotate other", "Other")
     + rotate("noted").replace("Rotate noted", "Note it"),
     "handlers after a failure": HEAD
-    + "  tasks:\n" + rotate("a", "      notify: Note it\n") + FAIL + "  handlers:\n"
+    + "  tasks:\n"
+    + rotate("a", "      notify: Note it\n")
+    + FAIL
+    + "  handlers:\n"
     + rotate("noted").replace("Rotate noted", "Note it"),
     "forced handlers": HEAD
-    + "  force_handlers: true\n  tasks:\n" + rotate("a", "      notify: Note it\n") + FAIL + "  handlers:\n"
+    + "  force_handlers: true\n  tasks:\n"
+    + rotate("a", "      notify: Note it\n")
+    + FAIL
+    + "  handlers:\n"
     + rotate("noted").replace("Rotate noted", "Note it"),
     "loops": HEAD
     + "  tasks:\n    - name: Rotate\n      opslib.runbook.logrotate:\n        config: '{{ item.name }}'\n"
@@ -76,7 +81,13 @@ PLAYBOOKS = {
     + "        - name: Rotate a\n          opslib.runbook.logrotate: {config: a, paths: [/var/log/a/*.log]}\n"
     + rotate("b", "      tags: [never]\n")
     + rotate("c", "      tags: [always]\n"),
-    "two plays": HEAD + "  tasks:\n" + FAIL_ON_LAB1 + rotate("a") + HEAD.replace("Play", "Second") + "  tasks:\n" + rotate("b"),
+    "two plays": HEAD
+    + "  tasks:\n"
+    + FAIL_ON_LAB1
+    + rotate("a")
+    + HEAD.replace("Play", "Second")
+    + "  tasks:\n"
+    + rotate("b"),
 }
 
 
@@ -103,8 +114,11 @@ def test_same_outcome_and_same_end_state(lab: Lab, tmp_path: Path, case: str, ch
     playbook = tmp_path / "play.yml"
     playbook.write_text("---\n" + PLAYBOOKS[case])
     inventory = tmp_path / "hosts.yml"
-    inventory.write_text(lab.inventory_text().replace("ansible_user: root", "ansible_user: ops") if "become" in case
-                         else lab.inventory_text())
+    inventory.write_text(
+        lab.inventory_text().replace("ansible_user: root", "ansible_user: ops")
+        if "become" in case
+        else lab.inventory_text()
+    )
     seen = {}
     try:
         for engine in ("ssh", "ansible"):

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from opslib import Fleet, Report, Status
 from opslib.events import Event, StepStarted
 from opslib.lab import Lab, LabHost

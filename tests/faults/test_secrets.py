@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from opslib.lab import Lab
 
 CANARY = "canary-3f9a1c77e2"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from opslib import Become, Fleet, HostResult, Status, Step, Target
 from opslib.lab import Lab
 from support.hosts import target

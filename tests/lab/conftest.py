@@ -6,14 +6,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
+from opslib import Fleet, HostResult, Step
+from opslib.host.task import Task
+from opslib.lab import Lab, LabHost
 from support.apply import Apply, Steps, target_for
 from support.looks import fingerprint
 from support.units import Units
 from support.witness import Witnesses
 
-from opslib import Fleet, HostResult, Step
-from opslib.host.task import Task
-from opslib.lab import Lab, LabHost
 
 @pytest.fixture(scope="module")
 def server(lab: Lab) -> Iterator[LabHost]:

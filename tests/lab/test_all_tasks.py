@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.apply import Apply, target_for
-from support import pythons
-from support.looks import fingerprint
-from support.units import website
-from support.witness import Witnesses
 
 from opslib import Become, Fleet, HostResult, Status, tasks
 from opslib.host.task import Task
 from opslib.lab import Lab, LabHost
 from opslib.lab.pytest_plugin import LabFactory
+from support import pythons
+from support.apply import Apply, target_for
+from support.looks import fingerprint
+from support.units import website
+from support.witness import Witnesses
 
 VERSIONS = ("3.8", "3.13")
 CHANGING = {"service", "log_retention", "logrotate"}

@@ -6,12 +6,12 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from support.apply import Apply
-from support.hosts import eventually
-from support.witness import Witnesses
 
 from opslib import HostResult, Status, StepResult, tasks
 from opslib.lab import LabHost
+from support.apply import Apply
+from support.hosts import eventually
+from support.witness import Witnesses
 
 # A file system in user space whose program never answers: what asks for it sleeps until the program is gone.
 SILENT = r"""
@@ -32,7 +32,9 @@ def silent_mount(server: LabHost) -> Iterator[str]:
     """A mount point that never answers."""
     server.run(["mkdir", "-p", "/srv/silent"])
     server.write("/root/silent.py", SILENT)
-    server.run(["systemd-run", "--unit=silent", "--property=PrivateMounts=no", "python3", "/root/silent.py", "/srv/silent"])
+    server.run(
+        ["systemd-run", "--unit=silent", "--property=PrivateMounts=no", "python3", "/root/silent.py", "/srv/silent"]
+    )
     assert eventually(lambda: "/srv/silent" in server.read("/proc/mounts")), server.run(["journalctl", "-u", "silent"])
     yield "/srv/silent"
     server.run(["systemctl", "kill", "--signal=KILL", "silent"], check=False)

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.apply import Apply
-from support.units import Units, website
-from support.witness import Witnesses
 
 from opslib import Status, StepResult, tasks
 from opslib.lab import LabHost
+from support.apply import Apply
+from support.units import Units, website
+from support.witness import Witnesses
 
 SITE = "http://127.0.0.1:8080"
 SECURE = "https://site.internal:8443"
@@ -124,7 +124,11 @@ def test_certificate_is_accepted_from_its_authority(server: LabHost, apply: Appl
 
 def test_secret_is_sent_and_not_shown(server: LabHost, apply: Apply) -> None:
     step = ask(
-        server, apply, url=f"{SITE}/token", contains="you sent Bearer hush-hush", request_headers={"Authorization": "Bearer hush-hush"}
+        server,
+        apply,
+        url=f"{SITE}/token",
+        contains="you sent Bearer hush-hush",
+        request_headers={"Authorization": "Bearer hush-hush"},
     )
     assert step.status is Status.OK, step.error
     assert "you sent" in step.data["excerpt"]

@@ -10,15 +10,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
+
+from opslib import Fleet, Status, tasks
+from opslib.host.task import Task
+from opslib.lab import Lab, LabHost
 from support.apply import Apply, target_for
 from support.hosts import eventually, left_behind
 from support.looks import fingerprint
 from support.units import Units
 from support.witness import Witnesses
-
-from opslib import Fleet, Status, tasks
-from opslib.host.task import Task
-from opslib.lab import Lab, LabHost
 
 ROOT, ARCHIVE = "/srv/app/logs", "/srv/app/archive"
 OLD, YOUNG = "40 days ago", "3 days ago"
@@ -132,9 +132,7 @@ def test_deleting_alone(server: LabHost, logs: None, rehearse: Apply, apply: App
     assert apply(server, task).status is Status.OK
 
 
-def test_open_file_is_left_alone(
-    server: LabHost, logs: None, units: Units, apply: Apply, witness: Witnesses
-) -> None:
+def test_open_file_is_left_alone(server: LabHost, logs: None, units: Units, apply: Apply, witness: Witnesses) -> None:
     unit = units.add("writer", f"ExecStart=/bin/bash -c 'exec 3>>{ROOT}/app.log.1; exec sleep 900'")
     units.control("start", unit)
     pid = units.show(unit, "MainPID")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from support.apply import Apply
-from support.units import Units
-from support.witness import Witnesses
 
 from opslib import Status, tasks
 from opslib.lab import LabHost
+from support.apply import Apply
+from support.units import Units
+from support.witness import Witnesses
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -37,7 +37,10 @@ def test_numbers_are_those_of_du(server: LabHost, rehearse: Apply, witness: Witn
     assert step.data["files"] == 5
     assert step.data["links"] == 1
     largest = step.data["largest"][0]
-    assert (largest["path"], largest["size_bytes"]) in {("/srv/logs/app.log", 30000000), ("/srv/logs/again.log", 30000000)}
+    assert (largest["path"], largest["size_bytes"]) in {
+        ("/srv/logs/app.log", 30000000),
+        ("/srv/logs/again.log", 30000000),
+    }
 
 
 def test_suspects(server: LabHost, apply: Apply) -> None:
@@ -68,9 +71,7 @@ def test_too_much_warns(server: LabHost, apply: Apply) -> None:
     assert any("(warn: 10.0 MiB)" in warning for warning in step.warnings)
 
 
-def test_deleted_file_that_is_still_open(
-    server: LabHost, units: Units, apply: Apply, witness: Witnesses
-) -> None:
+def test_deleted_file_that_is_still_open(server: LabHost, units: Units, apply: Apply, witness: Witnesses) -> None:
     script = "exec 3>/srv/logs/gone.log; head -c 5000000 /dev/zero >&3; rm /srv/logs/gone.log; exec sleep 900"
     unit = units.add("holder", f"ExecStart=/bin/bash -c '{script}'")
     units.control("start", unit)

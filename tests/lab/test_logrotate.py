@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from support.apply import Apply
-from support.looks import fingerprint
-from support.witness import Witnesses
 
 from opslib import Status, tasks
 from opslib.host.task import Task
 from opslib.lab import LabHost
+from support.apply import Apply
+from support.looks import fingerprint
+from support.witness import Witnesses
 
 CONFIG = "/etc/logrotate.d/app"
 LOG = "/srv/app/app.log"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from support.apply import Apply
-from support.units import Units
-from support.witness import Witnesses
 
 from opslib import Status, tasks
 from opslib.lab import LabHost
+from support.apply import Apply
+from support.units import Units
+from support.witness import Witnesses
 
 
 def test_numbers_are_those_of_free(server: LabHost, rehearse: Apply, apply: Apply, witness: Witnesses) -> None:

@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
-from support import site
-from support.looks import fingerprint
-from support.witness import Witnesses
 
 import opslib
 from opslib import Report, Status
 from opslib.engines.roles import role_folder
 from opslib.lab import Lab, LabHost
 from opslib.verify import verify
+from support import site
+from support.looks import fingerprint
+from support.witness import Witnesses
 
 ENGINES = ("ssh", "ansible")
 

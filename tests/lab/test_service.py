@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from support.apply import Apply
-from support.units import Units, website
-from support.witness import Witnesses
 
 from opslib import Status, StepResult, tasks
 from opslib.lab import LabHost
+from support.apply import Apply
+from support.units import Units, website
+from support.witness import Witnesses
 
 SLEEPER = "ExecStart=/bin/sleep infinity"
 CRASHES = "ExecStart=/bin/sh -c 'echo I cannot find my settings; exit 3'"
@@ -234,9 +234,7 @@ def test_masked_unit_cannot_start(server: LabHost, units: Units, rehearse: Apply
     units.control("mask", unit)
     task = tasks.service(unit="good", state="started")
     for result in (rehearse(server, task), apply(server, task)):
-        assert failure(result) == (
-            "good.service is masked, so it cannot be started; give masked: false to unmask it"
-        )
+        assert failure(result) == ("good.service is masked, so it cannot be started; give masked: false to unmask it")
 
 
 def test_missing_unit(server: LabHost, rehearse: Apply, apply: Apply) -> None:
@@ -292,9 +290,7 @@ def test_port_that_nobody_opens(server: LabHost, units: Units, apply: Apply) -> 
 
 def test_answer_that_is_not_right(server: LabHost, units: Units, apply: Apply) -> None:
     unit = units.add("site", f"ExecStart={website(server)} 8004")
-    task = tasks.service(
-        unit="site", state="started", http="http://127.0.0.1:8004/sick", settle=0.1, start_timeout=2
-    )
+    task = tasks.service(unit="site", state="started", http="http://127.0.0.1:8004/sick", settle=0.1, start_timeout=2)
     result = apply(server, task)
     assert "http://127.0.0.1:8004/sick: it answered 503" in failure(result)
     assert "GET /sick" in log(result)

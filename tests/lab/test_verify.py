@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import xml.etree.ElementTree as ElementTree
+import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from support import site
 
 from opslib.engines.roles import role_folder
 from opslib.errors import InventoryError, PlaybookError, UsageError
 from opslib.lab import Lab, LabHost
 from opslib.verify import verify
+from support import site
 
 
 @pytest.fixture(scope="module")
@@ -49,14 +49,14 @@ def test_exit_codes_and_report(inventory: Path, tmp_path: Path) -> None:
     done = opslib("verify", "service:status", "-i", inventory, "--junit", report, cwd=tmp_path)
     assert done.returncode == 2, done.stderr
     assert "site.service is inactive (dead)" in done.stdout
-    cases = ElementTree.parse(report).getroot().iter("testcase")
+    cases = ET.parse(report).getroot().iter("testcase")
     failed = {case.get("name") for case in cases if case.find("failure") is not None or case.find("error") is not None}
     assert "test_unit_is_active[ssh://lab2]" in failed
     assert all("lab2" in str(name) for name in failed)
     done = opslib("verify", "service:status", "-i", inventory, "--limit", "lab1", "--junit", report, cwd=tmp_path)
     assert done.returncode == 0, done.stdout
-    assert len(list(ElementTree.parse(report).getroot().iter("testcase"))) == 5
-    assert list(ElementTree.parse(report).getroot().iter("failure")) == []
+    assert len(list(ET.parse(report).getroot().iter("testcase"))) == 5
+    assert list(ET.parse(report).getroot().iter("failure")) == []
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,16 @@ def test_plain_pytest(lab: Lab, inventory: Path, tmp_path: Path) -> None:
     """Run a suite with no more than testinfra's own options and our fixtures."""
     variables = tmp_path / "variables.yml"
     variables.write_text(yaml.safe_dump(site.VARIABLES))
-    argv = [sys.executable, "-I", "-m", "pytest", "-q", role_folder("service") / "tests", "-p", "opslib.verify_fixtures"]
+    argv = [
+        sys.executable,
+        "-I",
+        "-m",
+        "pytest",
+        "-q",
+        role_folder("service") / "tests",
+        "-p",
+        "opslib.verify_fixtures",
+    ]
     argv += ["-p", "no:cacheprovider", f"--ssh-config={lab.ssh_config}", f"--variables={variables}"]
     for host, code in (("lab1", 0), ("lab2", 1)):
         done = subprocess.run(
@@ -121,7 +130,7 @@ def test_local_host(tmp_path: Path) -> None:
 def test_through_a_gateway(lab: Lab, hosts: Sequence[LabHost], inventory: Path) -> None:
     gateway = f"ops@{hosts[1].address}"
     text = inventory.read_text().replace(
-        "ansible_ssh_common_args: \"", f"ansible_ssh_common_args: \"-o ProxyJump={gateway} "
+        'ansible_ssh_common_args: "', f'ansible_ssh_common_args: "-o ProxyJump={gateway} '
     )
     assert gateway in text
     inventory.write_text(text)
@@ -170,7 +179,9 @@ def test_what_cannot_be_verified_is_refused(lab: Lab, inventory: Path, tmp_path:
         verify("maintenance:daily", inventory)
 
 
-@pytest.mark.parametrize("suite", ["def test(: pass", "import no_such_module", "x = 1"], ids=["syntax", "import", "empty"])
+@pytest.mark.parametrize(
+    "suite", ["def test(: pass", "import no_such_module", "x = 1"], ids=["syntax", "import", "empty"]
+)
 def test_suite_that_cannot_be_run(inventory: Path, tmp_path: Path, suite: str) -> None:
     role = tmp_path / "broken"
     (role / "tasks").mkdir(parents=True)

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import site
 
 from opslib.lab import Lab, LabHost
+from support import site
 
 ROOT = Path(__file__).resolve().parents[2]
 PLAYBOOK = """
@@ -145,9 +145,7 @@ def test_playbook_of_the_collection(installed: Environment, inventory: Path) -> 
 
 
 @pytest.mark.parametrize("program", ["ansible-playbook", "opslib run"])
-def test_playbook_of_the_user(
-    installed: Environment, hosts: Sequence[LabHost], inventory: Path, program: str
-) -> None:
+def test_playbook_of_the_user(installed: Environment, hosts: Sequence[LabHost], inventory: Path, program: str) -> None:
     playbook = installed.work / "mine.yml"
     playbook.write_text(PLAYBOOK)
     arguments: list[Any] = [*program.split(), playbook, "-i", inventory]

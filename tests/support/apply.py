@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from support.hosts import target
-
 from opslib import Become, HostResult, Step, Target
 from opslib.host.task import Task
 from opslib.lab import Lab, LabHost
+from support.hosts import target
 
 __all__ = ["Apply", "Steps", "target_for"]
 

@@ -20,7 +20,14 @@ from opslib.errors import UnreachableError
 from opslib.target import Target
 
 Script = Callable[["FakeChannel"], Iterator[bytes | None]]
-OK: dict[str, Any] = {"status": "ok", "changed": False, "reason": "all is well", "changes": [], "warnings": [], "data": {}}
+OK: dict[str, Any] = {
+    "status": "ok",
+    "changed": False,
+    "reason": "all is well",
+    "changes": [],
+    "warnings": [],
+    "data": {},
+}
 CHANGED = {**OK, "status": "changed", "changed": True}
 FAILED = {**OK, "status": "failed", "error": "it is broken"}
 

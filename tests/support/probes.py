@@ -64,7 +64,9 @@ class Mishap(Task, name="mishap"):
         if self.how == "hang":
             command.run(["sleep", "%d" % self.seconds], timeout=self.seconds + 10)
         if self.how == "spawn":
-            command.run(["setsid", "-f", "sh", "-c", "sleep %d & sleep %d" % (self.seconds, self.seconds)], timeout=9999)
+            command.run(
+                ["setsid", "-f", "sh", "-c", "sleep %d & sleep %d" % (self.seconds, self.seconds)], timeout=9999
+            )
         if self.how == "shed":
             command.run(["env", "-i", "sh", "-c", "setsid sleep %d; :" % self.seconds], timeout=9999)
         if self.how == "leave":

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from opslib.lab import Lab, LabHost
 from support.hosts import eventually
 from support.units import website
-
-from opslib.lab import Lab, LabHost
 
 __all__ = ["inventory", "prepare"]
 

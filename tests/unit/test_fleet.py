@@ -9,9 +9,6 @@ import threading
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from support import hostile, processes
-from support.fakes import CHANGED, FAILED, ConnectionFails, FakeConnections, host
-from support.probes import Mishap, Note
 
 import opslib
 from opslib.errors import InterruptedRunError, InventoryError, RunFailedError, UnreachableError, UsageError
@@ -20,6 +17,9 @@ from opslib.fleet import Fleet, new_run_id
 from opslib.result import Status
 from opslib.step import Become, Step
 from opslib.target import Target
+from support import hostile, processes
+from support.fakes import CHANGED, FAILED, ConnectionFails, FakeConnections, host
+from support.probes import Mishap, Note
 
 FINE = Mishap(how="fine")
 

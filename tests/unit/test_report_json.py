@@ -10,10 +10,10 @@ from typing import Any
 import jsonschema
 import pytest
 from hypothesis import given, settings
-from support.reports import hostile, ordinary, report, reports, step
 
 from opslib.output.document import to_json
 from opslib.result import HostResult, Report, Status
+from support.reports import hostile, ordinary, report, reports, step
 
 SCHEMA: dict[str, Any] = json.loads(resources.files("opslib").joinpath("schema/report-1.json").read_text("utf-8"))
 CHECKER = jsonschema.Draft202012Validator(SCHEMA, format_checker=jsonschema.FormatChecker())

@@ -6,10 +6,10 @@ import re
 import xml.etree.ElementTree as ET
 
 from hypothesis import given, settings
-from support.reports import hostile, ordinary, report, reports, step
 
 from opslib.output.junit import to_junit
 from opslib.result import HostResult, Report, Status
+from support.reports import hostile, ordinary, report, reports, step
 
 # What the schema of Jenkins' xunit plugin (junit-10.xsd) allows, and nothing that we have no use for.
 ATTRIBUTES = {

@@ -6,12 +6,12 @@ import dataclasses
 import unicodedata
 
 from hypothesis import given, settings
-from support.reports import HOSTILE, hostile, ordinary, report, reports, step
 
 from opslib.output.diff import MAX_LINES, diff_lines
 from opslib.output.facts import fact_lines
 from opslib.output.summary import last_line, summary
 from opslib.result import Change, HostResult, Report, Status
+from support.reports import HOSTILE, hostile, ordinary, report, reports, step
 
 ORDINARY = """\
 Skipped

@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from support.probes import Mishap
 
 from opslib.step import Become, Step
+from support.probes import Mishap
 
 
 def test_a_step_is_called_what_it_is_named_or_its_task():

@@ -7,12 +7,12 @@ import resource
 import signal
 
 import pytest
-from support import processes
 
 from opslib.carriers import local
 from opslib.carriers.base import Deadline
 from opslib.carriers.local import LocalConnection
 from opslib.errors import CarrierError, UnreachableError
+from support import processes
 
 NEVER = Deadline()
 

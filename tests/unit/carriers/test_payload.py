@@ -12,14 +12,14 @@ import textwrap
 import zlib
 
 import pytest
+
+from opslib.carriers import payload
+from opslib.carriers.protocol import Bye, Hello, Start
+from opslib.errors import UsageError
+from opslib.host.task import Task
 from support import processes, pythons
 from support.payloads import Talk, mishap, note, wrapper
 from support.probes import Mishap, Note
-
-from opslib.carriers import payload
-from opslib.carriers.protocol import Bye, End, Hello, Start
-from opslib.errors import UsageError
-from opslib.host.task import Task
 
 
 @pytest.fixture(params=pythons.REQUIRED)
@@ -206,7 +206,9 @@ def test_a_failed_step_notifies_nobody(any_python, tmp_path):
             mishap(how, ignore_errors=True, timeout=0.3 if how == "hang" else None),
             note(tmp_path / how, notified=[0]),
         ]
-        talk = Talk(any_python, [{key: value for key, value in row.items() if value is not None} for row in steps]).end()
+        talk = Talk(
+            any_python, [{key: value for key, value in row.items() if value is not None} for row in steps]
+        ).end()
         assert talk.story == ["start 0", "failed 0", "bye"]
         assert talk.results[0]["changed"] is True
 

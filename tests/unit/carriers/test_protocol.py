@@ -26,7 +26,9 @@ WHOLE = [
     b"end 1 failed 1 {}\n",
     b'bye {"error": null}\n',
 ]
-STREAM = b"".join(line if line[:1] in b"Wos" and b"start" not in line else TOKEN.encode() + b" " + line for line in WHOLE)
+STREAM = b"".join(
+    line if line[:1] in b"Wos" and b"start" not in line else TOKEN.encode() + b" " + line for line in WHOLE
+)
 MESSAGES = [Hello("3.11.2"), Start(0), Beat(), End(0, RESULT), Start(1), End(1, {}), Bye(None)]
 
 
@@ -76,7 +78,17 @@ def test_a_line_counts_once_it_is_whole():
 
 FRAGMENTS = st.sampled_from(
     [TOKEN.encode(), b" ", b"\n", b"hello", b"start", b"end", b"bye", b"beat", b" 0 ", b" 1", b"-1", b"99", b"{", b"}"]
-    + [b'{"python": [3, 8, 1]}', b'{"error": null}', b'{"error": "x"}', b"{}", b"[]", b"null", b"NaN", b"1e999", b"ok 0 "]
+    + [
+        b'{"python": [3, 8, 1]}',
+        b'{"error": null}',
+        b'{"error": "x"}',
+        b"{}",
+        b"[]",
+        b"null",
+        b"NaN",
+        b"1e999",
+        b"ok 0 ",
+    ]
     + [b'{"python": [1e999]}', b'{"python": "x"}', b"\xff\xfe", b"\0", b"opslib-ready\n", b"[" * 3000, b"9" * 5000]
 )
 BYTES = st.lists(st.binary(max_size=30) | FRAGMENTS, max_size=25).map(b"".join)

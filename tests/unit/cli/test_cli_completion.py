@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.fake_library import FakeLibrary
 
 import opslib
 from opslib.cli.main import main
+from support.fake_library import FakeLibrary
 
 FAKE = Path(__file__).parents[2] / "support" / "fake_library.py"
 ROOT = Path(opslib.__file__).parents[1]

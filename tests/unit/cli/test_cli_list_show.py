@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
-from support.fake_library import FakeLibrary
 
 import opslib
 from opslib.cli.library import Place, _variables
 from opslib.cli.main import main
+from support.fake_library import FakeLibrary
 
 Out = pytest.CaptureFixture[str]
 

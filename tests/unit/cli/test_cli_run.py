@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.fake_library import STEPS, FakeLibrary, ordinary
 
 from opslib.cli.library import Pace, Place, Selection
 from opslib.cli.main import main
@@ -19,6 +18,7 @@ from opslib.events import Notice
 from opslib.host.task import Task
 from opslib.result import Report, Status, StepResult
 from opslib.step import Become, Step
+from support.fake_library import STEPS, FakeLibrary, ordinary
 
 Out = pytest.CaptureFixture[str]
 

@@ -6,7 +6,6 @@ import subprocess
 import sys
 
 import pytest
-from support.fake_library import FakeLibrary
 
 import opslib
 from opslib.cli.main import COMMANDS, main
@@ -19,6 +18,7 @@ from opslib.errors import (
     UnreachableError,
     UsageError,
 )
+from support.fake_library import FakeLibrary
 
 Out = pytest.CaptureFixture[str]
 

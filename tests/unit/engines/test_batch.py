@@ -7,8 +7,6 @@ import threading
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.fakes import CHANGED, FAILED, OK, ConnectionFails, FakeConnections, host, saying, start
-from support.probes import Mishap
 
 from opslib.engines import session as session_module
 from opslib.engines.batch import BatchEngine
@@ -19,14 +17,17 @@ from opslib.events import HostEnded, HostStarted, StepEnded, StepStarted
 from opslib.result import Status, StepResult
 from opslib.step import Step
 from opslib.target import Target
-
+from support.fakes import CHANGED, FAILED, OK, ConnectionFails, FakeConnections, host, saying, start
+from support.probes import Mishap
 
 FATAL = Policy(any_errors_fatal=True)
 
 
 def step(number, **more):
     """Return a step that a scripted host answers for."""
-    return Step(task=Mishap(how="fine"), name=f"step {number}", id=number, position=more.pop("position", number), **more)
+    return Step(
+        task=Mishap(how="fine"), name=f"step {number}", id=number, position=more.pop("position", number), **more
+    )
 
 
 def skipped(name):

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import oracle
 
 from opslib.engines.playbook import load
 from opslib.engines.work import Compiled, Play
 from opslib.inventory import Inventory
+from support import oracle
 
 Loader = Callable[..., Compiled]
 

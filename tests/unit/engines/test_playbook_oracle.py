@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import oracle
 
 from opslib.engines.playbook import load
 from opslib.inventory import Inventory
+from support import oracle
 
 INVENTORY = """
     [web]

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 import yaml
-from support import oracle
 
 from opslib.engines import roles
 from opslib.engines.playbook import load
 from opslib.errors import PlaybookError
 from opslib.inventory import Inventory
 from opslib.step import Step
+from support import oracle
 
 TASK = "opslib.runbook.http_check: {url: \"http://h/{{ u | default('none') }}\"}"
 FILES = {

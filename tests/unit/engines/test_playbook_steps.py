@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import oracle
 
 from opslib.engines import ansible_core
 from opslib.engines.playbook import load
@@ -22,6 +21,7 @@ from opslib.errors import InventoryError, PlaybookError, UsageError
 from opslib.inventory import Inventory
 from opslib.result import Status, StepResult
 from opslib.step import Become, Step
+from support import oracle
 
 Loader = Callable[..., Compiled]
 TASK = "opslib.runbook.http_check: {url: http://h/a}"

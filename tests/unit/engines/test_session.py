@@ -8,9 +8,6 @@ import threading
 import time
 
 import pytest
-from support import fakes
-from support.fakes import CHANGED, FAILED, OK, ConnectionFails, FakeConnections, bye, end, host, raw, saying, start
-from support.probes import Mishap, Note
 
 from opslib.carriers import payload, protocol
 from opslib.engines import session as session_module
@@ -23,6 +20,9 @@ from opslib.events import HostEnded, HostStarted, StepEnded, StepStarted
 from opslib.result import Status, StepResult
 from opslib.step import Become, Step
 from opslib.target import Target
+from support import fakes
+from support.fakes import CHANGED, FAILED, OK, ConnectionFails, FakeConnections, bye, end, host, raw, saying, start
+from support.probes import Mishap, Note
 
 TARGET = Target(name="web1")
 
@@ -41,7 +41,17 @@ class Ran:
     """A session that has run, and everything that can be known of it."""
 
     def __init__(
-        self, script, items=None, *, target=TARGET, held=False, timeout=None, check=False, secrets=(), cancel=None, parts=None
+        self,
+        script,
+        items=None,
+        *,
+        target=TARGET,
+        held=False,
+        timeout=None,
+        check=False,
+        secrets=(),
+        cancel=None,
+        parts=None,
     ):
         self.events = []
         self.connections = FakeConnections({target.name: script}, held=held)
@@ -78,7 +88,10 @@ class Ran:
 
     def check_order(self):
         """See that events are well-formed: begin, steps one after the other, end."""
-        assert [type(event) for event in self.events if isinstance(event, HostStarted | HostEnded)] == [HostStarted, HostEnded]
+        assert [type(event) for event in self.events if isinstance(event, HostStarted | HostEnded)] == [
+            HostStarted,
+            HostEnded,
+        ]
         assert isinstance(self.events[0], HostStarted)
         assert isinstance(self.events[-1], HostEnded)
         assert self.events[-1].result == self.result
@@ -180,7 +193,12 @@ U, F = Status.UNREACHABLE, Status.FAILED
 TROUBLE = {
     "cannot be connected to": (ConnectionFails(UnreachableError("no route")), U, "^no route$", []),
     "cannot be connected to, without a word": (ConnectionFails(UnreachableError("")), U, "it did not say why", []),
-    "the connector has a defect": (ConnectionFails(RuntimeError("oops")), F, "^internal error: RuntimeError: oops$", []),
+    "the connector has a defect": (
+        ConnectionFails(RuntimeError("oops")),
+        F,
+        "^internal error: RuntimeError: oops$",
+        [],
+    ),
     "connecting takes too long": (ConnectionFails(TimeoutError()), F, "the time for this host was up", []),
     "a new connection takes no command": ([CarrierError("no channel")], U, "^no channel$", []),
     "starting raises a defect": ([KeyError("x")], F, "^internal error: KeyError", []),
@@ -734,7 +752,9 @@ def test_no_log_hides_everything_but_the_outcome():
         "data": {"visible": 1},
         "changes": [{"kind": "modify", "summary": "visible"}],
     }
-    ran = Ran(host(told, {**told, "status": "failed", "error": "visible"}), [step(0, no_log=True), step(1, no_log=True)])
+    ran = Ran(
+        host(told, {**told, "status": "failed", "error": "visible"}), [step(0, no_log=True), step(1, no_log=True)]
+    )
     assert (ran.statuses, ran.result.status) == (["changed", "failed"], Status.FAILED)
     assert [result.error for result in ran.result.steps] == [None, "hidden: no_log is set"]
     assert "visible" not in repr(ran.result) + repr(ran.events)

@@ -9,10 +9,10 @@ import marshal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import hostile
 
 from opslib.host import params, wire
 from opslib.host.params import ParamError
+from support import hostile
 
 
 class Word(str, enum.Enum):
@@ -142,7 +142,10 @@ BAD = [
     ("small number", [0.99, 5.01]),
     ("whole number", [1.5, "1.5", "1e2", 101, "-1", float("inf")]),
     ("percent", ["101%", -1, "%", "90%%", "fifty", True, None]),
-    ("text", ["", None, True, b"x", ["x"], "a\nb", "a\rb", "a\0b", "\x1b[0m", "\x07", "\x7f", "\x85", "\x9b2J", "x" * 65537]),
+    (
+        "text",
+        ["", None, True, b"x", ["x"], "a\nb", "a\rb", "a\0b", "\x1b[0m", "\x07", "\x7f", "\x85", "\x9b2J", "x" * 65537],
+    ),
     ("lines", ["", "a\0b", "x" * 65537]),
     ("choice", ["", "Started", "started ", None, 1, ["started"]]),
     ("path", ["", "relative", "~/x", "/a/../b", "/..", "..", "/" + "x" * 4096, "/\ud800", "/a\nb", "file:///x", 5]),
@@ -150,7 +153,10 @@ BAD = [
     ("glob", ["", "a/b", "/", "a\n"]),
     ("unit", ["", "-x.service", ".x", "a b", "a/b", "a;b", "$(id)", "x" * 256, "naïve.service", "a\nb"]),
     ("user", ["", "-u", "root:root", "x" * 33, "a@b", "../x"]),
-    ("duration", ["", "-5s", -1, "5M", "5 minutes", "s", "1e400", "nan", float("nan"), float("inf"), 10**400, True, None]),
+    (
+        "duration",
+        ["", "-5s", -1, "5M", "5 minutes", "s", "1e400", "nan", float("nan"), float("inf"), 10**400, True, None],
+    ),
     ("long duration", [59, "59s", "1s"]),
     ("size", ["", "-1", -1, "1X", "K", "IB", "ten", 1e18, 10**400, float("nan"), True, None, "1 K 2"]),
     ("threshold", ["", "101%", "-1%", "%", "90 percent", True, None]),

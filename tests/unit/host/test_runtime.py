@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 
 import pytest
-from support.probes import Mishap, Note
 
 from opslib.host import runtime
 from opslib.host.params import Text
 from opslib.host.plan import ACTION, MODIFY, Change, Plan
 from opslib.host.runtime import run_step
 from opslib.host.task import Task, TaskError, param
+from support.probes import Mishap, Note
 
 KEYS = {"status", "changed", "reason", "changes", "warnings", "data", "error"}
 
@@ -29,9 +29,11 @@ def test_check_then_run_then_run_again(tmp_path):
     assert (checked["status"], checked["changed"], path.exists()) == ("changed", True, False)
     done = run_step(Note, args, False)
     assert (done["status"], done["changed"], path.read_text()) == ("changed", True, "new")
-    assert done["changes"] == checked["changes"] == [
-        {"kind": "modify", "summary": "write %s" % path, "before": None, "after": "new", "certain": True}
-    ]
+    assert (
+        done["changes"]
+        == checked["changes"]
+        == [{"kind": "modify", "summary": "write %s" % path, "before": None, "after": "new", "certain": True}]
+    )
     for check in (True, False):
         again = run_step(Note, args, check)
         assert (again["status"], again["changed"], again["changes"]) == ("ok", False, [])

@@ -8,11 +8,11 @@ import marshal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import hostile
 
 from opslib.host.params import Boolean, Duration, ListOf, Mapping, Number, ParamError, Path, Size, Text, UsageError
 from opslib.host.record import Record
 from opslib.host.task import Plan, Task, TaskError, field, param
+from support import hostile
 
 
 class Keep(Task, name="keep"):
