@@ -20,7 +20,7 @@ lint: $(VENV)/.lint  ## Check style, types, roles, layers, and what is shipped t
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/vermin --quiet --no-tips --target=3.8- --violations --eval-annotations opslib/host
+	$(BIN)/vermin --quiet --no-tips --target=3.8- --violations --exclude typing.dataclass_transform opslib/host
 	$(BIN)/ansible-lint --offline --profile production roles playbooks
 	$(BIN)/pytest -q --no-header -p no:cacheprovider tests/architecture
 
@@ -28,7 +28,8 @@ bench: $(VENV)/.bench  ## Compare speed with pyinfra, ansible-playbook and bare 
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
 docs: $(VENV)/.opslib  ## Write the generated parts of the documentation
-	$(BIN)/python -m opslib.reference --write .
+	PYTHONPATH=. $(BIN)/python -m opslib.collection_build
+	PYTHONPATH=. $(BIN)/python -m opslib.role_build
 
 wheel: $(VENV)/.python  ## Build the wheel into dist/
 	$(BIN)/pip -q wheel --no-deps -w dist .
