@@ -84,7 +84,7 @@ class Answer:
         for line in map(bytes, lines):
             if line.startswith(self._token):
                 yield self._message(line[len(self._token) :])
-            elif line + b"\n" == READY:
+            elif (line + b"\n").endswith(READY):  # a greeting may end without a newline
                 self.ready = True
             elif len(self.noise) < MAX_NOISE:
                 self.noise = (self.noise + line + b"\n")[:MAX_NOISE]

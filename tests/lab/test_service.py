@@ -179,7 +179,7 @@ def test_crash_at_start(server: LabHost, units: Units, apply: Apply) -> None:
 
 
 def test_crash_loop_at_start(server: LabHost, units: Units, apply: Apply) -> None:
-    unit = units.add("loop", CRASHES, "Restart=always", "RestartSec=200ms", unit="StartLimitIntervalSec=0")
+    unit = units.add("loop", CRASHES, "Restart=always", "RestartSec=500ms", unit="StartLimitIntervalSec=0")
     result = apply(server, tasks.service(unit="loop", state="started", settle=2))
     assert "loop.service is in a crash loop: its process ended with exit code 3" in failure(result)
     assert "I cannot find my settings" in log(result)
@@ -190,7 +190,8 @@ def test_crash_loop_at_start(server: LabHost, units: Units, apply: Apply) -> Non
 
 
 def test_crash_after_two_seconds_is_caught(server: LabHost, units: Units, apply: Apply) -> None:
-    units.add("late", "ExecStart=/bin/sh -c 'sleep 2; echo out of luck; kill -SEGV $$$$'", "Restart=on-failure")
+    program = "ExecStart=/bin/sh -c 'sleep 2; echo out of luck; kill -SEGV $$$$'"
+    units.add("late", program, "Restart=on-failure", "RestartSec=2s")
     result = apply(server, tasks.service(unit="late", state="restarted", settle=5))
     assert "killed by signal 11" in failure(result)
     assert "out of luck" in log(result)

@@ -169,6 +169,16 @@ def test_lines_of_another_token_are_noise(token):
     assert token.strip() in reader.explain()
 
 
+@pytest.mark.parametrize("greeting", [b"", b"Welcome! ", b"Welcome!\n", b"\xff", b"opslib-ready?\n"])
+def test_a_greeting_does_not_hide_that_python_runs(greeting):
+    """Also when it does not end its line."""
+    reader = answer()
+    list(reader.feed(greeting))
+    assert not reader.ready
+    list(reader.feed(b"opslib-ready\n"))
+    assert reader.ready
+
+
 def test_an_error_of_the_payload_is_text():
     """Also when it is not."""
     assert read(line('bye {"error": "no"}'), line('bye {"error": 5}')) == [Bye("no"), Bye("5")]
