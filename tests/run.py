@@ -1,7 +1,8 @@
 """Run the whole test suite, and say plainly what was left out and why.
 
-Run by `make test`, against the installed package. Arguments go to pytest. Where something is missing (root, a
-program, a Python version) its tests are left out and named in one line; with CI=true that is a failure.
+Run by `make test`, against the installed package. Arguments go to pytest; without any, everything runs: first what
+needs no host, on all processors, then what boots hosts. Where something is missing (root, a program, a Python
+version) its tests are left out and named in one line; with CI=true that is a failure.
 """
 
 from __future__ import annotations
@@ -12,16 +13,24 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
+WITHOUT_HOSTS = ("tests/architecture", "tests/unit")
+WITH_HOSTS = ("tests/lab", "tests/faults", "tests/differential")
 
 
 def main() -> int:
     """Run pytest with coverage of the controller's side; return its exit code."""
     os.chdir(ROOT)
-    arguments = sys.argv[1:]
-    command = [sys.executable, "-I", "-m", "pytest", *arguments]
-    if not arguments:
-        command += ["--cov", "--cov-report=term:skip-covered", "-q"]
-    return subprocess.call(command)
+    os.environ.setdefault("OPSLIB_LAB_CACHE", str(ROOT / ".cache" / "lab"))
+    pytest = [sys.executable, "-I", "-m", "pytest"]
+    if len(sys.argv) > 1:
+        return subprocess.call([*pytest, *sys.argv[1:]])
+    workers = str(os.cpu_count() or 1)
+    covered = ["-q", "--durations=10", "--cov", "--cov-report="]
+    codes = [
+        subprocess.call([*pytest, *covered, "-n", workers, "--dist", "loadfile", *WITHOUT_HOSTS]),
+        subprocess.call([*pytest, *covered, "--cov-append", "--cov-report=term:skip-covered", *WITH_HOSTS]),
+    ]
+    return max(codes)
 
 
 if __name__ == "__main__":
