@@ -11,6 +11,7 @@ from opslib import Fleet, HostResult, Step
 from opslib.host.task import Task
 from opslib.lab import Lab, LabHost
 from support.apply import Apply, Steps, target_for
+from support.hosts import eventually, left_behind
 from support.looks import fingerprint
 from support.units import Units
 from support.witness import Witnesses
@@ -26,12 +27,14 @@ def server(lab: Lab) -> Iterator[LabHost]:
 
 @pytest.fixture
 def apply(lab: Lab) -> Apply:
-    """`apply(host, steps, check=..., login=...)` runs steps on a host and returns its result."""
+    """`apply(host, steps, check=..., login=...)` runs steps on a host, which leaves nothing running there."""
 
     def run(host: LabHost, steps: Steps, *, check: bool = False, login: str = "root") -> HostResult:
         given = [steps] if isinstance(steps, Task | Step) else list(steps)
         with Fleet([target_for(lab, host, login)], timeout=120) as fleet:
-            return fleet.run(given, check=check).hosts[host.name]
+            result = fleet.run(given, check=check).hosts[host.name]
+        assert eventually(lambda: left_behind(host) == []), left_behind(host)
+        return result
 
     return run
 

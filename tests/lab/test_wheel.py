@@ -164,9 +164,7 @@ def test_playbook_of_the_user(installed: Environment, hosts: Sequence[LabHost], 
     assert main_pid(hosts[0]) == before
 
 
-def test_playbook_of_the_user_through_opslib(
-    installed: Environment, hosts: Sequence[LabHost], inventory: Path
-) -> None:
+def test_playbook_of_the_user_through_opslib(installed: Environment, hosts: Sequence[LabHost], inventory: Path) -> None:
     playbook = installed.work / "mine.yml"
     playbook.write_text(PLAYBOOK)
     before = main_pid(hosts[0])

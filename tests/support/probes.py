@@ -38,7 +38,7 @@ class Note(Task, name="note"):
 
 
 HOWS = (
-    "fine fail raise die hang spawn shed leave fill flood diverge act garbage exit starve denied alien deep tell refuse half "
+    "fine fail raise die hang spawn shed leave abandon chatter fill flood diverge act garbage exit starve denied alien deep tell refuse half "
     "unproven"
 ).split()
 
@@ -69,8 +69,18 @@ class Mishap(Task, name="mishap"):
             )
         if self.how == "shed":
             command.run(["env", "-i", "sh", "-c", "setsid sleep %d; :" % self.seconds], timeout=9999)
-        if self.how == "leave":
+        if self.how in ("leave", "abandon"):
             command.run(["setsid", "-f", "sh", "-c", "exec sleep %d >/dev/null 2>&1" % self.seconds])
+        if self.how == "abandon":
+            import os
+
+            os.abort()
+        if self.how == "chatter":
+            import os
+
+            os.write(1, b"chatter\n")
+            os.write(2, b"chatter\n")
+            return "heard %r" % os.read(0, 10)
         if self.how == "exit":
             raise SystemExit(3)
         if self.how == "starve":

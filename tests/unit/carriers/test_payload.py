@@ -86,6 +86,36 @@ def test_a_step_that_dies_is_a_failure(python, tmp_path):
     assert talk.results[2]["error"] == "the step's process died (code 70)"
 
 
+def test_what_a_dead_step_has_started_dies_too(any_python, seconds):
+    """Nobody knows what it was to become."""
+    talk = Talk(any_python, [mishap("abandon", seconds=seconds)]).end()
+    assert talk.results[0]["error"] == "the step's process died (signal 6)"
+    assert not processes.with_argument(seconds)
+
+
+def test_a_step_has_no_way_to_the_channel(any_python):
+    """What a task prints is no answer, and it cannot read what is not for it."""
+    talk = Talk(any_python, [mishap("chatter")]).end()
+    assert talk.story == ["start 0", "ok 0", "bye"]
+    assert (talk.answer.explain(), talk.channel.errors()) == ("", "")
+
+
+def test_what_comes_before_the_payload_is_passed_over(any_python):
+    """A password that nobody asked for, for example."""
+    job = payload.Job(steps=[{"id": 0, **mishap("fine")}], tasks=[Mishap], token="t0", watch=False)
+    data = b"hunter2\n\xff\n\n" + payload.encode(job)
+    done = subprocess.run(payload.command(any_python), input=data, stdout=subprocess.PIPE, check=False)
+    assert done.stdout.startswith(payload.READY)
+    assert b"t0 end 0 ok 0 " in done.stdout
+    assert b"hunter2" not in done.stdout
+
+
+def test_without_a_payload_nothing_happens(any_python):
+    """The channel closed before anything came."""
+    done = subprocess.run(payload.command(any_python), input=b"hello\n", stdout=subprocess.PIPE, check=False)
+    assert (done.stdout, done.returncode) == (payload.READY, 71)
+
+
 def test_a_step_that_takes_too_long_is_cut_short(python, tmp_path, seconds):
     """Its processes die, also those that left its session; with ignore_errors the run goes on."""
     steps = [mishap("spawn", seconds=seconds, timeout=0.6, ignore_errors=True), note(tmp_path / "a")]

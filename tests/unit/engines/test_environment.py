@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -76,7 +78,13 @@ def test_value_that_is_not_utf8_is_left_out(tmp_path: Path) -> None:
 
 
 def test_checkout_offers_its_own_collection(tmp_path: Path) -> None:
-    library, root = environment.offer_collection(tmp_path)
+    """The module is asked where it stands in a checkout; installed, it has nothing to offer."""
+    checkout = Path(__file__).parents[3]
+    code = "import json, pathlib, sys; from opslib.engines import environment as e; "
+    code += "print(json.dumps(e.offer_collection(pathlib.Path(sys.argv[1]))))"
+    words = [sys.executable, "-c", code, str(tmp_path)]
+    done = subprocess.run(words, cwd=checkout, capture_output=True, text=True, check=True)
+    library, root = json.loads(done.stdout)
     offered = Path(library, "ansible_collections", "opslib", "runbook")
     assert (offered / "plugins" / "action" / "disk_usage.py").is_file()
     assert (offered / "meta" / "runtime.yml").is_file()
