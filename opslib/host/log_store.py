@@ -73,7 +73,7 @@ def name_for(now: float, taken: Collection[str]) -> str:
 def is_ours(name: str) -> bool:
     """Return whether this is the name of an archive, an index or a leftover of one."""
     for ending in (PARTIAL, INDEX):
-        name = name.removesuffix(ending)
+        name = name[: -len(ending)] if name.endswith(ending) else name
     stamp = name[5:-7]
     digits = stamp[:8] + stamp[9:]
     known_ends = name.startswith("logs-") and name.endswith(".tar.gz")

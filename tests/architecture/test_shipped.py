@@ -110,3 +110,13 @@ def test_the_payload_stays_small():
     data = payload.encode(payload.Job(steps=(), tasks=[tasks.get(name) for name in tasks.names()]))
     assert len(data) < 400_000
     assert sys.getsizeof(data) > 10_000
+
+
+NEWER = {"removesuffix", "removeprefix", "waitstatus_to_exitcode", "is_relative_to", "bit_count"}
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_no_method_newer_than_python_3_8(name):
+    """What the grammar cannot tell: methods that came after Python 3.8."""
+    used = {node.attr for node in ast.walk(SHIPPED[name]) if isinstance(node, ast.Attribute)}
+    assert not used & NEWER
