@@ -123,6 +123,14 @@ def test_rotation_that_fails_is_told(server: LabHost, apply: Apply, witness: Wit
     assert witness(server).file(LOG).content_string == "one line\n"
 
 
+def test_script_that_fails_is_told(server: LabHost, apply: Apply, witness: Witnesses) -> None:
+    result = apply(server, rotation(force=True, compress=False, postrotate=["echo oh no >&2", "exit 3"]))
+    assert result.status is Status.FAILED
+    assert "logrotate --force ended with code 1" in str(result.failure)
+    assert "postrotate script" in str(result.failure)
+    assert witness(server).file(f"{LOG}.1").content_string == "one line\n"
+
+
 def test_timer_still_runs(server: LabHost, apply: Apply, witness: Witnesses) -> None:
     assert apply(server, rotation()).status is Status.CHANGED
     assert witness(server).run("systemctl start logrotate.service").rc == 0

@@ -155,15 +155,32 @@ def test_password(lab: Lab, hosts: Sequence[LabHost], inventory: Path, tmp_path:
     assert "hush-hush" not in report.read_text() + "\n".join(told)
 
 
-def test_secret_in_a_failing_suite_is_masked(inventory: Path, tmp_path: Path) -> None:
-    role = tmp_path / "leaky"
+def suite(tmp_path: Path, text: str) -> str:
+    """Make a role whose suite is this text, and return its folder."""
+    role = tmp_path / "role"
     (role / "tasks").mkdir(parents=True)
     (role / "tests").mkdir()
-    (role / "tests" / "test_main.py").write_text("def test(variables): assert variables['token'] == 1, variables\n")
+    (role / "tests" / "test_main.py").write_text(text + "\n")
+    return str(role)
+
+
+@pytest.mark.parametrize(
+    ("become", "user"),
+    [({"ansible_become": False}, "ops"), ({}, "root"), ({"ansible_become_user": "pat"}, "pat")],
+    ids=["nobody", "root", "pat"],
+)
+def test_become(lab: Lab, hosts: Sequence[LabHost], tmp_path: Path, become: dict[str, Any], user: str) -> None:
+    inventory = site.inventory(lab, tmp_path / "inventory.yml", hosts[:1], **become)
+    role = suite(tmp_path, f"def test(host): assert host.check_output('id -un') == {user!r}")
+    assert verify(role, inventory) == 0
+
+
+def test_secret_in_a_failing_suite_is_masked(inventory: Path, tmp_path: Path) -> None:
+    role = suite(tmp_path, "def test(variables): assert variables['token'] == 1, variables")
     inventory.write_text(inventory.read_text() + "    token: hush-hush\n    opslib_secrets: [token]\n")
     report = tmp_path / "report.xml"
     told: list[str] = []
-    assert verify(str(role), inventory, limit="lab1", junit=report, on_output=told.append) == 2
+    assert verify(role, inventory, limit="lab1", junit=report, on_output=told.append) == 2
     assert "***" in report.read_text()
     assert "hush-hush" not in report.read_text() + "\n".join(told)
 
@@ -180,15 +197,11 @@ def test_what_cannot_be_verified_is_refused(lab: Lab, inventory: Path, tmp_path:
 
 
 @pytest.mark.parametrize(
-    "suite", ["def test(: pass", "import no_such_module", "x = 1"], ids=["syntax", "import", "empty"]
+    "text", ["def test(: pass", "import no_such_module", "x = 1"], ids=["syntax", "import", "empty"]
 )
-def test_suite_that_cannot_be_run(inventory: Path, tmp_path: Path, suite: str) -> None:
-    role = tmp_path / "broken"
-    (role / "tasks").mkdir(parents=True)
-    (role / "tests").mkdir()
-    (role / "tests" / "test_main.py").write_text(suite + "\n")
-    with pytest.raises(PlaybookError, match="the suite of .*broken cannot be run"):
-        verify(str(role), inventory)
+def test_suite_that_cannot_be_run(inventory: Path, tmp_path: Path, text: str) -> None:
+    with pytest.raises(PlaybookError, match=r"the suite of .*/role cannot be run"):
+        verify(suite(tmp_path, text), inventory)
 
 
 def test_report_that_cannot_be_written(inventory: Path, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from opslib import tasks
 from opslib.lab import Lab, LabHost
 from support import site
 
@@ -125,8 +126,8 @@ def test_list_and_documentation(installed: Environment) -> None:
     listed = good(installed.run("opslib", "list"))
     for word in ("maintenance:weekly", "service:restart", "log_retention"):
         assert word in listed
-    for task in ("service", "http_check", "disk_usage", "memory_usage", "log_size", "log_retention", "logrotate"):
-        assert "OPTIONS" in good(installed.run("ansible-doc", f"opslib.runbook.{task}"))
+    names = [f"opslib.runbook.{task}" for task in tasks.names()]
+    assert good(installed.run("ansible-doc", *names)).count("OPTIONS") == len(names)
     shown = good(installed.run("ansible-doc", "--type", "role", "opslib.runbook.service"))
     assert "Restart a service and watch it prove itself" in shown
     assert "service_reset_failed" in shown

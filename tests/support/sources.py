@@ -33,8 +33,13 @@ def modules() -> dict[str, ast.Module]:
     return found
 
 
-def imports(name: str) -> Iterator[Import]:
-    """Yield what a module imports, wherever in it; `from package import module` is an import of the module."""
+@functools.cache
+def imports(name: str) -> tuple[Import, ...]:
+    """Return what a module imports, wherever in it; `from package import module` is an import of the module."""
+    return tuple(_imports(name))
+
+
+def _imports(name: str) -> Iterator[Import]:
     package = name if (ROOT / Path(*name.split(".")[1:]) / "__init__.py").exists() else name.rpartition(".")[0]
     for node, typing_only in _walk(modules()[name], False):
         if isinstance(node, ast.Import):

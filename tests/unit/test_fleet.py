@@ -6,6 +6,7 @@ import os
 import re
 import stat
 import threading
+import time
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -198,8 +199,19 @@ def test_handlers_of_a_fleets_steps():
     assert [(row["id"], row.get("notified")) for row in rows] == [(0, None), (1, [0])]
 
 
+@pytest.fixture
+def _elsewhere(monkeypatch):
+    """A machine whose clock shows the time of Tokyo."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("_elsewhere")
 def test_run_ids_sort_by_time_and_are_never_used_twice():
-    """Two runs in one second differ."""
+    """Two runs in one second differ; the time is UTC everywhere."""
     now = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone(timedelta(hours=2)))
     ids = {new_run_id(now) for _number in range(100)}
     assert len(ids) == 100

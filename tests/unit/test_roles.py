@@ -11,9 +11,12 @@ from typing import Any
 import pytest
 import yaml
 
-from opslib import reference, role_build, tasks
+from opslib import Inventory, Status, reference, role_build, tasks
+from opslib.engines import playbook
 
-ROLES = Path(__file__).parents[2] / "roles"
+ROOT = Path(__file__).parents[2]
+ROLES = ROOT / "roles"
+UNIT = {"service_unit": "ssh"}
 NAMES = sorted(path.name for path in ROLES.iterdir() if path.is_dir())
 # The variables that are lists of a task's parameters.
 LISTS = {
@@ -148,6 +151,18 @@ def test_readme_without_its_marks_is_refused(tmp_path: Path) -> None:
     assert "old" not in text
     assert text.startswith("# role\n")
     assert text.endswith("\nrest\n")
+
+
+@pytest.mark.parametrize("name", ["daily", "weekly", "monthly", "restart_service"])
+@pytest.mark.parametrize("inventory", ["example", "local"])
+def test_playbooks_fit_the_inventories(inventory: str, name: str) -> None:
+    hosts = Inventory.load(ROOT / "inventories" / inventory)
+    with playbook.load(ROOT / "playbooks" / f"{name}.yml", hosts, extra_vars=UNIT) as compiled:
+        (play,) = compiled.plays
+        assert play.obstacle is None
+        for work in compiled.work(play, play.hosts):
+            assert work.items
+            assert [item for item in work.items if getattr(item, "status", None) is Status.FAILED] == []
 
 
 @pytest.mark.parametrize("path", sorted(ROLES.glob("*/tests/*.py")), ids=lambda path: f"{path.parts[-3]}-{path.stem}")

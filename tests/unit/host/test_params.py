@@ -219,10 +219,10 @@ def test_every_kind_has_good_and_bad_examples():
 
 
 @pytest.mark.parametrize("name", CHECKED)
-@pytest.mark.parametrize("value", hostile.VALUES, ids=range(len(hostile.VALUES)))
-def test_hostile_values_are_taken_whole_or_refused(name, value):
+def test_hostile_values_are_taken_whole_or_refused(name):
     """Whatever comes in: a canonical value goes out, or a ParamError, and nothing else."""
-    assert_kept_or_refused(CHECKED[name], value)
+    for value in hostile.VALUES:
+        assert_kept_or_refused(CHECKED[name], value)
 
 
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(max_size=5)

@@ -93,17 +93,17 @@ def test_a_task_without_parameters_says_so():
 
 
 @pytest.mark.parametrize("name", ["path", "size", "wait", "tags"])
-@pytest.mark.parametrize("value", hostile.VALUES, ids=range(len(hostile.VALUES)))
-def test_hostile_values_are_refused_by_name_or_harmless(name, value):
+def test_hostile_values_are_refused_by_name_or_harmless(name):
     """A task is made whole, or ParamError names task and parameter."""
-    args = {"path": "/", name: value}
-    try:
-        task = Keep(**args)
-    except ParamError as error:
-        assert str(error).startswith("keep: %s" % name)
-        assert str(error).isprintable()
-    else:
-        assert Keep(**task.args()) == task
+    for value in hostile.VALUES:
+        args = {"path": "/", name: value}
+        try:
+            task = Keep(**args)
+        except ParamError as error:
+            assert str(error).startswith("keep: %s" % name)
+            assert str(error).isprintable()
+        else:
+            assert Keep(**task.args()) == task
 
 
 def test_parameters_keep_their_order_and_are_inherited():
