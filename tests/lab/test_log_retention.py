@@ -187,7 +187,7 @@ def test_missing_root(server: LabHost, apply: Apply) -> None:
 
 
 def test_kill_in_the_middle(lab: Lab, server: LabHost, logs: None, apply: Apply, witness: Witnesses) -> None:
-    large = f"head -c 150000000 /dev/urandom > {ROOT}/large.log.1; touch -d '{OLD}' {ROOT}/large.log.1"
+    large = f"head -c 80000000 /dev/urandom > {ROOT}/large.log.1; touch -d '{OLD}' {ROOT}/large.log.1"
     server.run(["bash", "-c", large])
     seen = witness(server)
     before = sums(seen, ROOT)
