@@ -13,16 +13,16 @@ from opslib.errors import UsageError
 from opslib.host.task import Task
 
 if TYPE_CHECKING:
-    from opslib.host.disk_usage import DiskUsage as disk_usage
-    from opslib.host.http_check import HttpCheck as http_check
-    from opslib.host.listening_ports import ListeningPorts as listening_ports
-    from opslib.host.log_errors import LogErrors as log_errors
-    from opslib.host.log_retention import LogRetention as log_retention
-    from opslib.host.log_size import LogSize as log_size
-    from opslib.host.logrotate import Logrotate as logrotate
-    from opslib.host.memory_usage import MemoryUsage as memory_usage
-    from opslib.host.process_list import Processes as processes
-    from opslib.host.service import Service as service
+    from opslib.host.tasks.disk_usage import DiskUsage as disk_usage
+    from opslib.host.tasks.http_check import HttpCheck as http_check
+    from opslib.host.tasks.listening_ports import ListeningPorts as listening_ports
+    from opslib.host.tasks.log_errors import LogErrors as log_errors
+    from opslib.host.tasks.log_retention import LogRetention as log_retention
+    from opslib.host.tasks.log_size import LogSize as log_size
+    from opslib.host.tasks.logrotate import Logrotate as logrotate
+    from opslib.host.tasks.memory_usage import MemoryUsage as memory_usage
+    from opslib.host.tasks.processes import Processes as processes
+    from opslib.host.tasks.service import Service as service
 
 __all__ = [
     "disk_usage",
@@ -40,16 +40,16 @@ __all__ = [
 ]
 
 _MODULES = {
-    "disk_usage": "opslib.host.disk_usage",
-    "http_check": "opslib.host.http_check",
-    "listening_ports": "opslib.host.listening_ports",
-    "log_errors": "opslib.host.log_errors",
-    "log_retention": "opslib.host.log_retention",
-    "log_size": "opslib.host.log_size",
-    "logrotate": "opslib.host.logrotate",
-    "memory_usage": "opslib.host.memory_usage",
-    "processes": "opslib.host.process_list",
-    "service": "opslib.host.service",
+    "disk_usage": "opslib.host.tasks.disk_usage",
+    "http_check": "opslib.host.tasks.http_check",
+    "listening_ports": "opslib.host.tasks.listening_ports",
+    "log_errors": "opslib.host.tasks.log_errors",
+    "log_retention": "opslib.host.tasks.log_retention",
+    "log_size": "opslib.host.tasks.log_size",
+    "logrotate": "opslib.host.tasks.logrotate",
+    "memory_usage": "opslib.host.tasks.memory_usage",
+    "processes": "opslib.host.tasks.processes",
+    "service": "opslib.host.tasks.service",
 }
 
 

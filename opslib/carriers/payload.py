@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import marshal
+import pkgutil
 import re
 import secrets
 import threading
@@ -118,10 +119,10 @@ def _module(name: str) -> _Module:
         raise UsageError(f"{name} cannot be sent to a host: it has no source file")
     text = Path(spec.origin).read_text(encoding="utf-8")
     code = compile(text, f"{name}.py", "exec", dont_inherit=True, optimize=2)
-    return _Module(code, text, tuple(dict.fromkeys(_imports(text))))
+    return _Module(code, text, tuple(dict.fromkeys(_imports(name, text))))
 
 
-def _imports(text: str) -> Iterator[str]:
+def _imports(name: str, text: str) -> Iterator[str]:
     """Yield the modules of the host package that a module imports, wherever it does, but for type checkers alone."""
     text = re.sub(r"^if TYPE_CHECKING:\n(?:[ \t]+.*\n|\n)+", "", text, flags=re.MULTILINE)
     for found in re.finditer(
@@ -130,13 +131,27 @@ def _imports(text: str) -> Iterator[str]:
         base, names, plain = found.groups()
         if plain:
             base = plain
-        elif base in (".", _PACKAGE):
-            yield from (f"{_PACKAGE}.{name.split()[0]}" for name in names.strip("()").split(",") if name.strip())
-            continue
         elif base.startswith("."):
-            base = f"{_PACKAGE}{base}"
-        if base.startswith(f"{_PACKAGE}."):
+            base = importlib.util.resolve_name(base, name.rpartition(".")[0])
+        if not _within(base, _PACKAGE):
+            continue
+        if base in _packages():
+            names = "" if plain else names.strip("()")
+            yield from (f"{base}.{each.split()[0]}" for each in names.split(",") if each.strip())
+        else:
             yield base
+
+
+def _within(name: str, package: str) -> bool:
+    """Whether a module is this package or lies in it."""
+    return name == package or name.startswith(package + ".")
+
+
+@functools.cache
+def _packages() -> frozenset[str]:
+    """Return the names of the host package and of those in it, which hold no code and are not sent."""
+    found = pkgutil.walk_packages(importlib.import_module(_PACKAGE).__path__, _PACKAGE + ".")
+    return frozenset({_PACKAGE, *(each.name for each in found if each.ispkg)})
 
 
 @functools.cache

@@ -9,6 +9,17 @@ import sys
 import zlib
 
 
+def empty_package(name) -> None:  # type: ignore[no-untyped-def]
+    """Make a package of this name, and those above it; packages that are sent hold no code of their own."""
+    if name and name not in sys.modules:
+        parent, _, last = name.rpartition(".")
+        empty_package(parent)
+        module = sys.modules[name] = type(sys)(name)
+        module.__path__ = []
+        if parent:
+            setattr(sys.modules[parent], last, module)
+
+
 def boot(stdin) -> None:  # type: ignore[no-untyped-def]
     job = marshal.loads(stdin.read(int(stdin.readline())))
     package = "opslib.host"
@@ -22,16 +33,14 @@ def boot(stdin) -> None:  # type: ignore[no-untyped-def]
     same = job["magic"] == sys.modules["_frozen_importlib_external"].MAGIC_NUMBER
     modules = job["bytecode"] if same else job["source"]
     modules = marshal.loads(zlib.decompress(modules))
-    for name in ("opslib", package):
-        sys.modules[name] = type(sys)(name)
-        sys.modules[name].__path__ = []
-    sys.modules["opslib"].host = sys.modules[package]  # type: ignore[attr-defined]
     for name, code in modules:
-        module = sys.modules[name] = type(sys)(name)
         parent, _, last = name.rpartition(".")
+        if name.startswith(package + "."):
+            empty_package(parent)
+        module = sys.modules[name] = type(sys)(name)
         module.__package__ = parent
-        if parent == package:
-            setattr(sys.modules[package], last, module)
+        if parent in sys.modules:
+            setattr(sys.modules[parent], last, module)
         exec(code if same else compile(code, name + ".py", "exec", 0, True), module.__dict__)
     tasks = {}
     for name in job["tasks"]:

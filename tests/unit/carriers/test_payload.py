@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import marshal
 import os
 import signal
@@ -385,16 +386,23 @@ def test_only_what_is_needed_is_sent():
     assert list(texts) == list(codes)
     assert "opslib.host.runtime" in texts
     assert "support.probes" in texts
-    assert not {"opslib.host.service", "opslib.host.disk_usage", "opslib.errors", "opslib.host.boot"} & set(texts)
+    assert not {"opslib.host.tasks.service", "opslib.host.tasks.disk_usage", "opslib.errors", "opslib.host.boot"} & set(
+        texts
+    )
     seen: set[str] = set()
+    checked = 0
     for name, text in texts.items():
         typing_only = [node for node in ast.parse(text).body if isinstance(node, ast.If)]
         left_out = {part for block in typing_only for part in ast.walk(block)}
         for node in ast.walk(ast.parse(text)):
-            if isinstance(node, ast.ImportFrom) and node.level == 1 and node.module and node not in left_out:
-                assert f"opslib.host.{node.module}" in seen, f"{name} comes before {node.module}"
+            if isinstance(node, ast.ImportFrom) and node not in left_out:
+                base = importlib.util.resolve_name("." * node.level + (node.module or ""), name.rpartition(".")[0])
+                whole = {f"{base}.{each.name}" for each in node.names} & set(texts) or {base} & set(texts)
+                assert whole <= seen, f"{name} comes before {whole - seen}"
+                checked += len(whole)
         seen.add(name)
         assert "__doc__" not in codes[name].co_names
+    assert checked
     assert job["tasks"] == {"note": ("support.probes", "Note"), "mishap": ("support.probes", "Mishap")}
 
 
@@ -441,12 +449,12 @@ def test_the_same_task_twice_is_fine():
 
 MINE = """
     import opslib.host.words
-    from opslib.host import tree as trees
+    from opslib.host.files import tree as trees
     from opslib.host.task import Plan, Task
 
     TYPE_CHECKING = False
     if TYPE_CHECKING:
-        from opslib.host.service import Service
+        from opslib.host.tasks.service import Service
 
     class Mine(Task, name="mine"):
         def probe(self):
@@ -467,6 +475,6 @@ def test_a_task_of_another_package_brings_what_it_imports(any_python, tmp_path, 
         steps=[{"id": 0, "task": "mine", "args": {}}], tasks=[mine_for_test.Mine], token="t0", watch=False
     )
     done = subprocess.run(payload.command(any_python), input=payload.encode(job), stdout=subprocess.PIPE, check=False)
-    assert b"2.0 KiBopslib.host.tree" in done.stdout
+    assert b"2.0 KiBopslib.host.files.tree" in done.stdout
     names = [name for name, _text in marshal.loads(zlib.decompress(unpacked(job)["source"]))]
-    assert "opslib.host.service" not in names
+    assert "opslib.host.tasks.service" not in names

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from opslib.host import apart
+from opslib.host.system import apart
 
 
 def answer(word):

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from opslib.host import cgroups, mounts
+from opslib.host.files import mounts
+from opslib.host.units import cgroups
 
 DATA = Path(__file__).parent / "data"
 V1 = "9:name=systemd:/svcx/payload/init.scope\n8:pids:/svcx\n4:memory:/svcx\n1:cpu:/svcx\n0::/svcx/payload\n"

@@ -19,13 +19,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opslib.host import apart, dial
-from opslib.host.dial import Clock, DialError
-from opslib.host.http_check import EXCERPT, MISSING, Asked, HttpCheck, differences
-from opslib.host.http_exchange import Answer, split_url
-from opslib.host.http_wire import Stream, read_body, read_head, request
 from opslib.host.params import ParamError
 from opslib.host.runtime import run_step
+from opslib.host.system import apart
+from opslib.host.tasks.http_check import EXCERPT, MISSING, Asked, HttpCheck, differences
+from opslib.host.web import dial
+from opslib.host.web.dial import Clock, DialError
+from opslib.host.web.exchange import Answer, split_url
+from opslib.host.web.wire import Stream, read_body, read_head, request
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\nhello"
 
@@ -184,7 +185,7 @@ def test_proxies_of_the_environment_are_not_used(monkeypatch):
 def test_plain_http_imports_neither_ssl_nor_http_client_nor_json():
     code = (
         "import sys; url, folder = sys.argv[1:]; package = sys.modules['opslib'] = type(sys)('opslib');"
-        "package.__path__ = [folder]; from opslib.host.http_exchange import fetch; answer = fetch(url, timeout=5);"
+        "package.__path__ = [folder]; from opslib.host.web.exchange import fetch; answer = fetch(url, timeout=5);"
         "print(answer.status, [m for m in ('ssl', 'socket', 'http.client', 'json') if m in sys.modules])"
     )
     folder = apart.__file__.rpartition("/host/")[0]

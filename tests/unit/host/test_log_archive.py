@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opslib.host import log_archive, log_index, log_store
-from opslib.host.found_files import Found
-from opslib.host.log_index import Member
+from opslib.host.files.found import Found
+from opslib.host.logs import archive as log_archive
+from opslib.host.logs import index as log_index
+from opslib.host.logs import store as log_store
+from opslib.host.logs.index import Member
 from opslib.host.task import TaskError
 
 NAME = "logs-20250131-040500.tar.gz"

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opslib.host.log_errors import LogErrors, _span
 from opslib.host.params import ParamError
 from opslib.host.runtime import run_step
+from opslib.host.tasks.log_errors import LogErrors, _span
 
 HOSTILE = ["-oProxyCommand=x", "$(id)", "../x", "a\nb", "a\0b", "\udcff\x1b[31m", "", "x" * 70000]
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opslib.host.log_levels import Entry, Levels
-from opslib.host.log_patterns import LONGEST, MOST_PATTERNS, OTHERS, Patterns, fold, unsecret
+from opslib.host.logs.levels import Entry, Levels
+from opslib.host.logs.patterns import LONGEST, MOST_PATTERNS, OTHERS, Patterns, fold, unsecret
 
 USUAL = ["ERROR", "CRITICAL", "FATAL"]
 

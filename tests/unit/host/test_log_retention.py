@@ -11,15 +11,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opslib.host import log_archive, log_deletion, log_retention, log_store, old_logs, writers
-from opslib.host.found_files import Found
-from opslib.host.log_index import Member
-from opslib.host.log_retention import LogRetention
-from opslib.host.log_store import Store
-from opslib.host.old_logs import OldLogs
+from opslib.host.files.found import Found
+from opslib.host.logs import archive as log_archive
+from opslib.host.logs import deletion as log_deletion
+from opslib.host.logs import old as old_logs
+from opslib.host.logs import store as log_store
+from opslib.host.logs import writers
+from opslib.host.logs.index import Member
+from opslib.host.logs.old import OldLogs
+from opslib.host.logs.store import Store
 from opslib.host.params import ParamError
 from opslib.host.runtime import run_step
 from opslib.host.task import TaskError
+from opslib.host.tasks import log_retention
+from opslib.host.tasks.log_retention import LogRetention
 
 DAY = 86400
 HOSTILE = ["-oProxyCommand=x", "$(id)", "../x", "a\nb", "a\0b", "\udcff\x1b[31m", "", "x" * 70000]

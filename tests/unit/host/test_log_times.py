@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opslib.host.log_times import Clock, Zone, fixed, utc
+from opslib.host.logs.times import Clock, Zone, fixed, utc
 
 NOW = calendar.timegm((2026, 3, 1, 12, 0, 0))
 THEN = calendar.timegm((2026, 1, 2, 3, 4, 5))

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from opslib.host import log_window
-from opslib.host.log_files import LogFile, LogFiles, is_rotated
-from opslib.host.log_times import Clock
-from opslib.host.log_window import Window
+from opslib.host.logs import window as log_window
+from opslib.host.logs.files import LogFile, LogFiles, is_rotated
+from opslib.host.logs.times import Clock
+from opslib.host.logs.window import Window
 
 NOW = 1767323045
 SMALL = {"_PROBE": 64, "_NEAR": 128, "_FAR": 1024, "_BLOCK": 200, "_LONGEST": 4096}

@@ -8,12 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opslib.host import command, logrotate_file, logrotate_text, logrotate_trial
-from opslib.host.logrotate import Logrotate
-from opslib.host.logrotate_trial import Trial
+from opslib.host import command
+from opslib.host.logs import rotate_file as logrotate_file
+from opslib.host.logs import rotate_text as logrotate_text
+from opslib.host.logs import rotate_trial as logrotate_trial
+from opslib.host.logs.rotate_trial import Trial
 from opslib.host.params import ParamError
 from opslib.host.runtime import run_step
 from opslib.host.task import TaskError
+from opslib.host.tasks.logrotate import Logrotate
 
 HOSTILE = ["-oProxyCommand=x", "$(id)", "../x", "a\nb", "a\0b", "\udcff\x1b[31m", "", "x" * 70000]
 real = pytest.mark.skipif(not command.which("logrotate"), reason="logrotate is not installed")
@@ -484,7 +487,7 @@ def test_a_rotation_that_did_not_show_fails(host, monkeypatch):
     log.write_text("line\n")
     monkeypatch.setattr(logrotate_trial, "hold", lambda *_words: Trial(due=[str(log)]))
     monkeypatch.setattr(
-        "opslib.host.logrotate.run", lambda *_words, **_more: command.Completed(argv=(), code=0, out="", err="")
+        "opslib.host.tasks.logrotate.run", lambda *_words, **_more: command.Completed(argv=(), code=0, out="", err="")
     )
     assert host.step(force=True)["error"] == "not rotated, though logrotate reported no error: %s" % log
 

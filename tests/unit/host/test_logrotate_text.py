@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opslib.host import logrotate_text as text
+from opslib.host.logs import rotate_text as text
 from opslib.host.params import ParamError
 
 DATA = pathlib.Path(__file__).parent / "data"

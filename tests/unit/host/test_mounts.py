@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opslib.host import mounts
+from opslib.host.files import mounts
 
 DATA = Path(__file__).parent / "data"
 BINDS = mounts.parse((DATA / "mountinfo_binds.txt").read_text())

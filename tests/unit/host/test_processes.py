@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opslib.host import processes
+from opslib.host.system import processes
 
 
 @pytest.mark.parametrize(

@@ -16,17 +16,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opslib.host import command, listeners, systemd, unit_faults, unit_plan, unit_watch
-from opslib.host.http_check import HttpCheck
-from opslib.host.http_exchange import Answer
-from opslib.host.listeners import Holder, Listening
+from opslib.host import command
 from opslib.host.params import ParamError
 from opslib.host.plan import ACTION
 from opslib.host.runtime import run_step
-from opslib.host.service import Seen, Service
-from opslib.host.systemd import Unit, UnitName
-from opslib.host.unit_plan import Wanted
-from opslib.host.unit_watch import Look
+from opslib.host.system import listeners
+from opslib.host.system.listeners import Holder, Listening
+from opslib.host.tasks.http_check import HttpCheck
+from opslib.host.tasks.service import Seen, Service
+from opslib.host.units import faults as unit_faults
+from opslib.host.units import plan as unit_plan
+from opslib.host.units import systemd
+from opslib.host.units import watch as unit_watch
+from opslib.host.units.plan import Wanted
+from opslib.host.units.systemd import Unit, UnitName
+from opslib.host.units.watch import Look
+from opslib.host.web.exchange import Answer
 
 DATA = pathlib.Path(__file__).parent / "data"
 CAPTURES = sorted(path.stem for path in (DATA / "systemctl_show").glob("*.txt"))

@@ -7,7 +7,7 @@ import stat
 
 import pytest
 
-from opslib.host import tree
+from opslib.host.files import tree
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="giving files to other users needs root")
 

@@ -8,7 +8,7 @@ import select
 
 import pytest
 
-from opslib.host import writers
+from opslib.host.logs import writers
 
 # Captured from /proc/PID/fdinfo of a log opened for appending, for reading, for both, and through O_PATH.
 APPENDING = b"pos:\t0\nflags:\t0102001\nmnt_id:\t29\nino:\t2229285\n"

@@ -1,0 +1,1 @@
+"""What tasks know of file systems: trees that cannot be left, sizes, mounts, open files."""

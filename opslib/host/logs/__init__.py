@@ -1,0 +1,1 @@
+"""What tasks know of logs: files and their order in time, entries, patterns, archives, rotation."""

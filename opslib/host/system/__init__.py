@@ -1,0 +1,1 @@
+"""What tasks know of the running system: processes, listening sockets, work set apart in a child."""

@@ -1,0 +1,1 @@
+"""One module per task noun: what `opslib task NAME` does on a host."""
