@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.util
 import marshal
 import pkgutil
+import py_compile
 import re
 import secrets
+import sys
 import threading
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import MAGIC_NUMBER
 from pathlib import Path
@@ -20,7 +23,7 @@ from typing import Any
 from opslib.errors import UsageError
 from opslib.host.task import Task
 
-__all__ = ["MARK", "READY", "Job", "command", "encode"]
+__all__ = ["MARK", "READY", "Job", "command", "encode", "prepare"]
 
 MARK = b"opslib-payload-1\n"
 READY = b"opslib-ready\n"
@@ -97,6 +100,14 @@ def encode(job: Job) -> bytes:
     return b"%s%d\n%s%d\n%s" % (MARK, len(head), head, len(body), body)
 
 
+def prepare(tasks: Iterable[type[Task]]) -> None:
+    """Build what `encode` sends for these tasks, once for all jobs that use them; UsageError as `encode` raises it."""
+    names = tuple(sorted({_module_of(task) for task in tasks}))
+    with _BUILDING:
+        _boot()
+        _modules(names)
+
+
 def _module_of(task: type[Task]) -> str:
     if task.__module__ == "__main__":
         raise UsageError(f"{task.__name__} is defined in a script; put it into a module of its own, which can be sent")
@@ -118,8 +129,24 @@ def _module(name: str) -> _Module:
     if spec is None or not spec.origin or not spec.origin.endswith(".py"):
         raise UsageError(f"{name} cannot be sent to a host: it has no source file")
     text = Path(spec.origin).read_text(encoding="utf-8")
-    code = compile(text, f"{name}.py", "exec", dont_inherit=True, optimize=2)
-    return _Module(code, text, tuple(dict.fromkeys(_imports(name, text))))
+    return _Module(_code(name, spec.origin, text), text, tuple(dict.fromkeys(_imports(name, text))))
+
+
+def _code(name: str, origin: str, text: str) -> CodeType:
+    """Return a module's byte code without docstrings, from where Python keeps byte code, or else compiled and kept."""
+    status = Path(origin).stat()
+    made_from = b"".join(number.to_bytes(4, "little") for number in (int(status.st_mtime), status.st_size & 0xFFFFFFFF))
+    kept = importlib.util.cache_from_source(origin, optimization=2)
+    with contextlib.suppress(OSError, ValueError, EOFError, TypeError):
+        data = Path(kept).read_bytes()
+        if data[:16] == MAGIC_NUMBER + bytes(4) + made_from:
+            code = marshal.loads(data[16:])  # noqa: S302 - Python itself would load it from here
+            if isinstance(code, CodeType):
+                return code
+    if not sys.dont_write_bytecode:
+        with contextlib.suppress(OSError, py_compile.PyCompileError):
+            py_compile.compile(origin, kept, f"{name}.py", doraise=True, optimize=2)
+    return compile(text, f"{name}.py", "exec", dont_inherit=True, optimize=2)
 
 
 def _imports(name: str, text: str) -> Iterator[str]:
@@ -165,7 +192,7 @@ def _modules(names: tuple[str, ...]) -> tuple[bytes, bytes]:
     order = _closure((f"{_PACKAGE}.runtime", *names))
     codes = [(name, _module(name).code) for name in order]
     texts = [(name, _module(name).text) for name in order]
-    return zlib.compress(marshal.dumps(codes), 6), zlib.compress(marshal.dumps(texts, 2), 6)
+    return zlib.compress(marshal.dumps(codes), 3), zlib.compress(marshal.dumps(texts, 2), 3)
 
 
 def _closure(names: Sequence[str]) -> list[str]:

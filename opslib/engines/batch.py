@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from opslib.carriers import payload
 from opslib.carriers.connections import Connections
 from opslib.engines.emitter import Emitter
 from opslib.engines.session import Session
 from opslib.engines.work import HostWork, Policy
+from opslib.errors import UsageError
 from opslib.result import HostResult, StepResult
 from opslib.step import Step
 
@@ -56,6 +59,7 @@ class BatchEngine:
         ]
         if not sessions:
             return {}
+        self._prepare(sessions)
         threads = max(1, min(self._forks, len(sessions)))
         with ThreadPoolExecutor(threads, thread_name_prefix="opslib-host") as pool:
             try:
@@ -72,6 +76,13 @@ class BatchEngine:
     def close(self) -> None:
         """Close all connections."""
         self.connections.close()
+
+    @staticmethod
+    def _prepare(sessions: Sequence[Session]) -> None:
+        """Build payloads before the connections: beside fifty threads that connect it would take five times as long."""
+        for tasks in {frozenset(tasks) for session in sessions for tasks in session.parts()}:
+            with contextlib.suppress(UsageError):  # the host's own result will say so
+                payload.prepare(tasks)
 
     def _whole(self, session: Session) -> HostResult:
         self._part(session)

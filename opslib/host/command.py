@@ -9,11 +9,6 @@ import os
 import select
 import time
 
-try:
-    from _signal import signal as _on_signal  # type: ignore[import-not-found] # the module `signal` would cost a target 6 ms
-except ImportError:
-    from signal import signal as _on_signal
-
 from .record import Record
 from .task import TaskError
 
@@ -71,18 +66,9 @@ def run(
     path = which(argv[0])
     if not path:
         raise TaskError("%s is not installed on this host" % argv[0])
-    environ = {"PATH": PATH, "LC_ALL": "C.UTF-8", "HOME": os.environ.get("HOME", "/")}
-    if "OPSLIB_RUN" in os.environ:
-        environ["OPSLIB_RUN"] = os.environ["OPSLIB_RUN"]
-    environ.update(env or {})
+    environ = _environment(env)
     ends = time.monotonic() + timeout
-    pipes = [os.pipe() for _ in range(3)]
-    pid = os.fork()
-    if pid == 0:
-        _become(path, argv, environ, cwd, pipes)
-    (child_in, to_child), (out, child_out), (err, child_err) = pipes
-    for fd in (child_in, child_out, child_err):
-        os.close(fd)
+    pid, to_child, out, err = _start(path, argv, environ, cwd)
     try:
         streams, cut = _converse(to_child, stdin, (out, err), ends, max_output)
         code = _wait(pid, ends) if streams is not None else None
@@ -98,6 +84,44 @@ def run(
     return done
 
 
+class Running(Record):
+    """A program that runs. out, err: descriptors of its output, to be read; `stop` ends it and closes both."""
+
+    pid: int
+    out: int
+    err: int
+
+    def stop(self) -> int | None:
+        """Kill it with its process group, if it runs; return its exit code, None where it was killed."""
+        done, status = os.waitpid(self.pid, os.WNOHANG)
+        if not done:
+            kill_group(self.pid)
+        os.close(self.out)
+        os.close(self.err)
+        return os.WEXITSTATUS(status) if done and os.WIFEXITED(status) else None
+
+
+def start(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> Running:
+    """Start a program that goes on by itself, without input; the caller reads what it says, and stops it.
+
+    argv, env: as `run` takes them. Raises TaskError when the program is missing.
+    """
+    path = which(argv[0])
+    if not path:
+        raise TaskError("%s is not installed on this host" % argv[0])
+    pid, to_child, out, err = _start(path, argv, _environment(env), "/")
+    os.close(to_child)
+    return Running(pid=pid, out=out, err=err)
+
+
+def _environment(env: Mapping[str, str] | None) -> dict[str, str]:
+    environ = {"PATH": PATH, "LC_ALL": "C.UTF-8", "HOME": os.environ.get("HOME", "/")}
+    if "OPSLIB_RUN" in os.environ:
+        environ["OPSLIB_RUN"] = os.environ["OPSLIB_RUN"]
+    environ.update(env or {})
+    return environ
+
+
 def kill_group(pid: int) -> None:
     """Kill a child and its process group, and collect it."""
     for kill in (os.killpg, os.kill):
@@ -111,22 +135,44 @@ def kill_group(pid: int) -> None:
         pass
 
 
-def _become(path: str, argv: Sequence[str], env: dict[str, str], cwd: str, pipes: list[tuple[int, int]]) -> None:
-    """In the child: turn into the program."""
+def _start(path: str, argv: Sequence[str], env: dict[str, str], cwd: str) -> tuple[int, int, int, int]:
+    """Start a program; return its process id and our ends of its standard input, output and error."""
+    pipes = [os.pipe() for _ in range(3)]
+    (child_in, to_child), (out, child_out), (err, child_err) = pipes
     try:
-        os.setsid()
-        for number in _IGNORED_BY_PYTHON:
-            _on_signal(number, 0)
-        os.dup2(pipes[0][0], 0)
-        os.dup2(pipes[1][1], 1)
-        os.dup2(pipes[2][1], 2)
-        os.closerange(3, 256)
-        os.chdir(cwd)
-        os.execve(path, [os.fsencode(word) for word in argv], env)
-    except Exception as error:
-        os.write(2, ("cannot start %s: %s\n" % (path, error)).encode("utf-8", "replace"))
+        pid = _spawn(path, argv, env, cwd, (child_in, child_out, child_err))
+    except BaseException as error:
+        for fd in (to_child, out, err):
+            os.close(fd)
+        if isinstance(error, (OSError, ValueError)):
+            raise TaskError("cannot start %s: %s" % (path, error)) from None
+        raise
     finally:
-        os._exit(127)
+        for fd in (child_in, child_out, child_err):
+            os.close(fd)
+    return pid, to_child, out, err
+
+
+def _spawn(path: str, argv: Sequence[str], env: dict[str, str], cwd: str, ends: Sequence[int]) -> int:
+    """Start a program with these files as its standard streams, and no other open file; return its process id.
+
+    posix_spawn(3) does not copy this process's memory as fork(2) does: 1 ms less for each program.
+    """
+    actions: list[tuple[int, ...]] = [(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate(ends)]
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            if int(name) > 2 and os.get_inheritable(int(name)):
+                actions.append((os.POSIX_SPAWN_CLOSE, int(name)))
+        except OSError:  # the one that listed the folder
+            continue
+    words = [os.fsencode(word) for word in argv]
+    here = os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.chdir(cwd)
+        return os.posix_spawn(path, words, env, file_actions=actions, setsid=True, setsigdef=_IGNORED_BY_PYTHON)
+    finally:
+        os.fchdir(here)
+        os.close(here)
 
 
 def _converse(

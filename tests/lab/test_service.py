@@ -7,6 +7,7 @@ import pytest
 from opslib import Status, StepResult, tasks
 from opslib.lab import LabHost
 from support.apply import Apply
+from support.two_ways import TwoWays
 from support.units import Units, website
 from support.witness import Witnesses
 
@@ -328,3 +329,16 @@ def test_length_of_the_log(server: LabHost, units: Units, apply: Apply, lines: i
     result = apply(server, tasks.service(unit="chatty", state="started", log_lines=lines))
     assert "exit code 1" in failure(result)
     assert len(only(result).data["log"]) == lines
+
+
+def test_systemd_says_the_same_over_its_socket_and_through_systemctl(
+    server: LabHost, units: Units, apply: Apply
+) -> None:
+    """Units of every kind; missing, masked and bad ones; without root it is asked through systemctl alone."""
+    units.add("listed", SLEEPER)
+    units.add("broken", "ExecStart=not/absolute")
+    server.run(["systemctl", "mask", "--runtime", "hidden.service"])
+    seen = only(apply(server, TwoWays())).data
+    assert seen["units"] > 100
+    assert seen["different"] == []
+    assert seen["unanswered"] == []

@@ -65,6 +65,9 @@ PSEUDO = frozenset(
     ]
 )
 
+# On disks or in memory of this machine: asking how full they are waits for nobody.
+LOCAL = frozenset(["btrfs", "exfat", "ext2", "ext3", "ext4", "f2fs", "jfs", "overlay", "tmpfs", "vfat", "xfs"])
+
 
 class Mount(Record):
     """One line of the table.
@@ -148,6 +151,20 @@ def holding(path: str, tops: dict[tuple[int, str], Mount]) -> Mount | None:
             found = tops[here, step]
             here = found.id
     return found
+
+
+def quick(mounts: Sequence[Mount]) -> set[str]:
+    """Return the mount points that answer at once: these, and all above them, are local file systems."""
+    slow = {mount.point for mount in mounts if mount.fstype not in LOCAL}
+    return {mount.point for mount in mounts if slow.isdisjoint(_above(mount.point))}
+
+
+def _above(path: str) -> list[str]:
+    """Return a path and the folders above it."""
+    steps = [path]
+    while steps[-1].strip("/"):
+        steps.append(steps[-1].rpartition("/")[0] or "/")
+    return steps
 
 
 def real(mounts: Sequence[Mount]) -> list[list[Mount]]:

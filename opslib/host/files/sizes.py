@@ -8,7 +8,7 @@ import stat
 from opslib.host.task import TaskError
 from opslib.host.words import printable
 
-from . import tree
+from . import globs, tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -243,11 +243,7 @@ def matches(name: str, pattern: str, hidden: bool = False) -> bool:
     """Whether a file's name fits a pattern; as in a shell, a leading dot must be asked for unless `hidden`."""
     if name.startswith(".") and not hidden and not pattern.startswith("."):
         return False
-    if pattern == "*":
-        return True
-    from fnmatch import fnmatchcase
-
-    return fnmatchcase(name, pattern)
+    return globs.matches(name, pattern)
 
 
 def beneath(path: str, roots: Sequence[tuple[str, str, str]], recurse: bool) -> bool:

@@ -10,6 +10,7 @@ import os
 import stat
 
 from opslib.host.command import run
+from opslib.host.files import globs
 from opslib.host.record import Record
 from opslib.host.task import TaskError
 from opslib.host.words import printable
@@ -107,10 +108,8 @@ def _covers(pattern: str, log: str) -> bool:
     """Whether a pattern of logrotate's, as in glob(3), names a log."""
     if pattern == log:
         return True
-    from fnmatch import fnmatchcase
-
     words, names = pattern.split("/"), log.split("/")
-    return len(words) == len(names) and all(map(fnmatchcase, names, words))
+    return len(words) == len(names) and all(map(globs.matches, names, words))
 
 
 def hold(text: str, script: Sequence[str] | None, place: tuple[str, str], main_path: str, force: bool) -> Trial:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 
-from opslib.host.files import mounts
+from opslib.host.files import globs, mounts
 from opslib.host.params import Duration, ListOf, Path, Percent, Text, Threshold
 from opslib.host.plan import Plan
 from opslib.host.system import apart
@@ -14,7 +14,7 @@ from opslib.host.words import listed, printable, size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Sequence
+    from typing import Any, Callable, Sequence
 
     from opslib.host.files.mounts import Mount
 
@@ -32,8 +32,8 @@ class DiskUsage(Task, name="disk_usage"):
     mounted on a single file. A file system mounted several times is counted once. Percentages are those of `df`:
     used / (used + available to ordinary users), rounded up, so that blocks reserved for root count as taken.
 
-    Each file system is asked by a process of its own: one that does not answer within `timeout` is a failure, and the
-    others are still reported. A path that is missing is a failure too. Nothing is ever changed.
+    A file system that may hang (of a network, FUSE) is asked by a process of its own: one that does not answer within
+    `timeout` is a failure, and the others are still reported. A path that is missing is a failure too. Nothing is ever changed.
 
     data: `mounts`, the fullest first, at most 200 (`left_out` says how many more), each with `paths` (those asked
     for), `mount`, `device`, `fstype`, `size_bytes`, `used_bytes`, `free_bytes` (available to ordinary users),
@@ -90,7 +90,8 @@ class DiskUsage(Task, name="disk_usage"):
         state: dict[str, Any] = {"mounts": [], "problems": []}
         groups = [group for group in mounts.real(mounts.read_table()) if not self._excluded(group[0])]
         points = [[mount.point for mount in group[:_TRIED]] for group in groups]
-        answers = apart.ask(_measure_first, points, self.timeout)
+        quick = mounts.quick(mounts.read_table())
+        answers = self._answers(_measure_first, points, lambda points: points[0] in quick)
         for group, answer in zip(groups, answers):
             if answer is not None and "usage" in answer:
                 mount = next(mount for mount in group if mount.point == answer["path"])
@@ -103,8 +104,9 @@ class DiskUsage(Task, name="disk_usage"):
 
     def _probe_paths(self) -> dict[str, Any]:
         state: dict[str, Any] = {"mounts": [], "problems": []}
-        answers = apart.ask(_measure_given, self.paths, self.timeout)
-        tops = mounts.on_top(mounts.read_table())
+        table = mounts.read_table()
+        tops, quick = mounts.on_top(table), mounts.quick(table)
+        answers = self._answers(_measure_given, self.paths, quick.__contains__)
         seen: dict[tuple[str, int], dict[str, Any]] = {}
         for path, answer in zip(self.paths, answers):
             mount = mounts.holding(answer["path"] if answer else path, tops)
@@ -120,12 +122,18 @@ class DiskUsage(Task, name="disk_usage"):
                 twin["paths"].append(path)
         return state
 
+    def _answers(
+        self, question: Callable[[Any], dict[str, Any]], items: Sequence[Any], at_once: Callable[[Any], bool]
+    ) -> list[dict[str, Any] | None]:
+        """Return the answers for items: of a child each, which may hang, but for those that answer at once."""
+        rest = [item for item in items if not at_once(item)]
+        answers = iter(apart.ask(question, rest, self.timeout))
+        return [question(item) if at_once(item) else next(answers) for item in items]
+
     def _excluded(self, mount: Mount) -> bool:
         if not self.exclude:
             return False
-        from fnmatch import fnmatchcase
-
-        return any(fnmatchcase(mount.point if word[0] == "/" else mount.fstype, word) for word in self.exclude)
+        return any(globs.matches(mount.point if word[0] == "/" else mount.fstype, word) for word in self.exclude)
 
     def _silence(self, mount: Mount | None) -> str:
         kind = " (%s from %s)" % (mount.fstype, mount.source) if mount else ""

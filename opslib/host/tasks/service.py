@@ -165,7 +165,9 @@ class Service(Task, name="service"):
             settle = self.settle if unit_plan.recently_restarted(unit, look.now) else 0
             began = unit.active_since if unit.active == "active" else look.now
             ends = began + self.start_timeout
-            look = unit_watch.watch(self.unit, self.asked(), settle=settle, ends=ends, restarts=unit.restarts)
+            look = unit_watch.watch(
+                self.unit, self.asked(), settle=settle, ends=ends, restarts=unit.restarts, first=look
+            )
         unit = look.unit
         if self.state == "stopped":
             triggers = unit.triggered_by[:MOST_TRIGGERS]

@@ -5,19 +5,25 @@ Sources: systemctl(1), org.freedesktop.systemd1(5), systemd.unit(5), systemd.ser
 
 from __future__ import annotations
 
+import os
+import time
+
 from opslib.host.command import run
 from opslib.host.params import Name, ParamError, shown
 from opslib.host.record import Record
 from opslib.host.task import TaskError
 from opslib.host.words import printable
 
+from . import bus
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Sequence
+    from typing import Mapping, Sequence
 
 _KINDS = ("service", "socket", "timer", "target", "mount", "automount", "swap", "path", "slice", "scope", "device")
 SUFFIXES = tuple("." + kind for kind in _KINDS)
 MAX_LOG_LINE = 500
+_LAST_WORDS = 0.15  # seconds until what a program said last, before it died, is in the journal
 _SPANS = {
     "us": 1e-6,
     "ms": 1e-3,
@@ -30,12 +36,36 @@ _SPANS = {
     "y": 31557600,
 }
 # Properties whose values hold no free text: `show` does not quote newlines.
-_PROPERTIES = (
-    "Id LoadState LoadError ActiveState SubState UnitFileState FragmentPath NeedDaemonReload InvocationID ControlGroup "
-    "CanStart CanStop CanReload TriggeredBy Listen Type RemainAfterExit Restart NRestarts Result MainPID ExecMainCode "
-    "ExecMainStatus StartLimitBurst StartLimitIntervalUSec StartLimitInterval ActiveEnterTimestampMonotonic "
-    "InactiveExitTimestampMonotonic"
-).replace(" ", ",")
+PROPERTIES = (
+    "Id",
+    "LoadState",
+    "LoadError",
+    "ActiveState",
+    "SubState",
+    "UnitFileState",
+    "FragmentPath",
+    "NeedDaemonReload",
+    "InvocationID",
+    "ControlGroup",
+    "CanStart",
+    "CanStop",
+    "CanReload",
+    "TriggeredBy",
+    "Listen",
+    "Type",
+    "RemainAfterExit",
+    "Restart",
+    "NRestarts",
+    "Result",
+    "MainPID",
+    "ExecMainCode",
+    "ExecMainStatus",
+    "StartLimitBurst",
+    "StartLimitIntervalUSec",
+    "StartLimitInterval",
+    "ActiveEnterTimestampMonotonic",
+    "InactiveExitTimestampMonotonic",
+)
 
 
 class UnitName(Name):
@@ -127,8 +157,11 @@ class Unit(Record):
 
 def show(name: str) -> Unit:
     """Return a unit as systemd sees it now. Raises TaskError on a host without systemd."""
+    found = bus.properties(name, PROPERTIES) if os.geteuid() == 0 else None
+    if found and "LoadState" in found:
+        return unit(name, found, found.pop("Listen", []))
     try:
-        done = run(("systemctl", "show", "--no-pager", "--property", _PROPERTIES, "--", name), timeout=20)
+        done = run(("systemctl", "show", "--no-pager", "--property", ",".join(PROPERTIES), "--", name), timeout=20)
     except TaskError as error:
         if "not been booted with systemd" in str(error):
             raise TaskError("this host does not run systemd, so it has no %s" % name) from None
@@ -146,6 +179,11 @@ def parse_show(name: str, text: str) -> Unit:
             listen.append(value)
         elif sign:
             found.setdefault(key, value)
+    return unit(name, found, listen)
+
+
+def unit(name: str, found: Mapping[str, str], listen: Sequence[str]) -> Unit:
+    """Return the unit with these properties; those that are missing keep their defaults."""
     return Unit(
         name=name,
         id=found.get("Id") or name,
@@ -202,11 +240,14 @@ def journal(unit: Unit, lines: int, whole: bool = False) -> list[str]:
     """
     if not lines:
         return []
+    time.sleep(_LAST_WORDS)
     tail = ("journalctl", "--quiet", "--no-pager", "--output", "short-iso", "--lines", "%d" % lines)
-    last = ("_SYSTEMD_INVOCATION_ID=" + unit.invocation, "+", "INVOCATION_ID=" + unit.invocation)
+    tail += ("--unit=" + unit.id,)
+    # Not by INVOCATION_ID: the journal cannot tell that of what a program said just before it died.
+    began = "--since=@%d" % (time.time() - time.monotonic() + unit.started)
     try:
-        found = [] if whole or not unit.invocation else parse_journal(run((*tail, *last), timeout=20).out)
-        return found or parse_journal(run((*tail, "--unit=" + unit.id), timeout=20).out)
+        found = [] if whole or not unit.started else parse_journal(run((*tail, began), timeout=20).out)
+        return found or parse_journal(run(tail, timeout=20).out)
     except TaskError as error:
         return ["the journal cannot be read: %s" % error]
 

@@ -57,17 +57,21 @@ def look(name: str) -> Look:
     return Look(unit=unit, restarts=unit.restarts, now=time.monotonic())
 
 
-def watch(name: str, asked: Asked, *, settle: float, ends: float, restarts: int | None = None) -> Look:
+def watch(
+    name: str, asked: Asked, *, settle: float, ends: float, restarts: int | None = None, first: Look | None = None
+) -> Look:
     """Look until the unit has been up for `settle` seconds and is as asked; return the last look.
 
+    first: a look just taken, to begin with.
     ends: when to give up, in seconds of the monotonic clock; there is always one look, and one attempt at the URL.
     restarts: the automatic restarts that do not count, None for as many as there are at the first look. A crash loop
     is watched until the end of `settle`: it may end at systemd's start limit, and the log tells more.
     """
-    settled = time.monotonic() + settle
+    settled = (first.now if first else time.monotonic()) + settle
     crash = ""
     while True:
-        unit, now = systemd.show(name), time.monotonic()
+        seen, first = first or look(name), None
+        unit, now = seen.unit, seen.now
         restarts = unit.restarts if restarts is None else min(restarts, unit.restarts)
         crash = unit_faults.ended(unit) or crash
         verdict = unit_faults.verdict(unit, restarts, crash)

@@ -122,7 +122,7 @@ def test_a_missing_program_is_named(name):
 @pytest.mark.parametrize("word", ["a\0b", "\ud800"])
 def test_an_argument_that_no_program_can_get_is_an_error(word):
     """NUL and half characters do not vanish."""
-    with pytest.raises(TaskError, match="exit code 127: cannot start"):
+    with pytest.raises(TaskError, match="cannot start /"):
         command.run(["echo", word])
 
 
@@ -191,7 +191,7 @@ def test_no_open_file_is_handed_down(tmp_path):
 def test_signals_have_their_usual_effect():
     """Python ignores SIGPIPE; its programs must not, or pipes in scripts never end."""
     ignored = command.run(["sh", "-c", "grep ^SigIgn: /proc/$$/status"]).out.split()[1]
-    assert int(ignored, 16) == 0
+    assert int(ignored, 16) & 0x7FFFFFFF == 0  # above these are signals that the C library keeps for itself
 
 
 def test_a_program_that_takes_too_long_is_killed_with_its_children(tmp_path):

@@ -19,9 +19,10 @@ GIB = 1 << 30
 HOSTILE = ["-oProxyCommand=x", "$(id)", "../x", "a\nb", "a\0b", "\udcff\x1b[31m", "", "x" * 70000]
 
 
-def table(*points):
+def table(*points, slow=()):
     rows = [
-        "%d 1 8:%d / %s rw - ext4 /dev/sd%d rw" % (number + 2, number, p, number) for number, p in enumerate(points)
+        "%d 1 8:%d / %s rw - %s /dev/sd%d rw" % (number + 2, number, p, "nfs4" if p in slow else "ext4", number)
+        for number, p in enumerate(points)
     ]
     return mounts.parse("\n".join(rows))
 
@@ -249,9 +250,9 @@ def test_a_hung_file_system_is_reported_and_the_others_too(tmp_path, monkeypatch
         return real(path)
 
     monkeypatch.setattr(disk_usage, "_usage", sometimes)
-    monkeypatch.setattr(mounts, "read_table", lambda: table(*points))
+    monkeypatch.setattr(mounts, "read_table", lambda: table(*points, slow=points[1:2]))
     result = run_step(DiskUsage, {"timeout": 1, "fail": "0", "inodes_fail": 100}, True)
-    assert result["error"] == points[1] + " did not answer within 1 second (ext4 from /dev/sd1)"
+    assert result["error"] == points[1] + " did not answer within 1 second (nfs4 from /dev/sd1)"
     assert sorted(mount["mount"] for mount in result["data"]["mounts"]) == [points[0], points[2]]
     result = run_step(DiskUsage, {"timeout": 0.3, "paths": points, "fail": "0"}, True)
     assert points[1] + " did not answer within 0.3 seconds" in result["error"]

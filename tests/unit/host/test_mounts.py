@@ -142,3 +142,18 @@ def test_the_first_root_of_a_machine_may_be_its_own_parent():
 def test_a_table_that_goes_round_in_circles_ends():
     rows = [line("/", number=1, parent=0), line("/", number=2, parent=1), line("/", number=1, parent=2)]
     assert mounts.holding("/x", mounts.on_top(mounts.parse("\n".join(rows)))) is None
+
+
+@pytest.mark.parametrize(
+    ("lines", "points"),
+    [
+        (["/ ext4", "/var xfs", "/proc proc"], {"/", "/var"}),
+        (["/ overlay", "/mnt nfs4", "/mnt/disk ext4", "/mnt2 ext4"], {"/", "/mnt2"}),
+        (["/ nfs", "/var ext4"], set()),
+        (["/ ext4", "/data ext4", "/data fuse.sshfs"], {"/"}),
+    ],
+)
+def test_mount_points_that_answer_at_once(lines, points):
+    """Local file systems with local ones only above them, and nothing else in their place."""
+    rows = ["%d 1 8:%d / %s rw - %s x rw" % (n + 2, n, *line.split()) for n, line in enumerate(lines)]
+    assert mounts.quick(mounts.parse("\n".join(rows))) == points
