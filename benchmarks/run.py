@@ -22,7 +22,8 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "cases"))
 
-import plays  # noqa: E402 - found through the path above
+import crowd  # noqa: E402 - found through the path above
+import plays  # noqa: E402
 
 from opslib.lab import Lab  # noqa: E402
 
@@ -31,23 +32,32 @@ UNIT = "[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user
 
 
 class Case:
-    """A command, and how long it took each time."""
+    """A command, how long it took each time, what it said last, and the most memory it had, in KiB."""
 
     def __init__(self, name: str, command: list[str], env: dict[str, str] | None = None) -> None:
         self.name = name
         self.command = command
         self.env = env or {}
         self.seconds: list[float] = []
+        self.said = ""
+        self.peak = 0
 
     def run(self, *, counted: bool = True) -> None:
         """Run it once; a failure ends the benchmark, because then it did not do the same work."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")} | self.env
         began = time.perf_counter()
-        done = subprocess.run(self.command, env=environment, capture_output=True, text=True, check=False)
-        if done.returncode:
-            sys.exit(f"{self.name} failed with {done.returncode}:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
+        with tempfile.TemporaryFile("w+") as said:
+            started = subprocess.Popen(self.command, env=environment, stdout=said, stderr=subprocess.STDOUT, text=True)
+            _pid, status, usage = os.wait4(started.pid, 0)
+            seconds = time.perf_counter() - began
+            started.returncode = os.waitstatus_to_exitcode(status)
+            said.seek(0)
+            self.said = said.read()
+        if started.returncode:
+            sys.exit(f"{self.name} failed with {started.returncode}:\n{self.said[-6000:]}")
         if counted:
-            self.seconds.append(time.perf_counter() - began)
+            self.seconds.append(seconds)
+            self.peak = max(self.peak, usage.ru_maxrss)
 
     @property
     def median(self) -> float:
@@ -106,6 +116,34 @@ def prepare(lab: Lab, folder: Path, cases: dict[str, Case]) -> None:
         cases[f"ansible-{steps}"] = Case(f"ansible-playbook, {steps} steps", [*ansible, str(theirs)], fast)
 
 
+def library(lab: Lab, runs: int) -> str:
+    """Return a table of a first `fleet.run` and of those after it."""
+    case = Case("fleet", [sys.executable, str(HERE / "cases" / "fleet.py"), str(lab.inventory), str(runs)])
+    case.run()
+    first, *others = json.loads(case.said)
+    rows = [
+        "| the library, 6 steps | seconds |",
+        "|---|---|",
+        f"| first `fleet.run`, connects | {first:.2f} s |",
+        f"| `fleet.run` on open connections, median of {len(others)} | {statistics.median(others):.2f} s |",
+    ]
+    return "\n".join(rows)
+
+
+def many(count: int, runs: int) -> str:
+    """Return a table of one play over hundreds of targets."""
+    with tempfile.TemporaryDirectory() as name, crowd.crowd(Path(name), count) as (inventory, playbook):
+        case = Case("many", [str(BIN / "opslib"), "run", str(playbook), "-i", str(inventory), "--engine", "ssh"])
+        for turn in range(-1, runs):
+            case.run(counted=turn >= 0)
+    rows = [
+        f"| {count} targets, 50 forks, 6 steps | median | peak memory of the controller |",
+        "|---|---|---|",
+        f"| opslib run, ssh engine | {case.median:.2f} s | {case.peak / 1024:.0f} MiB |",
+    ]
+    return "\n".join(rows)
+
+
 def table(cases: dict[str, Case]) -> str:
     """Return the results as a Markdown table."""
     floor = cases["floor"].median if "floor" in cases and cases["floor"].seconds else None
@@ -125,6 +163,7 @@ def main() -> None:
     parser.add_argument("--hosts", type=int, default=50)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--slow-runs", type=int, default=5, help="runs of the cases that take minutes")
+    parser.add_argument("--targets", type=int, default=500, help="targets of the case `many`")
     parser.add_argument("--only", default="", help="cases, separated by commas")
     arguments = parser.parse_args()
     only = set(filter(None, arguments.only.split(",")))
@@ -140,7 +179,12 @@ def main() -> None:
                     case.run(counted=turn >= 0)
                     if turn >= 0:
                         print(f"  {key}: {case.seconds[-1]:.2f} s", flush=True)
-        print(table(chosen))
+        if chosen:
+            print(table(chosen), flush=True)
+        if not only or "fleet" in only:
+            print("\n" + library(lab, max(arguments.runs, 1)), flush=True)
+    if not only or "many" in only:
+        print("\n" + many(arguments.targets, arguments.runs))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ is opened.
 from __future__ import annotations
 
 import contextlib
+import copy
 import logging
 import os
 import queue
@@ -74,9 +75,9 @@ class SshConnector:
             kwargs["key_filename"] = [os.path.expanduser(path) for path in login.identity_files]
             kwargs["look_for_keys"] = login is not target
         user, port = (login.user, login.port) if login else (None, None)
-        config = self._config(target.ssh_config)
+        config = copy.copy(self._config(target.ssh_config))  # making a connection changes the configuration it has
         try:
-            with self._lock:  # making a connection changes the configuration it shares
+            with self._lock:
                 client = fabric.Connection(
                     host, user=user, port=port, config=config, gateway=False, connect_kwargs=kwargs
                 )
