@@ -30,6 +30,7 @@ bench: $(VENV)/.bench  ## Compare speed with pyinfra, ansible-playbook and bare 
 docs: $(VENV)/.opslib  ## Write the generated parts of the documentation
 	PYTHONPATH=. $(BIN)/python -m opslib.collection_build
 	PYTHONPATH=. $(BIN)/python -m opslib.role_build
+	PYTHONPATH=. $(BIN)/python -m opslib.runbook_build
 
 wheel: $(VENV)/.python  ## Build the wheel into dist/
 	$(BIN)/pip -q wheel --no-deps -w dist .

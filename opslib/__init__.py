@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from opslib import errors, events, tasks
     from opslib.fleet import Fleet
     from opslib.inventory import Inventory
+    from opslib.live_logs import LogQuery, LogReading, follow_logs, read_logs
+    from opslib.log_entry import LogEntry
     from opslib.result import Change, HostResult, Report, Status, StepResult
     from opslib.run import run_playbook
     from opslib.step import Become, Step
@@ -33,11 +35,16 @@ _HOMES = {
     "Fleet": "fleet",
     "HostResult": "result",
     "Inventory": "inventory",
+    "LogEntry": "log_entry",
+    "LogQuery": "live_logs",
+    "LogReading": "live_logs",
     "Report": "result",
     "Status": "result",
     "Step": "step",
     "StepResult": "result",
     "Target": "target",
+    "follow_logs": "live_logs",
+    "read_logs": "live_logs",
     "run_playbook": "run",
 }
 _MODULES = ("errors", "events", "tasks")
@@ -48,6 +55,9 @@ __all__ = [
     "Fleet",
     "HostResult",
     "Inventory",
+    "LogEntry",
+    "LogQuery",
+    "LogReading",
     "Report",
     "Status",
     "Step",
@@ -55,6 +65,8 @@ __all__ = [
     "Target",
     "errors",
     "events",
+    "follow_logs",
+    "read_logs",
     "run_playbook",
     "tasks",
 ]

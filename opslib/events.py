@@ -1,13 +1,14 @@
 """What a run tells while it goes on. Each event is a frozen record; `on_event` gets them one at a time.
 
-Order: one `RunStarted`; per batch of hosts any number of `HostStarted`, `StepStarted`, `StepEnded`, `HostEnded` in
-the order things happen; `Notice` whenever there is something to say; one `RunEnded` last.
+Order: one `RunStarted`; per batch of hosts any number of `HostStarted`, `StepStarted`, `StepTold`, `StepEnded`,
+`HostEnded` in the order things happen; `Notice` whenever there is something to say; one `RunEnded` last.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from opslib.result import HostResult, Report, StepResult
 
@@ -21,6 +22,7 @@ __all__ = [
     "RunStarted",
     "StepEnded",
     "StepStarted",
+    "StepTold",
 ]
 
 
@@ -48,6 +50,16 @@ class StepStarted:
     host: str
     step: str
     task: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepTold:
+    """A step says something before its end, such as the lines of a log that it follows; no report keeps it."""
+
+    host: str
+    step: str
+    task: str
+    message: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,5 +92,5 @@ class RunEnded:
     report: Report
 
 
-Event = RunStarted | HostStarted | StepStarted | StepEnded | HostEnded | Notice | RunEnded
+Event = RunStarted | HostStarted | StepStarted | StepTold | StepEnded | HostEnded | Notice | RunEnded
 OnEvent = Callable[[Event], object]

@@ -13,43 +13,133 @@ from opslib.errors import UsageError
 from opslib.host.task import Task
 
 if TYPE_CHECKING:
+    from opslib.host.tasks.capacity_trend import CapacityTrend as capacity_trend
+    from opslib.host.tasks.certificates import Certificates as certificates
+    from opslib.host.tasks.checklist import Checklist as checklist
+    from opslib.host.tasks.deploy import Deploy as deploy
+    from opslib.host.tasks.diagnose import Diagnose as diagnose
     from opslib.host.tasks.disk_usage import DiskUsage as disk_usage
+    from opslib.host.tasks.env_file import EnvFile as env_file
+    from opslib.host.tasks.error_rate import ErrorRate as error_rate
+    from opslib.host.tasks.file_audit import FileAudit as file_audit
     from opslib.host.tasks.http_check import HttpCheck as http_check
+    from opslib.host.tasks.job_trigger import JobTrigger as job_trigger
     from opslib.host.tasks.listening_ports import ListeningPorts as listening_ports
     from opslib.host.tasks.log_errors import LogErrors as log_errors
     from opslib.host.tasks.log_retention import LogRetention as log_retention
     from opslib.host.tasks.log_size import LogSize as log_size
+    from opslib.host.tasks.login_audit import LoginAudit as login_audit
     from opslib.host.tasks.logrotate import Logrotate as logrotate
+    from opslib.host.tasks.loose_files import LooseFiles as loose_files
     from opslib.host.tasks.memory_usage import MemoryUsage as memory_usage
+    from opslib.host.tasks.memory_watch import MemoryWatch as memory_watch
+    from opslib.host.tasks.nft_block import NftBlock as nft_block
+    from opslib.host.tasks.os_packages import OsPackages as os_packages
+    from opslib.host.tasks.postgres_backup import PostgresBackup as postgres_backup
+    from opslib.host.tasks.postgres_check import PostgresCheck as postgres_check
+    from opslib.host.tasks.postgres_proof import PostgresProof as postgres_proof
+    from opslib.host.tasks.postgres_queries import PostgresQueries as postgres_queries
+    from opslib.host.tasks.postgres_refresh import PostgresRefresh as postgres_refresh
+    from opslib.host.tasks.postgres_restore import PostgresRestore as postgres_restore
     from opslib.host.tasks.processes import Processes as processes
+    from opslib.host.tasks.python_import import PythonImport as python_import
+    from opslib.host.tasks.python_packages import PythonPackages as python_packages
+    from opslib.host.tasks.releases import Releases as releases
+    from opslib.host.tasks.revoke_access import RevokeAccess as revoke_access
+    from opslib.host.tasks.rollback import Rollback as rollback
+    from opslib.host.tasks.scheduler_jobs import SchedulerJobs as scheduler_jobs
+    from opslib.host.tasks.series_quality import SeriesQuality as series_quality
     from opslib.host.tasks.service import Service as service
+    from opslib.host.tasks.stale_credentials import StaleCredentials as stale_credentials
+    from opslib.host.tasks.user_forecast import UserForecast as user_forecast
+    from opslib.host.tasks.writes import Writes as writes
 
 __all__ = [
+    "capacity_trend",
+    "certificates",
+    "checklist",
+    "deploy",
+    "diagnose",
     "disk_usage",
+    "env_file",
+    "error_rate",
+    "file_audit",
     "get",
     "http_check",
+    "job_trigger",
     "listening_ports",
     "log_errors",
     "log_retention",
     "log_size",
+    "login_audit",
     "logrotate",
+    "loose_files",
     "memory_usage",
+    "memory_watch",
     "names",
+    "nft_block",
+    "os_packages",
+    "postgres_backup",
+    "postgres_check",
+    "postgres_proof",
+    "postgres_queries",
+    "postgres_refresh",
+    "postgres_restore",
     "processes",
+    "python_import",
+    "python_packages",
+    "releases",
+    "revoke_access",
+    "rollback",
+    "scheduler_jobs",
+    "series_quality",
     "service",
+    "stale_credentials",
+    "user_forecast",
+    "writes",
 ]
 
 _MODULES = {
+    "capacity_trend": "opslib.host.tasks.capacity_trend",
+    "certificates": "opslib.host.tasks.certificates",
+    "checklist": "opslib.host.tasks.checklist",
+    "deploy": "opslib.host.tasks.deploy",
+    "diagnose": "opslib.host.tasks.diagnose",
     "disk_usage": "opslib.host.tasks.disk_usage",
+    "env_file": "opslib.host.tasks.env_file",
+    "error_rate": "opslib.host.tasks.error_rate",
+    "file_audit": "opslib.host.tasks.file_audit",
     "http_check": "opslib.host.tasks.http_check",
+    "job_trigger": "opslib.host.tasks.job_trigger",
     "listening_ports": "opslib.host.tasks.listening_ports",
     "log_errors": "opslib.host.tasks.log_errors",
     "log_retention": "opslib.host.tasks.log_retention",
     "log_size": "opslib.host.tasks.log_size",
+    "login_audit": "opslib.host.tasks.login_audit",
     "logrotate": "opslib.host.tasks.logrotate",
+    "loose_files": "opslib.host.tasks.loose_files",
     "memory_usage": "opslib.host.tasks.memory_usage",
+    "memory_watch": "opslib.host.tasks.memory_watch",
+    "nft_block": "opslib.host.tasks.nft_block",
+    "os_packages": "opslib.host.tasks.os_packages",
+    "postgres_backup": "opslib.host.tasks.postgres_backup",
+    "postgres_check": "opslib.host.tasks.postgres_check",
+    "postgres_proof": "opslib.host.tasks.postgres_proof",
+    "postgres_queries": "opslib.host.tasks.postgres_queries",
+    "postgres_refresh": "opslib.host.tasks.postgres_refresh",
+    "postgres_restore": "opslib.host.tasks.postgres_restore",
     "processes": "opslib.host.tasks.processes",
+    "python_import": "opslib.host.tasks.python_import",
+    "python_packages": "opslib.host.tasks.python_packages",
+    "releases": "opslib.host.tasks.releases",
+    "revoke_access": "opslib.host.tasks.revoke_access",
+    "rollback": "opslib.host.tasks.rollback",
+    "scheduler_jobs": "opslib.host.tasks.scheduler_jobs",
+    "series_quality": "opslib.host.tasks.series_quality",
     "service": "opslib.host.tasks.service",
+    "stale_credentials": "opslib.host.tasks.stale_credentials",
+    "user_forecast": "opslib.host.tasks.user_forecast",
+    "writes": "opslib.host.tasks.writes",
 }
 
 

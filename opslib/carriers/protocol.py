@@ -10,7 +10,7 @@ from typing import Any
 from opslib.carriers.payload import READY
 from opslib.errors import CarrierError
 
-__all__ = ["Answer", "Beat", "Bye", "End", "Hello", "Message", "Start"]
+__all__ = ["Answer", "Beat", "Bye", "End", "Hello", "Message", "Part", "Start"]
 
 MAX_LINE = 16 << 20
 MAX_TOTAL = 64 << 20
@@ -29,6 +29,14 @@ class Start:
     """Step `number` of the job begins."""
 
     number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Something that step `number` says before its end."""
+
+    number: int
+    message: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +59,15 @@ class Beat:
     """The payload is alive; said every few seconds."""
 
 
-Message = Hello | Start | End | Beat | Bye
+Message = Hello | Start | Part | End | Beat | Bye
 
 
 class Answer:
     """Takes the output of one payload in pieces and gives its messages. `ready`: Python runs and waits for its input.
 
     Lines that do not begin with the run's token are noise (a login script's greeting); the first 4 KiB of it are kept
-    to explain a failure. Raises CarrierError when a line with the token makes no sense or there is too much.
+    to explain a failure. Raises CarrierError when a line with the token makes no sense or there is too much; parts are
+    passed on and forgotten, so of those there may be any number.
     """
 
     def __init__(self, token: str, steps: int) -> None:
@@ -83,7 +92,10 @@ class Answer:
             raise CarrierError(f"the host sent a line of more than {MAX_LINE >> 20} MiB; its answer is dropped")
         for line in map(bytes, lines):
             if line.startswith(self._token):
-                yield self._message(line[len(self._token) :])
+                message = self._message(line[len(self._token) :])
+                if isinstance(message, Part):
+                    self._total -= len(line) + 1
+                yield message
             elif (line + b"\n").endswith(READY):  # a greeting may end without a newline
                 self.ready = True
             elif len(self.noise) < MAX_NOISE:
@@ -109,6 +121,11 @@ class Answer:
                 raise ValueError("no such step")
             if word == b"start":
                 return Start(int(number))
+            if word == b"part":
+                said = json.loads(rest)
+                if not isinstance(said, dict):
+                    raise TypeError("no mapping")
+                return Part(int(number), said)
             if word == b"end":
                 _status, _changed, body = rest.split(b" ", 2)
                 result = json.loads(body)

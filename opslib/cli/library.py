@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from opslib.engines.roles import Entry
     from opslib.events import OnEvent
     from opslib.inventory import Inventory
+    from opslib.live_logs import LogQuery, LogReading, OnEntry
     from opslib.result import Report
     from opslib.step import Step
 
@@ -134,6 +135,50 @@ class Library:
         targets = self.inventory(place).select("all", place.limit)
         with opslib.Fleet(targets, forks=pace.forks, timeout=pace.timeout, on_event=on_event, cancel=cancel) as fleet:
             return fleet.run([step], check=pace.check)
+
+    def read_logs(
+        self,
+        query: LogQuery,
+        place: Place,
+        search: bool,
+        forks: int,
+        timeout: float | None,
+        on_event: OnEvent,
+        cancel: threading.Event,
+    ) -> LogReading:
+        """Read logs of all hosts of a place."""
+        import opslib
+
+        return opslib.read_logs(
+            self.inventory(place).select("all", place.limit),
+            query,
+            search=search,
+            forks=forks,
+            timeout=timeout,
+            on_event=on_event,
+            cancel=cancel,
+        )
+
+    def follow_logs(
+        self,
+        query: LogQuery,
+        place: Place,
+        lasting: str | None,
+        on_entry: OnEntry,
+        on_event: OnEvent,
+        cancel: threading.Event,
+    ) -> Report:
+        """Follow logs of all hosts of a place."""
+        import opslib
+
+        return opslib.follow_logs(
+            self.inventory(place).select("all", place.limit),
+            query,
+            on_entry,
+            lasting=lasting,
+            on_event=on_event,
+            cancel=cancel,
+        )
 
     def inventory(self, place: Place) -> Inventory:
         """Load an inventory."""

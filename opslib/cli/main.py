@@ -27,6 +27,8 @@ COMMANDS = {
     "list": ("List roles and tasks.", "opslib.cli.listing:listing"),
     "show": ("Explain a task or a role.", "opslib.cli.show:show"),
     "verify": ("Verify that hosts are as a role promises.", "opslib.cli.verify:verify"),
+    "logs": ("Read or follow logs of many hosts at once.", "opslib.cli.logs:logs"),
+    "runbook": ("Say what of the runbooks is automated.", "opslib.cli.runbook:runbook"),
     "lab": ("Boot disposable systemd hosts to rehearse on.", "opslib.cli.lab:lab"),
     "completion": ("Print or install completion for your shell.", "opslib.cli.completion:completion"),
 }

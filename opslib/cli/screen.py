@@ -40,8 +40,8 @@ class Screen:
     """Writes lines to a stream, in colour and wrapped where that is a terminal. Never raises for a closed pipe.
 
     stream: None stands for one that is closed; color: `auto` means on a terminal, unless NO_COLOR is set or TERM is
-    `dumb`. live: whether lines may be
-    rewritten; unicode: whether it takes all characters; problem: why the stream takes no more text, if it does not.
+    `dumb`. live: whether lines may be rewritten; unicode: whether it takes all characters; gone: whether it takes no
+    more text; problem: why, unless its reader simply went away.
     """
 
     def __init__(
@@ -55,6 +55,7 @@ class Screen:
         self._wrap = terminal
         self._console: Console | None = None
         self.problem: str | None = None
+        self.gone = False
 
     def console(self) -> Console:
         """Return rich's console on this stream; it is loaded when it is first needed."""
@@ -115,6 +116,7 @@ class Screen:
         except OSError as error:
             if not isinstance(error, BrokenPipeError):
                 self.problem = error.strerror or str(error)
+            self.gone = True
             with contextlib.suppress(OSError, ValueError):
                 null = os.open(os.devnull, os.O_WRONLY)
                 os.dup2(null, self.stream.fileno())

@@ -12,11 +12,12 @@ from typing import Any
 from opslib.carriers import payload
 from opslib.carriers.base import Channel, Deadline
 from opslib.carriers.connections import Connections
-from opslib.carriers.protocol import Answer, Bye, End, Message, Start
+from opslib.carriers.protocol import Answer, Bye, End, Message, Part, Start
 from opslib.engines.work import HostWork
 from opslib.errors import CarrierError, UnreachableError, UsageError
-from opslib.events import Event, HostEnded, HostStarted, StepEnded, StepStarted
+from opslib.events import Event, HostEnded, HostStarted, StepEnded, StepStarted, StepTold
 from opslib.host import wire
+from opslib.host.task import Task
 from opslib.result import HostResult, Status, StepResult
 from opslib.step import Become, Step
 from opslib.target import Target
@@ -69,6 +70,11 @@ class Session:
     def over(self) -> bool:
         """Whether this host takes no more steps: it failed, or could not be reached."""
         return self._over is not None or self._halted
+
+    def parts(self) -> Iterator[set[type[Task]]]:
+        """Yield the tasks of each payload that `run()` will send."""
+        for _become, part in _by_user(self._items, self.target):
+            yield {type(item.task) for item in part if isinstance(item, Step)}
 
     def run(self, items: Sequence[Step | StepResult] | None = None) -> None:
         """Do some items, by default all. Never raises: what goes wrong becomes the host's result."""
@@ -185,6 +191,10 @@ class Session:
                     running = message.number
                     step = steps[running]
                     self._emit(StepStarted(host=self.target.name, step=self._masked(step.title), task=step.task.name))
+                elif isinstance(message, Part):
+                    if message.number != running:
+                        raise CarrierError("the host's answer makes no sense: a step spoke out of turn")
+                    self._pass_on(steps[message.number], message.message)
                 elif isinstance(message, End):
                     if message.number != running:
                         raise CarrierError("the host's answer makes no sense: it ended a step that it had not begun")
@@ -202,6 +212,11 @@ class Session:
             self._lost(steps, running, str(error), Status.UNREACHABLE)
         finally:
             channel.close()
+
+    def _pass_on(self, step: Step, said: Mapping[str, Any]) -> None:
+        if not step.no_log:
+            title, masked = self._masked(step.title), wire.mask(dict(said), self._secrets)
+            self._emit(StepTold(host=self.target.name, step=title, task=step.task.name, message=masked))
 
     def _send(self, channel: Channel, answer: Answer, data: bytes) -> None:
         assert self._deadline is not None

@@ -5,8 +5,9 @@ the worker. When time is up or the channel is gone it kills every process of the
 and nothing else, knows check mode.
 
 Protocol, on standard output, each line begun with the run's token so that noise from login scripts is no answer:
-`TOKEN hello {...}`, `TOKEN start N`, `TOKEN end N STATUS CHANGED {...}` (CHANGED is 0 or 1), `TOKEN beat` (every few
-seconds, so that silence means trouble), `TOKEN bye {...}`.
+`TOKEN hello {...}`, `TOKEN start N`, `TOKEN part N {...}` (what a step says before its end, any number of times),
+`TOKEN end N STATUS CHANGED {...}` (CHANGED is 0 or 1), `TOKEN beat` (every few seconds, so that silence means trouble),
+`TOKEN bye {...}`.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from .task import ACTION, TaskError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Sequence
+    from typing import Any, Callable, Sequence
 
     from .plan import Change, Plan
     from .task import Task
@@ -52,14 +53,21 @@ def main(job: dict[str, Any], tasks: dict[str, type[Task]]) -> None:
     os._exit(code)
 
 
-def run_step(task_type: type[Task], args: dict[str, Any], check: bool) -> dict[str, Any]:
-    """Carry one task through probe, plan, apply, verify and the second plan; return its result."""
+def run_step(
+    task_type: type[Task], args: dict[str, Any], check: bool, tell: Callable[[dict[str, Any]], object] | None = None
+) -> dict[str, Any]:
+    """Carry one task through probe, plan, apply, verify and the second plan; return its result.
+
+    tell: takes what the task says on the way.
+    """
     result: dict[str, Any] = {"status": FAILED, "reason": "", "changes": [], "warnings": [], "data": {}, "error": None}
     done: list[Change] = []
     applied = False
     task = None
     try:
         task = task_type(**args)
+        if tell is not None:
+            _listen(task, tell)
         plan = task.plan(task.probe())
         if plan.changes and not plan.failure and not check:
             for change in plan.changes:
@@ -110,6 +118,11 @@ def explain(error: BaseException) -> str:
     return "internal error: %s: %s" % (type(error).__name__, error)
 
 
+def _listen(task: Task, tell: Callable[[dict[str, Any]], object]) -> None:
+    secrets = list(task.secrets())
+    object.__setattr__(task, "tell", lambda message: tell(wire.mask(message, secrets)))
+
+
 def _take(result: dict[str, Any], plan: Plan) -> None:
     result["reason"] = plan.reason
     result["warnings"] = list(plan.warnings)
@@ -155,20 +168,36 @@ class _Worker:
             halted = over and (not step.get("always") or any(other.get("always") for other in over))
             if halted or (when is not None and not changed.intersection(when)):
                 continue
-            self._tell(b"start %d" % number)
+            self.tell(b"start %d" % number)
             began = time.monotonic()
-            result = run_step(self.tasks[step["task"]], step["args"], step.get("check", self.job["check"]))
+            check = step.get("check", self.job["check"])
+            result = run_step(self.tasks[step["task"]], step["args"], check, _Teller(self, number))
             result["seconds"] = round(time.monotonic() - began, 4)
             if result["changed"] and result["status"] != FAILED:
                 changed.add(step["id"])
             if result["status"] == FAILED and not step.get("ignore_errors"):
                 failed.append(step)
-            self._tell(_end(number, result))
+            self.tell(_end(number, result))
 
-    def _tell(self, line: bytes) -> None:
+    def tell(self, line: bytes) -> None:
+        """Pass a line on to the supervisor."""
         data = line + b"\n"
         while data:
             data = data[os.write(self.pipe, data) :]
+
+
+class _Teller:
+    """Passes on what one step says."""
+
+    def __init__(self, worker: _Worker, number: int) -> None:
+        self.worker = worker
+        self.number = number
+
+    def __call__(self, message: dict[str, Any]) -> None:
+        data = wire.dumps(message).encode("ascii")
+        if len(data) > MAX_LINE:
+            raise ValueError("a message has %d bytes; at most %d are sent" % (len(data), MAX_LINE))
+        self.worker.tell(b"part %d " % self.number + data)
 
 
 def _end(number: int, result: dict[str, Any]) -> bytes:
@@ -299,7 +328,7 @@ class _Supervisor:
             self.running, self.began = int(number), time.monotonic()
             limit = step.get("timeout")
             self.step_ends = None if limit is None else self.began + limit
-        else:
+        elif word == b"end":
             self.running, self.step_ends = None, None
             if status == b"failed" and not step.get("ignore_errors"):
                 self.failed.append(step)

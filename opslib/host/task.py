@@ -114,6 +114,13 @@ class Task(Record):
         """Carry out one change. Raises TaskError when it cannot."""
         raise NotImplementedError
 
+    def tell(self, message: dict[str, Any]) -> None:
+        """Say something to whoever follows the run, at once: the event StepTold. Must be representable in JSON.
+
+        May be called wherever the task works, as often as it likes; secrets among the parameters are masked. Nothing
+        of it is kept in the result. Where nobody follows, it goes nowhere.
+        """
+
     def verify(self, plan: Plan) -> None:
         """Watch what was applied prove itself (a restarted service stays up). Raises TaskError when it does not."""
 

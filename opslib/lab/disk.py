@@ -8,11 +8,21 @@ from pathlib import Path
 
 from .command import call
 from .errors import LabError
-from .places import unmount_below
+from .places import remove_tree, unmount_below
 from .seed import host_folder
 from .state import LabState
 
-__all__ = ["discard", "fill", "free", "provide", "root"]
+__all__ = ["discard", "fill", "free", "provide", "root", "save"]
+
+
+_OWN = (
+    *(
+        f"etc/{name}"
+        for name in ("hostname", "hosts", "machine-id", "shadow", "shadow-", "gshadow-", "passwd-", "group-")
+    ),
+    *(f"etc/ssh/ssh_host_ed25519_key{end}" for end in ("", ".pub")),
+    *("root/.ssh", "run", "tmp", "var/tmp", "var/log/journal", "var/lib/systemd/random-seed"),
+)
 
 
 def root(state: LabState, number: int) -> Path:
@@ -21,7 +31,7 @@ def root(state: LabState, number: int) -> Path:
 
 
 def provide(state: LabState, number: int, image: Path) -> None:
-    """Give the host an empty writable layer over the image, with the host's own size limit."""
+    """Give the host an empty writable layer over the image and the lab's layers, with the host's own size limit."""
     folder = host_folder(state, number)
     disk = folder / "disk"
     for path in (disk, folder / "root"):
@@ -30,9 +40,28 @@ def provide(state: LabState, number: int, image: Path) -> None:
     for name in ("upper", "work"):
         (disk / name).mkdir()
         (disk / name).chmod(0o755)  # whatever our umask: it becomes the mode of the host's /
-    lower = f"{folder / 'seed'}:{state.folder / 'seed'}:{image}"
+    lower = ":".join(map(str, (folder / "seed", state.folder / "seed", *state.spec.layers, image)))
     options = f"lowerdir={lower},upperdir={disk / 'upper'},workdir={disk / 'work'}"
     call(["mount", "-t", "overlay", "-o", options, "overlay", str(folder / "root")])
+
+
+def save(state: LabState, number: int, target: Path) -> None:
+    """Copy what the host has written to the folder `target`, which must not exist, but for what makes it this host.
+
+    The copy can be a layer of other labs: identity, keys, passwords and the journal stay out of it.
+    """
+    upper = host_folder(state, number) / "disk" / "upper"
+    aside = target.with_name(f"{target.name}.partial-{os.getpid()}")
+    remove_tree(aside)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    call(["cp", "-a", "--", str(upper), str(aside)], timeout=600)
+    for name in _OWN:
+        path = aside / name
+        if path.is_symlink() or not path.is_dir():
+            path.unlink(missing_ok=True)
+        else:
+            remove_tree(path)
+    aside.rename(target)
 
 
 def discard(state: LabState, number: int) -> None:

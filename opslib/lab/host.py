@@ -98,6 +98,16 @@ class LabHost:
         """All processes of the host, by their number inside. Also works while it is frozen."""
         return in_namespace_of(self._leader())
 
+    def save_layer(self, folder: Path) -> None:
+        """Keep what was written to the host since its reset as the new folder `folder`, a layer for other labs.
+
+        The host must be off: cut the power with `kill`, after stopping what would need a recovery. Its identity, keys,
+        passwords, journal and temporary files stay out of the layer. Raises LabError when the host is on.
+        """
+        if self.running():
+            raise LabError(f"{self.name} is on; kill() it before its layer is saved")
+        disk.save(self._state, self._number, folder)
+
     # --- power ---
 
     def running(self) -> bool:

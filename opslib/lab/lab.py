@@ -37,6 +37,7 @@ class Lab(AbstractContextManager["Lab"]):
 
     hosts: how many, 1 to 250. name: of the lab; made up when None. packages: more Debian packages in the hosts.
     binds: paths of this machine that hosts see, as {path: target}; read-only unless the target ends in `:rw`.
+    layers: folders (see LabHost.save_layer) whose contents lie over the image, the first one uppermost.
     disk: size of each host's writable layer (512M, 2G), in memory as it fills. suite: Debian release.
     network: private range to take a free /24 from. cache: folder of image tarballs, else `OPSLIB_LAB_CACHE`,
     else `~/.cache/opslib/lab`. boot_timeout: seconds per host. progress: called with each Progress of the start.
@@ -51,6 +52,7 @@ class Lab(AbstractContextManager["Lab"]):
         name: str | None = None,
         packages: Sequence[str] = (),
         binds: Mapping[str | os.PathLike[str], str] | None = None,
+        layers: Sequence[str | os.PathLike[str]] = (),
         disk: str = "512M",
         suite: str = "bookworm",
         network: str = "10.203.0.0/16",
@@ -59,7 +61,13 @@ class Lab(AbstractContextManager["Lab"]):
         progress: Observer | None = None,
     ) -> None:
         self._spec = LabSpec.checked(
-            hosts=hosts, packages=packages, binds=binds or {}, disk=disk, suite=suite, network=network
+            hosts=hosts,
+            packages=packages,
+            binds=binds or {},
+            layers=layers,
+            disk=disk,
+            suite=suite,
+            network=network,
         )
         self._name = None if name is None else check_name(name)
         self._cache = cache_folder(cache)
@@ -83,6 +91,7 @@ class Lab(AbstractContextManager["Lab"]):
         name: str | None = None,
         packages: Sequence[str] = (),
         binds: Mapping[str | os.PathLike[str], str] | None = None,
+        layers: Sequence[str | os.PathLike[str]] = (),
         disk: str = "512M",
         suite: str = "bookworm",
         network: str = "10.203.0.0/16",
@@ -99,6 +108,7 @@ class Lab(AbstractContextManager["Lab"]):
             name=name,
             packages=packages,
             binds=binds,
+            layers=layers,
             disk=disk,
             suite=suite,
             network=network,

@@ -35,6 +35,7 @@ class LabFactory(Protocol):
         *,
         packages: Sequence[str] = ...,
         binds: Mapping[str | os.PathLike[str], str] | None = ...,
+        layers: Sequence[str | os.PathLike[str]] = ...,
         disk: str = ...,
     ) -> Lab:
         """Boot a lab; the parameters are those of Lab."""
@@ -66,9 +67,10 @@ def lab_factory() -> Iterator[LabFactory]:
             *,
             packages: Sequence[str] = (),
             binds: Mapping[str | os.PathLike[str], str] | None = None,
+            layers: Sequence[str | os.PathLike[str]] = (),
             disk: str = "512M",
         ) -> Lab:
-            return labs.enter_context(Lab(hosts, packages=packages, binds=binds, disk=disk))
+            return labs.enter_context(Lab(hosts, packages=packages, binds=binds, layers=layers, disk=disk))
 
         yield start
 

@@ -38,6 +38,7 @@ class LabSpec:
 
     hosts: how many, from 1 to 250.
     packages: Debian packages on top of the image's own.
+    layers: folders whose contents lie over the image, the first one uppermost.
     disk: size of the writable layer of each host, in tmpfs terms (512M, 2G).
     suite: Debian release.
     network: private range in which the lab takes a free /24.
@@ -49,6 +50,7 @@ class LabSpec:
     disk: str
     suite: str
     network: str
+    layers: tuple[str, ...] = ()
 
     @classmethod
     def checked(
@@ -60,6 +62,7 @@ class LabSpec:
         disk: str,
         suite: str,
         network: str,
+        layers: Sequence[str | os.PathLike[str]] = (),
     ) -> LabSpec:
         """Return the specification, or LabError with the value that is wrong."""
         if isinstance(hosts, bool) or not isinstance(hosts, int) or not 1 <= hosts <= MAX_HOSTS:
@@ -80,6 +83,7 @@ class LabSpec:
             disk=disk,
             suite=suite,
             network=network,
+            layers=tuple(_layer(folder) for folder in layers),
         )
 
 
@@ -94,6 +98,13 @@ def _match(pattern: re.Pattern[str], value: object, what: str, wanted: str) -> r
     if found is None:
         raise LabError(f"{what}={value!r}: give {wanted}")
     return found
+
+
+def _layer(folder: str | os.PathLike[str]) -> str:
+    path = Path(folder)
+    if not path.is_absolute() or not path.is_dir() or any(sign in str(path) for sign in ",:\\\n"):
+        raise LabError(f"layers: {str(path)!r}: give an existing folder by its absolute path, without , : or backslash")
+    return str(path)
 
 
 def _check_network(network: str) -> None:

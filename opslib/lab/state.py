@@ -136,7 +136,12 @@ def load(folder: Path) -> LabState | None:
             folder=folder,
             owner=owner and Owner(**owner),
             spec=LabSpec(
-                **{**spec, "packages": tuple(spec["packages"]), "binds": tuple(Bind(**bind) for bind in spec["binds"])}
+                **{
+                    **spec,
+                    "packages": tuple(spec["packages"]),
+                    "binds": tuple(Bind(**bind) for bind in spec["binds"]),
+                    "layers": tuple(spec.get("layers", ())),
+                }
             ),
         )
     except (FileNotFoundError, NotADirectoryError):

@@ -13,19 +13,19 @@ from support.sources import imports, modules
 # From the bottom to the top: a module imports those of its own layer and of layers below it.
 LAYERS = [
     {"opslib.host", "opslib"},
-    {"opslib.errors", "opslib.result", "opslib.events", "opslib.step", "opslib.target"},
+    {"opslib.errors", "opslib.result", "opslib.events", "opslib.step", "opslib.target", "opslib.log_entry"},
     {"opslib.tasks", "opslib.reference", "opslib.connection", "opslib.openssh", "opslib.carriers"},
     {"opslib.engines.ansible_core"},
     {"opslib.inventory"},
     {"opslib.engines"},
-    {"opslib.fleet", "opslib.run", "opslib.verify", "opslib.verify_fixtures"},
-    {"opslib.output", "opslib.lab", "opslib.collection_build"},
+    {"opslib.fleet", "opslib.live_logs", "opslib.run", "opslib.runbook_map", "opslib.verify", "opslib.verify_fixtures"},
+    {"opslib.output", "opslib.lab", "opslib.collection_build", "opslib.runbook_build"},
     {"opslib.collection", "opslib.cli"},
 ]
 # Beside the layers: these know nothing of the library but what they need.
 ONLY = {
     "opslib.host": {"opslib.host"},
-    "opslib.output": {"opslib.output", "opslib.result", "opslib.events", "opslib.errors"},
+    "opslib.output": {"opslib.output", "opslib.result", "opslib.events", "opslib.errors", "opslib.log_entry"},
     "opslib.lab": {"opslib.lab", "opslib.errors"},
     "opslib.errors": {"opslib.host.params", "opslib.result"},
 }

@@ -107,7 +107,7 @@ def test_what_any_controller_writes_any_target_can_compile(controller, target):
 @pytest.mark.parametrize("name", tasks.names())
 def test_the_payload_stays_small(name):
     """A task travels in a moment over a slow link."""
-    assert 10_000 < len(payload.encode(payload.Job(steps=(), tasks=[tasks.get(name)]))) < 150_000
+    assert 10_000 < len(payload.encode(payload.Job(steps=(), tasks=[tasks.get(name)]))) < 500_000
 
 
 NEWER = {"removesuffix", "removeprefix", "waitstatus_to_exitcode", "is_relative_to", "bit_count"}

@@ -81,6 +81,15 @@ PLAYBOOKS = {
     + "        - name: Rotate a\n          opslib.runbook.logrotate: {config: a, paths: [/var/log/a/*.log]}\n"
     + rotate("b", "      tags: [never]\n")
     + rotate("c", "      tags: [always]\n"),
+    "checks": HEAD
+    + "  tasks:\n    - name: Processes\n      opslib.runbook.processes: {unit: ssh, command: sshd, least: 1}\n"
+    + "    - name: Ports\n      opslib.runbook.listening_ports: {expected: ['22'], owner: {'22': ssh.service}}\n"
+    + "    - name: Errors\n      opslib.runbook.log_errors: {paths: [/var/log/dpkg.log], since: 3650d, levels: []}\n",
+    "failing checks": HEAD
+    + "  ignore_errors: true\n"
+    + "  tasks:\n    - name: Processes\n      opslib.runbook.processes: {unit: ssh, count: 77}\n"
+    + "    - name: Ports\n      opslib.runbook.listening_ports: {expected: ['7', 22], owner: {'22': nginx.service}}\n"
+    + "    - name: Errors\n      opslib.runbook.log_errors: {paths: [/var/log/no.log]}\n",
     "two plays": HEAD
     + "  tasks:\n"
     + FAIL_ON_LAB1

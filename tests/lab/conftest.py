@@ -10,9 +10,11 @@ import pytest
 from opslib import Fleet, HostResult, Step
 from opslib.host.task import Task
 from opslib.lab import Lab, LabHost
+from opslib.lab.pytest_plugin import LabFactory
 from support.apply import Apply, Steps, target_for
 from support.hosts import eventually, left_behind
 from support.looks import fingerprint
+from support.system import System, running, system_lab
 from support.units import Units
 from support.witness import Witnesses
 
@@ -67,3 +69,29 @@ def units(server: LabHost) -> Iterator[Units]:
     installed = Units(server)
     yield installed
     installed.close()
+
+
+@pytest.fixture(scope="session")
+def sample_lab(lab_factory: LabFactory) -> Lab:
+    """A lab of one host with the sample system (tests/systems), for the session."""
+    return system_lab(lab_factory)
+
+
+@pytest.fixture(scope="session")
+def sample_fleet(lab_factory: LabFactory) -> Lab:
+    """A lab of three hosts with the sample system, for the session; whoever changes a host resets it."""
+    return system_lab(lab_factory, hosts=3)
+
+
+@pytest.fixture
+def system(sample_lab: Lab) -> Iterator[System]:
+    """The sample system, running, to be changed at will: its host is reset afterwards."""
+    with running(sample_lab, sample_lab.hosts[0]) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def standing_system(sample_lab: Lab) -> Iterator[System]:
+    """The sample system for the tests of one file, which put back what they change; reset at the end of the file."""
+    with running(sample_lab, sample_lab.hosts[0]) as found:
+        yield found

@@ -1,8 +1,9 @@
-"""All seven tasks in one run: as every kind of user, and under every Python that a target may have."""
+"""Ten tasks in one run: as every kind of user, and under every Python that a target may have."""
 
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -53,12 +54,13 @@ def prepare(host: LabHost) -> None:
     host.write("/etc/systemd/system/site.service", unit)
     host.write("/srv/logs/site.log", "new\n")
     host.write("/srv/logs/site.log.1", "old\n")
+    host.write("/srv/times/app.log", time.strftime("%Y-%m-%d %H:%M:%S ERROR one\n", time.gmtime(time.time() - 60)))
     host.run(["touch", "-d", "40 days ago", "/srv/logs/site.log.1"])
     host.run(["systemctl", "daemon-reload"])
 
 
 def everything() -> list[Task]:
-    """Return all tasks, the ones that change something among them."""
+    """Return all tasks, the ones that change something among them; the last three need the site."""
     site = "http://127.0.0.1:8080/health"
     return [
         tasks.disk_usage(),
@@ -66,15 +68,18 @@ def everything() -> list[Task]:
         tasks.log_size(paths=["/srv/logs"], fail="1G"),
         tasks.logrotate(config="site", paths=["/srv/logs/*.log"]),
         tasks.log_retention(root="/srv/logs", archive_to="/srv/archive", delete=True, keep_free=0),
+        tasks.log_errors(paths=["/srv/times/app.log"], timezone="UTC", fail=1),
         tasks.service(unit="site", state="started", enabled=True, port=8080, http=site, settle=0.2),
         tasks.http_check(url=site, json={"status": "healthy"}),
+        tasks.processes(unit="site", command="website", count=1),
+        tasks.listening_ports(expected=["8080", "22"], owner={"8080": "site.service"}),
     ]
 
 
 def changed(result: HostResult) -> set[str]:
     """Return the tasks that changed something, once it is sure that none failed."""
     assert result.failure is None
-    assert len(result.steps) == 7
+    assert len(result.steps) == 10
     return {step.task for step in result.steps if step.status is Status.CHANGED}
 
 
@@ -91,7 +96,7 @@ def be_witness(seen: Any) -> None:
 @pytest.mark.parametrize("login", ["root", "ops", "pat"])
 def test_every_login(prepared: LabHost, rehearse: Apply, apply: Apply, witness: Witnesses, login: str) -> None:
     # In check mode the site is not started, so it has no answer yet; the rest can be told.
-    assert [step.status for step in rehearse(prepared, everything()[:6], login=login).steps].count(Status.CHANGED) == 3
+    assert [step.status for step in rehearse(prepared, everything()[:7], login=login).steps].count(Status.CHANGED) == 3
     assert changed(apply(prepared, everything(), login=login)) == CHANGING
     be_witness(witness(prepared))
     assert changed(apply(prepared, everything(), login=login)) == set()
@@ -106,7 +111,7 @@ def test_every_python(python_lab: Lab, version: str) -> None:
     before = fingerprint(host)
     interpreter = f"{folder}/bin/python{version}"
     with Fleet([target_for(python_lab, host, interpreter=interpreter)], timeout=120) as fleet:
-        planned = fleet.run(everything()[:6], check=True).hosts[host.name]
+        planned = fleet.run(everything()[:7], check=True).hosts[host.name]
         assert fingerprint(host) == before
         assert [step.status for step in planned.steps].count(Status.CHANGED) == 3
         assert changed(fleet.run(everything()).hosts[host.name]) == CHANGING

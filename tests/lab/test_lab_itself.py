@@ -375,6 +375,30 @@ def test_slow_link_and_silent_listener(lab: Lab) -> None:
 # --- labs as a whole ---
 
 
+def test_a_layer_brings_back_what_was_written_but_not_who_wrote_it(lab: Lab, tmp_path: Path) -> None:
+    with Lab(hosts=1, disk="64M") as maker:
+        host = maker.hosts[0]
+        host.write("/srv/made/file", "once", owner="pat", mode=0o640)
+        host.run(["rm", "/etc/debian_version"])
+        host.write("/tmp/passing", "x")
+        with pytest.raises(LabError, match="kill"):
+            host.save_layer(tmp_path / "layer")
+        host.kill()
+        host.save_layer(tmp_path / "layer")
+        key = host.host_key
+    with Lab(hosts=1, disk="64M", layers=[tmp_path / "layer"]) as user:
+        host = user.hosts[0]
+        for _ in range(2):
+            assert host.read("/srv/made/file") == "once"
+            assert host.run(["stat", "-c", "%U %a", "/srv/made/file"]).stdout == "pat 640\n"
+            assert host.run(["test", "-e", "/etc/debian_version"], check=False).returncode == 1
+            assert host.run(["test", "-e", "/tmp/passing"], check=False).returncode == 1
+            assert host.run(["stat", "-c", "%a", "/tmp"]).stdout == "1777\n"
+            assert host.host_key != key
+            ssh(user, host, "true")
+            host.reset()
+
+
 def test_two_labs_do_not_meet(lab: Lab, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("ours")
     writable = tmp_path / "writable"

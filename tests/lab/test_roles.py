@@ -71,7 +71,8 @@ def test_daily_and_weekly_change_nothing(hosts: Sequence[LabHost], inventory: Pa
         assert statuses(report) == [Status.OK, Status.OK]
     assert verify("maintenance:weekly", inventory) == 0
     tasks = [step.task for step in report.hosts["lab1"].steps if step.status is Status.OK]
-    assert tasks[1:] == ["log_size", "service", "http_check", "disk_usage", "memory_usage"]
+    daily = ["service", "http_check", "disk_usage", "memory_usage", "checklist"]
+    assert tasks[1:] == ["log_size", "os_packages", "login_audit", *daily]
     assert looks(hosts) == before
 
 

@@ -21,7 +21,18 @@ from opslib.engines.work import Compiled
 from opslib.result import Status, StepResult
 from opslib.step import Step
 
-TASKS = ("disk_usage", "http_check", "log_retention", "log_size", "logrotate", "memory_usage", "service")
+TASKS = (
+    "disk_usage",
+    "http_check",
+    "listening_ports",
+    "log_errors",
+    "log_retention",
+    "log_size",
+    "logrotate",
+    "memory_usage",
+    "processes",
+    "service",
+)
 
 ACTION = """
 from ansible.plugins.action import ActionBase

@@ -52,13 +52,7 @@ class LogFiles:
 
     def find(self, paths: Sequence[str]) -> Iterator[LogFile]:
         """Yield the files that paths mean: first those named, then the rotated ones written to since then."""
-        named = []
-        for path in paths:
-            found = list(self._expand(path))
-            if not found:
-                words = "matches nothing" if is_pattern(path) else "does not exist"
-                self.missing.append("%s %s" % (printable(path), words))
-            named += found
+        named = self.named(paths)
         for path in named:
             yield from self._opened(path, not _turned(os.path.basename(path)))
         for folder in sorted({os.path.dirname(path) for path in named}):
@@ -66,6 +60,17 @@ class LogFiles:
             for name in self._names(folder):
                 if any(is_rotated(name, of) for of in names):
                     yield from self._opened(folder.rstrip("/") + "/" + name, False)
+
+    def named(self, paths: Sequence[str]) -> list[str]:
+        """Return the paths of the files that paths mean, rotated ones only where a pattern or path says so."""
+        named = []
+        for path in paths:
+            found = list(self._expand(path))
+            if not found:
+                words = "matches nothing" if is_pattern(path) else "does not exist"
+                self.missing.append("%s %s" % (printable(path), words))
+            named += found
+        return named
 
     def _expand(self, path: str) -> Iterator[str]:
         parts = path.split("/")[1:]

@@ -110,6 +110,19 @@ class Levels:
         words += ['"level":%s%d' % (space, number) for number in numbers for space in ("", " ")]
         return [word.encode() for word in words]
 
+    def level(self, entry: Entry) -> str | None:
+        """Return the level that an entry says it is of, in capitals; None where a JSON object or text says none."""
+        if entry.members is not None:
+            for name in LEVEL_NAMES:
+                value = entry.member(name)
+                if isinstance(value, str):
+                    return value.strip().upper()[:20]
+                if isinstance(value, int):
+                    return _NUMBERS.get(value)
+            return None
+        near = self._word.search(entry.text.partition("\n")[0][:_NEAR])
+        return near[near.lastindex or 0].upper() if near else None
+
     def fit(self, entry: Entry) -> bool:
         """Whether an entry is of one of the levels.
 

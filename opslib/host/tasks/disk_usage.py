@@ -33,7 +33,8 @@ class DiskUsage(Task, name="disk_usage"):
     used / (used + available to ordinary users), rounded up, so that blocks reserved for root count as taken.
 
     A file system that may hang (of a network, FUSE) is asked by a process of its own: one that does not answer within
-    `timeout` is a failure, and the others are still reported. A path that is missing is a failure too. Nothing is ever changed.
+    `timeout` is a failure, and the others are still reported. A path that is missing is a failure too. Nothing is ever
+    changed.
 
     data: `mounts`, the fullest first, at most 200 (`left_out` says how many more), each with `paths` (those asked
     for), `mount`, `device`, `fstype`, `size_bytes`, `used_bytes`, `free_bytes` (available to ordinary users),

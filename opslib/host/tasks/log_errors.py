@@ -10,10 +10,13 @@ from opslib.host.logs.levels import Entry, Levels
 from opslib.host.logs.patterns import Patterns
 from opslib.host.logs.times import ZONES, Clock, Zone, fixed, utc
 from opslib.host.logs.window import SLACK, Window
-from opslib.host.params import Duration, ListOf, Mapping, Name, Number, ParamError, Path, Regex, Size, Text, shown
+from opslib.host.logs.zones import ZoneName
+from opslib.host.params import Duration, ListOf, Mapping, Name, Number, Path, Regex, Size
 from opslib.host.plan import Plan
 from opslib.host.task import Task, TaskError, param
 from opslib.host.words import count, listed, printable, size
+
+__all__ = ["LogErrors", "ZoneName"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,25 +26,6 @@ _USUAL = ["/var/log/*.log", "/var/log/*/*.log", "/var/log/syslog*", "/var/log/me
 _LISTED = 50
 _AHEAD = 300
 _SPANS = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
-
-
-class ZoneName(Text):
-    """A time zone: UTC, +02:00 or Europe/Berlin; whether the host knows it shows there."""
-
-    def __init__(self) -> None:
-        super().__init__("time zone such as UTC, +02:00 or Europe/Berlin")
-
-    def check(self, value: str) -> str:
-        sign, digits = value[:1], value[1:].replace(":", "", 1)
-        if sign in ("+", "-"):
-            good = len(digits) == 4 and digits.isascii() and digits.isdigit() and digits < "1500" and digits[2] < "6"
-        else:
-            parts = value.split("/")
-            good = len(value) < 64 and all(part and part[0].isalpha() for part in parts)
-            good = good and value.isascii() and all(c.isalnum() or c in "/_+-" for c in value)
-        if not good:
-            raise ParamError("%s is no %s" % (shown(value), self.label))
-        return value
 
 
 class LogErrors(Task, name="log_errors"):

@@ -241,8 +241,7 @@ def journal(unit: Unit, lines: int, whole: bool = False) -> list[str]:
     if not lines:
         return []
     time.sleep(_LAST_WORDS)
-    tail = ("journalctl", "--quiet", "--no-pager", "--output", "short-iso", "--lines", "%d" % lines)
-    tail += ("--unit=" + unit.id,)
+    tail = ["journalctl", "--quiet", "--no-pager", "--output=short-iso", "--lines=%d" % lines, "--unit=" + unit.id]
     # Not by INVOCATION_ID: the journal cannot tell that of what a program said just before it died.
     began = "--since=@%d" % (time.time() - time.monotonic() + unit.started)
     try:

@@ -98,11 +98,13 @@ def fetch(
     max_size: int = 1 << 20,
     redirects: int = 0,
     ca_file: str | None = None,
+    body: bytes = b"",
 ) -> Answer:
     """Send one request and return the answer; never raises for what the network or the server does.
 
     timeout: seconds for everything; max_size: bytes of the body to read; redirects: how many to follow (headers are
-    not carried to another origin); ca_file: trust the authorities in this PEM file instead of the system's.
+    not carried to another origin); ca_file: trust the authorities in this PEM file instead of the system's; body: to
+    send, only to the first URL.
     """
     clock = Clock(timeout)
     found: dict[str, Any] = {}
@@ -111,13 +113,14 @@ def fetch(
     try:
         while True:
             found = {"url": url, "redirects": tuple(passed)}
-            _exchange(found, clock, method, carried, max_size, ca_file)
+            _exchange(found, clock, method, carried, max_size, ca_file, body)
             place = Answer(**found).header("Location")
             if found["status"] not in _REDIRECTS or not place or not redirects:
                 break
             if len(passed) == redirects:
                 raise DialError("redirect", "it redirects more than %d times, next to %s" % (redirects, place))
             passed.append(url)
+            body = b""
             old, url = split_url(url), _follow(url, place)
             new = split_url(url)
             if (old.secure, old.host, old.port) != (new.secure, new.host, new.port):
@@ -141,7 +144,13 @@ def _follow(url: str, place: str) -> str:
 
 
 def _exchange(
-    found: dict[str, Any], clock: Clock, method: str, headers: Mapping[str, str], max_size: int, ca_file: str | None
+    found: dict[str, Any],
+    clock: Clock,
+    method: str,
+    headers: Mapping[str, str],
+    max_size: int,
+    ca_file: str | None,
+    body: bytes,
 ) -> None:
     """Carry out one request and put what came into `found`, as far as it came. Raises DialError."""
     target = split_url(found["url"])
@@ -155,7 +164,7 @@ def _exchange(
         clock.doing = "waiting for its answer"
         stream = http_wire.Stream(sock, clock)
         try:
-            _converse(found, stream, target, method, headers, max_size)
+            _converse(found, stream, target, method, headers, max_size, body)
         finally:
             found["first_byte_seconds"] = stream.first_byte
     finally:
@@ -163,13 +172,19 @@ def _exchange(
 
 
 def _converse(
-    found: dict[str, Any], stream: Stream, target: Target, method: str, headers: Mapping[str, str], max_size: int
+    found: dict[str, Any],
+    stream: Stream,
+    target: Target,
+    method: str,
+    headers: Mapping[str, str],
+    max_size: int,
+    body: bytes = b"",
 ) -> None:
     usual = {"Host": target.authority, "User-Agent": "opslib", "Accept": "*/*", "Accept-Encoding": "identity"}
     given = {name.lower() for name in headers}
     sent = {name: value for name, value in usual.items() if name.lower() not in given}
     try:
-        stream.send(http_wire.request(method, target.path, {**sent, **headers, "Connection": "close"}))
+        stream.send(http_wire.request(method, target.path, {**sent, **headers, "Connection": "close"}, body))
         status, phrase, received = http_wire.read_head(stream)
         found.update(status=status, phrase=phrase, headers=tuple(received))
         if method != "HEAD":

@@ -71,12 +71,14 @@ class Stream:
         return bool(piece)
 
 
-def request(method: str, target: str, headers: Mapping[str, str]) -> bytes:
-    """Return a request without a body. Raises ValueError for what would be more than one request."""
+def request(method: str, target: str, headers: Mapping[str, str], body: bytes = b"") -> bytes:
+    """Return a request, with a body where its method has one. Raises ValueError for what would be several requests."""
     lines = ["%s %s HTTP/1.1" % (method, target), *["%s: %s" % item for item in headers.items()]]
+    if body or method in ("POST", "PUT", "PATCH"):
+        lines.append("Content-Length: %d" % len(body))
     if any(sign in line for line in lines for sign in "\r\n\0"):
         raise ValueError("a request's line holds a line end")
-    return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii") + body
 
 
 def read_head(stream: Stream) -> tuple[int, str, list[tuple[str, str]]]:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opslib.carriers import protocol
-from opslib.carriers.protocol import Answer, Beat, Bye, End, Hello, Start
+from opslib.carriers.protocol import Answer, Beat, Bye, End, Hello, Part, Start
 from opslib.errors import CarrierError
 
 TOKEN = "opslib:0123456789abcdef01234567"
@@ -20,6 +20,7 @@ WHOLE = [
     b'hello {"python": [3, 11, 2], "pid": 5}\n',
     b"start 0\n",
     b"beat\n",
+    b'part 0 {"line": "x"}\n',
     b"end 0 ok 0 " + json.dumps(RESULT).encode() + b"\n",
     b"some noise in between\n",
     b"start 1\n",
@@ -29,7 +30,7 @@ WHOLE = [
 STREAM = b"".join(
     line if line[:1] in b"Wos" and b"start" not in line else TOKEN.encode() + b" " + line for line in WHOLE
 )
-MESSAGES = [Hello("3.11.2"), Start(0), Beat(), End(0, RESULT), Start(1), End(1, {}), Bye(None)]
+MESSAGES = [Hello("3.11.2"), Start(0), Beat(), Part(0, {"line": "x"}), End(0, RESULT), Start(1), End(1, {}), Bye(None)]
 
 
 def answer(steps=2):
@@ -233,3 +234,21 @@ def test_a_long_line_in_small_pieces_is_not_gone_through_each_time():
     for _piece in range(5000):
         assert list(reader.feed(b"x" * 100)) == []
     assert Counting.looked == 0
+
+
+def test_parts_are_not_counted(monkeypatch):
+    """Of what is passed on and forgotten there may be any amount; of all else there may not."""
+    monkeypatch.setattr(protocol, "MAX_TOTAL", 1000)
+    reader = answer()
+    for _turn in range(100):
+        assert len(list(reader.feed(line(b'part 1 {"text": "' + b"x" * 100 + b'"}')))) == 1
+    with pytest.raises(CarrierError, match="more than"):
+        for _turn in range(100):
+            list(reader.feed(line("beat") + b"noise" * 10 + b"\n"))
+
+
+@pytest.mark.parametrize("rest", ["", "0", "9 {}", "0 []", "0 x", "x {}", "-1 {}"])
+def test_a_part_that_makes_no_sense_is_refused(rest):
+    """It must be of a step, and a mapping."""
+    with pytest.raises(CarrierError, match="makes no sense"):
+        read(line("part " + rest))

@@ -33,7 +33,7 @@ def offered(typed: str, capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: 
 @pytest.mark.parametrize(
     ("typed", "offers"),
     [
-        ("opslib ", ["run", "task", "list", "show", "verify", "lab", "completion"]),
+        ("opslib ", ["run", "task", "list", "show", "verify", "logs", "runbook", "lab", "completion"]),
         ("opslib ta", ["task"]),
         ("opslib task logr", ["logrotate"]),
         ("opslib task service unit=x sta", ["state=", "start_timeout="]),
@@ -50,6 +50,7 @@ def offered(typed: str, capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: 
         ("opslib run x --eng", ["--engine"]),
         ("opslib run x --engine a", ["auto", "ansible"]),
         ("opslib lab do", ["down"]),
+        ("opslib logs fo", ["follow"]),
         ("opslib completion z", ["zsh"]),
     ],
 )

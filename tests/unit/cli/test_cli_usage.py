@@ -33,7 +33,7 @@ def run(*args: str, library: FakeLibrary | None = None) -> tuple[int, FakeLibrar
     ("args", "said"),
     [
         (["rnu"], "opslib: there is no command 'rnu'; did you mean run?"),
-        (["xyzzy"], "there are run, task, list, show, verify, lab, completion"),
+        (["xyzzy"], "there are run, task, list, show, verify, logs, runbook, lab, completion"),
         (["run", "p.yml"], "opslib run: missing option '-i' / '--inventory'"),
         (["run", "-i", "x"], "opslib run: missing argument 'PLAYBOOK|ROLE[:ENTRY]'"),
         (["run", "p.yml", "-i", "x", "--frks", "3"], "did you mean"),
@@ -114,7 +114,11 @@ def test_version(capsys: Out) -> None:
     assert capsys.readouterr().out == f"opslib {opslib.__version__}\n"
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, "lab up", "lab down", "lab list", "lab inventory", "lab ssh", ""])
+LOGS = ["logs tail", "logs follow", "logs errors", "logs search"]
+BELOW = ["lab up", "lab down", "lab list", "lab inventory", "lab ssh", *LOGS, "runbook map"]
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, *BELOW, ""])
 def test_every_command_has_help(command: str, capsys: Out) -> None:
     assert run(*command.split(), "--help")[0] == 0
     text = capsys.readouterr().out

@@ -16,7 +16,7 @@ from opslib.engines.emitter import Emitter
 from opslib.engines.session import Session
 from opslib.engines.work import HostWork
 from opslib.errors import CarrierError, UnreachableError, UsageError
-from opslib.events import HostEnded, HostStarted, StepEnded, StepStarted
+from opslib.events import HostEnded, HostStarted, StepEnded, StepStarted, StepTold
 from opslib.result import Status, StepResult
 from opslib.step import Become, Step
 from opslib.target import Target
@@ -797,3 +797,32 @@ def test_an_event_handler_that_raises_something_fatal_is_not_swallowed():
     with pytest.raises(KeyboardInterrupt):
         session.run()
     assert connections.channels("web1")[0].closed == 1
+
+
+def test_what_a_step_says_is_passed_on_at_once_and_masked():
+    """In the order in which it happens; a step that is to be hidden says nothing."""
+    script = saying(
+        start(0),
+        raw('part 0 {"text": "it is hunter2"}'),
+        raw('part 0 {"n": 1}'),
+        end(0),
+        start(1),
+        raw("part 1 {}"),
+        end(1),
+        bye(),
+    )
+    ran = Ran(script, [step(0), step(1, no_log=True)], secrets=["hunter2"])
+    assert ran.result.status is Status.OK
+    told = [event for event in ran.events if isinstance(event, StepTold)]
+    assert [event.message for event in told] == [{"text": "it is ***"}, {"n": 1}]
+    assert {(event.host, event.step, event.task) for event in told} == {("web1", "step 0", "mishap")}
+    kinds = [type(event) for event in ran.events[1:5]]
+    assert kinds == [StepStarted, StepTold, StepTold, StepEnded]
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_step_that_speaks_out_of_turn_ends_the_host(number):
+    """Before its beginning, or in place of another."""
+    ran = Ran(saying(*([] if number == 0 else [start(0)]), raw(f"part {number} {{}}"), end(0), bye()))
+    assert ran.result.status is Status.FAILED
+    assert "spoke out of turn" in ran.result.failure

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from opslib.host import command
 from opslib.host.task import TaskError
+from support.processes import unique_seconds, wait_until, with_argument
 
 
 @pytest.fixture(autouse=True)
@@ -235,3 +236,28 @@ def test_an_exception_kills_the_program(tmp_path, monkeypatch):
 def test_a_very_long_timeout_is_no_error():
     """More milliseconds than poll(2) takes."""
     assert command.run(["true"], timeout=1e9).code == 0
+
+
+def test_a_program_that_goes_on_can_be_read_and_stopped():
+    """With everything that it started, and the descriptors are closed."""
+    seconds = unique_seconds()
+    running = command.start(["sh", "-c", "echo ready; echo wrong >&2; sleep %d & wait" % seconds])
+    assert os.read(running.out, 100) == b"ready\n"
+    assert os.read(running.err, 100) == b"wrong\n"
+    assert wait_until(lambda: with_argument(seconds))
+    assert running.stop() is None
+    assert wait_until(lambda: not with_argument(seconds))
+
+
+def test_a_program_that_has_ended_tells_its_code():
+    """Its output can be read to the end first."""
+    running = command.start(["sh", "-c", "exit 3"])
+    assert os.read(running.out, 1) == b""
+    os.waitid(os.P_PID, running.pid, os.WEXITED | os.WNOWAIT)
+    assert running.stop() == 3
+
+
+def test_a_program_that_is_not_there_cannot_be_started():
+    """It is told by name."""
+    with pytest.raises(TaskError, match="no-such-program is not installed"):
+        command.start(["no-such-program"])

@@ -226,3 +226,37 @@ def test_tasks_of_one_step_do_not_share_anything():
     first, second = run_step(Counts, {}, False), run_step(Counts, {}, False)
     assert first == second
     assert first["data"] is not second["data"]
+
+
+class Teller(Task, name="teller"):
+    """Say things on the way."""
+
+    secret: str = param(Text(secret=True), "a secret")
+
+    def probe(self):
+        self.tell({"now": ["it is", self.secret]})
+        self.tell({"then": 1})
+
+    def plan(self, state):
+        return Plan(reason="said")
+
+
+def test_a_task_can_say_things_on_the_way():
+    """They come at once, in order and masked; without a listener they go nowhere."""
+    told = []
+    result = run_step(Teller, {"secret": "hunter2"}, False, told.append)
+    assert told == [{"now": ["it is", "***"]}, {"then": 1}]
+    assert result["reason"] == "said"
+    assert run_step(Teller, {"secret": "hunter2"}, False)["status"] == "ok"
+
+
+def test_what_is_too_long_to_be_said_fails_the_step(monkeypatch):
+    """A message is one line."""
+    monkeypatch.setattr(runtime, "MAX_LINE", 10)
+
+    class Worker:
+        def tell(self, line):
+            raise AssertionError("sent")
+
+    result = run_step(Teller, {"secret": "hunter2"}, False, runtime._Teller(Worker(), 0))
+    assert "a message has 23 bytes; at most 10 are sent" in result["error"]

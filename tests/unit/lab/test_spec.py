@@ -95,3 +95,13 @@ def test_bind_target_is_refused(tmp_path: Path, target: str) -> None:
 def test_bind_source_is_refused(source: str) -> None:
     with pytest.raises(LabError, match="binds"):
         spec(binds={source: "/srv"})
+
+
+def test_layers_are_existing_folders(tmp_path: Path) -> None:
+    assert spec(layers=[tmp_path]).layers == (str(tmp_path),)
+    assert spec().layers == ()
+    comma = tmp_path / "a,b"
+    comma.mkdir()
+    for layer in ("relative", str(tmp_path / "missing"), f"{tmp_path}/../\n", str(comma)):
+        with pytest.raises(LabError, match="layers"):
+            spec(layers=[layer])

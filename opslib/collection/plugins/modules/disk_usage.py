@@ -18,9 +18,9 @@ description:
     file. A file system mounted several times is counted once. Percentages are those of C(df):
     used / (used + available to ordinary users), rounded up, so that blocks reserved for root
     count as taken.'
-  - 'Each file system is asked by a process of its own: one that does not answer within O(timeout)
-    is a failure, and the others are still reported. A path that is missing is a failure too.
-    Nothing is ever changed.'
+  - 'A file system that may hang (of a network, FUSE) is asked by a process of its own: one
+    that does not answer within O(timeout) is a failure, and the others are still reported.
+    A path that is missing is a failure too. Nothing is ever changed.'
   - 'Errors: no file system found at all. Sources: df(1), statvfs(3), proc_pid_mountinfo(5).'
 author:
   - opslib contributors (@opslib)

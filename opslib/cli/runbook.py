@@ -1,0 +1,94 @@
+"""`opslib runbook`: what of the runbooks is automated."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+import click
+
+from opslib.cli.click_parts import CONTEXT, Group, command, option
+from opslib.cli.screen import Screen
+from opslib.output.lines import BLANK, Line, Style, line
+
+if TYPE_CHECKING:
+    from opslib.runbook_map import RunbookMap, Section
+
+__all__ = ["runbook", "show_map"]
+
+EXAMPLES = (
+    ("opslib runbook map", "Every section, with what does it, what is missing, and what stays a person's."),
+    ("opslib runbook map --missing", "Only what is not automated yet."),
+    ("opslib runbook map --json | jq '.[].sections[] | select(.state == \"human\")'", "For a program."),
+)
+COMMANDS = {"map": ("Print every section with what does it.", "opslib.cli.runbook:show_map")}
+STYLES: Mapping[str, Style] = {"done": "ok", "partly": "changed", "missing": "failed", "human": "skipped"}
+WIDTH = 60
+
+
+@click.group("runbook", cls=Group, homes=COMMANDS, examples=EXAMPLES, context_settings=CONTEXT)
+def runbook() -> None:
+    """See what of the runbooks is automated."""
+
+
+@command("map", examples=EXAMPLES)
+@option("--missing", is_flag=True, help="Only sections of which something is not automated yet.")
+@option("--json", "as_json", is_flag=True, help="Print JSON.")
+def show_map(*, missing: bool, as_json: bool) -> int:
+    """Print every section of the runbooks with the role and entry point that does it.
+
+    States: done; partly, when something is missing; missing; human, for what must stay a person's.
+    """
+    from opslib.runbook_map import runbook_maps
+
+    maps = runbook_maps()
+    if as_json:
+        rows = [
+            {
+                "name": each.name,
+                "title": each.title,
+                "sections": [section.to_dict() for section in each.sections if _wanted(section, missing=missing)],
+            }
+            for each in maps
+        ]
+        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        return 0
+    screen = Screen(sys.stdout)
+    for number, each in enumerate(maps):
+        if number:
+            screen.print(BLANK)
+        screen.print(*_lines(each, missing=missing))
+    return 0
+
+
+def _wanted(section: Section, *, missing: bool) -> bool:
+    return not missing or section.state.value in ("missing", "partly")
+
+
+def _lines(each: RunbookMap, *, missing: bool) -> Iterator[Line]:
+    from opslib.runbook_map import State
+
+    counts = ", ".join(f"{each.count(state)} {state.value}" for state in State)
+    yield line((each.title, "bold"), (f"  {counts}", "dim"))
+    for section in each.sections:
+        if _wanted(section, missing=missing):
+            indent = "  " * len(section.heading)
+            name = indent + section.heading[-1]
+            yield line(
+                f"{name:<{WIDTH}}",
+                (f"{section.state.value:<9}", STYLES[section.state.value]),
+                "; ".join(_words(section)),
+                hang=WIDTH + 9,
+            )
+
+
+def _words(section: Section) -> Iterator[str]:
+    by = [*section.roles, *(f"task {name}" for name in section.tasks), *section.commands]
+    if by:
+        yield ", ".join(by)
+    if section.missing:
+        yield f"missing: {section.missing}"
+    if section.human:
+        yield f"human: {section.human}"

@@ -1,0 +1,136 @@
+"""Where logins are recorded: the journal, auth.log, wtmp. Sources: journalctl(1), utmp(5), syslog(3)."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+
+from opslib.host.command import run
+from opslib.host.logs.files import LogFiles
+from opslib.host.logs.times import Clock
+from opslib.host.logs.window import Window
+from opslib.host.record import Record
+from opslib.host.task import TaskError
+
+from . import auth_log
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Sequence
+
+    from .auth_log import Event
+
+FILES = ("/var/log/auth.log", "/var/log/secure")
+_JOURNALS = "/var/log/journal"
+_MOST = 64 << 20
+_WTMP_TAIL = 384 * 20000
+_LINE = re.compile(r"^.*?\s([\w.-]+)(?:\[\d+\])?: (.*)$", re.DOTALL)
+_LOGIN = 7
+
+
+class Found(Record):
+    """Events, oldest first, from where they were read, and whether some had to be left out."""
+
+    events: Sequence[Event] = ()
+    source: str = ""
+    cut: bool = False
+    problems: Sequence[str] = ()
+
+
+def read(source: str, since: float, now: float) -> Found:
+    """Return what happened since then. source: auto, journal or files."""
+    files = [path for path in FILES if os.path.isfile(path)]
+    if source == "files" or (source == "auto" and files and not os.path.isdir(_JOURNALS)):
+        return of_files(files, since, now)
+    return of_journal(since)
+
+
+def of_journal(since: float) -> Found:
+    """Return what the journal has."""
+    argv = ["journalctl", "--quiet", "--no-pager", "--reverse", "--output=json", "--since=@%d" % since]
+    argv.append("--output-fields=MESSAGE,SYSLOG_IDENTIFIER,__REALTIME_TIMESTAMP")
+    argv += ["--identifier=%s" % name for name in auth_log.IDENTIFIERS]
+    done = run(argv, timeout=120, max_output=_MOST, ok=None)
+    if done.code:
+        raise TaskError("the journal cannot be read: %s" % (done.err.strip()[-300:] or "code %d" % done.code))
+    return Found(events=parse_journal(done.out), source="journal", cut=done.cut)
+
+
+def parse_journal(text: str) -> list[Event]:
+    """Return the events in the journal's JSON lines, newest first there, oldest first here."""
+    import json
+
+    events = []
+    for line in text.splitlines():
+        try:
+            row = json.loads(line)
+            message = row["MESSAGE"]
+            if isinstance(message, list):  # bytes that are no UTF-8
+                message = bytes(message).decode("utf-8", "replace")
+            at = int(row["__REALTIME_TIMESTAMP"]) / 1e6
+            one = auth_log.event(str(row["SYSLOG_IDENTIFIER"]), str(message), at)
+        except (ValueError, KeyError, TypeError):
+            continue
+        if one is not None:
+            events.append(one)
+    return sorted(events, key=lambda one: one.at)
+
+
+def of_files(paths: Sequence[str], since: float, now: float) -> Found:
+    """Return what log files have, rotated neighbours included."""
+    events: list[Event] = []
+
+    def take(raw: bytes, when: float, _path: str) -> None:
+        found = _LINE.match(raw.split(b"\n")[0].decode("utf-8", "replace"))
+        one = auth_log.event(found[1], found[2], when) if found else None
+        if one is not None:
+            events.append(one)
+
+    hints = [b" %s[" % name.encode() for name in auth_log.IDENTIFIERS] + [b" sudo: ", b" su: "]
+    window = Window(Clock(now), since, now + 60, hints, take, limit=_MOST * 4)
+    files = LogFiles(since)
+    for file in files.find(list(paths)):
+        window.read(file)
+    problems = [*files.missing, *files.problems, *window.problems]
+    ordered = sorted(events, key=lambda one: one.at)
+    return Found(events=ordered, source="files", cut=bool(window.cut), problems=problems)
+
+
+def wtmp(path: str, since: float) -> tuple[list[dict[str, object]], int]:
+    """Return the logins in a wtmp since then, and how many records are empty, as after tampering."""
+    try:
+        with open(path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            file.seek(max(size - size % 384 - _WTMP_TAIL, 0))
+            data = file.read(_WTMP_TAIL)
+    except OSError:
+        return [], 0
+    return parse_wtmp(data, since)
+
+
+def parse_wtmp(data: bytes, since: float) -> tuple[list[dict[str, object]], int]:
+    """Return the logins in the bytes of a wtmp, and how many records are empty."""
+    import struct
+
+    rows: list[dict[str, object]] = []
+    empty = 0
+    for at in range(0, len(data) - 383, 384):
+        record = data[at : at + 384]
+        if not record.strip(b"\0"):
+            empty += 1
+            continue
+        kind, _pid, line, _id, user, host = struct.unpack_from("=hxxi32s4s32s256s", record)
+        (seconds,) = struct.unpack_from("=i", record, 340)
+        if kind == _LOGIN and seconds >= since:
+            rows.append({"at": float(seconds), "user": _text(user), "host": _text(host), "line": _text(line)})
+    return rows, empty
+
+
+def _text(raw: bytes) -> str:
+    return raw.split(b"\0")[0].decode("utf-8", "replace")
+
+
+def utc(when: float) -> str:
+    """Return a time as data shows it."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(when))

@@ -1,0 +1,70 @@
+"""Take keys out of authorized_keys files that their owners, and whoever has broken in as them, may write to as well.
+
+Everything goes through folder descriptors and O_NOFOLLOW; a file is written aside, with owner and mode, and renamed.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from opslib.host.files import tree
+
+from . import keys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Collection, Iterator, Sequence
+
+_ASIDE = ".opslib-new"
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_LONGEST = 1 << 20
+
+
+def found(accounts: Sequence[tuple[str, str]], fingerprints: Collection[str]) -> Iterator[dict[str, Any]]:
+    """Yield where these keys open accounts (name and home): user, path, fingerprint, comment."""
+    for row in keys.authorized(accounts, 0):
+        if row["fingerprint"] in fingerprints:
+            yield {name: row[name] for name in ("user", "path", "fingerprint", "comment")}
+
+
+def without(text: str, fingerprints: Collection[str]) -> str:
+    """Return an authorized_keys without the lines of these keys."""
+    kept = []
+    for line in text.splitlines(keepends=True):
+        if not any(key["fingerprint"] in fingerprints for key in keys.parse(line)):
+            kept.append(line)
+    return "".join(kept)
+
+
+def remove(path: str, fingerprints: Collection[str]) -> None:
+    """Remove keys from a file. Raises OSError."""
+    parent, name = os.path.split(path)
+    folder = tree.open_folder(parent)
+    try:
+        fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+        try:
+            status = os.fstat(fd)
+            if not stat.S_ISREG(status.st_mode) or status.st_size > _LONGEST:
+                raise OSError(22, "it is no file of keys", path)
+            text = os.read(fd, _LONGEST).decode("utf-8", "surrogateescape")
+        finally:
+            os.close(fd)
+        try:
+            os.unlink(name + _ASIDE, dir_fd=folder)
+        except FileNotFoundError:
+            pass
+        aside = os.open(name + _ASIDE, _NEW, 0o600, dir_fd=folder)
+        try:
+            os.fchown(aside, status.st_uid, status.st_gid)
+            os.fchmod(aside, stat.S_IMODE(status.st_mode))
+            data = without(text, fingerprints).encode("utf-8", "surrogateescape")
+            while data:
+                data = data[os.write(aside, data) :]
+            os.fsync(aside)
+        finally:
+            os.close(aside)
+        os.rename(name + _ASIDE, name, src_dir_fd=folder, dst_dir_fd=folder)
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -1,0 +1,144 @@
+"""The environment of a unit: what its running process has, and what its unit file gives it. Names are for showing.
+
+Values never leave this module but to be masked wherever else they turn up. Sources: systemd.exec(5) (Environment=,
+EnvironmentFile=), proc_pid_environ(5).
+"""
+
+from __future__ import annotations
+
+from opslib.host.command import run
+from opslib.host.files import env_text
+from opslib.host.record import Record
+from opslib.host.system import apart, processes
+from opslib.host.task import TaskError
+from opslib.host.words import printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Iterator, Sequence
+
+_PATIENCE = 3
+_LONGEST = 1 << 20
+_MOST_NAMES = 500
+_SHORTEST = 6
+_TELLING = ("KEY", "SECRET", "TOKEN", "PASS", "PWD", "CRED", "DSN", "URL", "URI", "AUTH", "COOKIE", "PRIVATE", "SALT")
+_HARMLESS = ("PATH", "PWD", "OLDPWD", "HOME", "INVOCATION_ID", "JOURNAL_STREAM", "SYSTEMD_EXEC_PID", "MAINPID")
+
+
+class Environ(Record):
+    """What is known of a unit's environment.
+
+    running: of its main process, None when there is none or it may not be read; given: by unit file and environment
+    files; problems: in words; secrets: values that must not be shown.
+    """
+
+    running: dict[str, str] | None = None
+    given: dict[str, str]
+    problems: Sequence[str] = ()
+
+    @property
+    def secrets(self) -> set[str]:
+        """The values that are secret by their names, and the passwords in URLs among them."""
+        found: set[str] = set()
+        for values in (self.running or {}, self.given):
+            for name, value in values.items():
+                if name not in _HARMLESS and any(word in name.upper() for word in _TELLING):
+                    found.update(part for part in secret_parts(value) if len(part) >= _SHORTEST)
+        return found
+
+    def facts(self, required: Sequence[str]) -> dict[str, Any]:
+        """Return what may be shown: names, what is missing of those required, what a restart would change."""
+        effective = self.given if self.running is None else self.running
+        changed = []
+        if self.running is not None:
+            own = self.running
+            changed = sorted(name for name, value in self.given.items() if own.get(name) != value)
+        return {
+            "running": self.running is not None,
+            "names": [printable(name) for name in sorted(effective)[:_MOST_NAMES]],
+            "missing": [name for name in required if name not in effective],
+            "empty": [name for name in required if effective.get(name) == ""],
+            "changed_since_start": [printable(name) for name in changed[:_MOST_NAMES]],
+            "problems": list(self.problems),
+        }
+
+
+def of_unit(unit: str, main_pid: int) -> Environ:
+    """Return a unit's environment. main_pid: of its main process, 0 when it does not run."""
+    running = None
+    problems = []
+    if main_pid:
+        text = apart.ask(_environ, [main_pid], _PATIENCE)[0]
+        if text:
+            running = parse_block(text)
+        else:
+            problems.append("the environment of process %d cannot be read" % main_pid)
+    given: dict[str, str] = {}
+    files: list[tuple[str, bool]] = []
+    try:
+        given, files = parse_show(_show(unit))
+    except TaskError as error:
+        problems.append(str(error))
+    for path, optional in files:
+        try:
+            with open(path, "rb") as file:
+                text = file.read(_LONGEST).decode("utf-8", "replace")
+            given.update(env_text.values(env_text.parse(text)))
+        except OSError as error:
+            if not optional or error.errno != 2:
+                problems.append("EnvironmentFile %s: %s" % (printable(path), error.strerror))
+    return Environ(running=running, given=given, problems=problems)
+
+
+def secret_parts(value: str) -> Iterator[str]:
+    """Yield a secret value and, of a URL with a password, the password; a URL without one is no secret."""
+    if "://" not in value:
+        yield value
+        return
+    account, sign, _rest = value.partition("://")[2].partition("/")[0].rpartition("@")
+    if sign:
+        yield value
+        password = account.partition(":")[2]
+        yield password
+        if "%" in password:
+            from urllib.parse import unquote
+
+            yield unquote(password)
+    elif "?" in value:
+        yield value
+
+
+def parse_block(text: str) -> dict[str, str]:
+    """Return the variables in a /proc/PID/environ."""
+    pairs = (entry.partition("=") for entry in text.split("\0"))
+    return {name: value for name, sign, value in pairs if sign and name}
+
+
+def parse_show(text: str) -> tuple[dict[str, str], list[tuple[str, bool]]]:
+    """Return what a unit file sets itself, and its environment files with whether each may be missing."""
+    import shlex
+
+    given: dict[str, str] = {}
+    files = []
+    for line in text.splitlines():
+        key, _sign, value = line.partition("=")
+        if key == "Environment":
+            try:
+                words = shlex.split(value)
+            except ValueError:
+                words = value.split()
+            given.update((name, rest) for name, sign, rest in (word.partition("=") for word in words) if sign)
+        elif key == "EnvironmentFiles":
+            path, _space, options = value.rpartition(" (")
+            if path.startswith("/"):
+                files.append((path, options == "ignore_errors=yes)"))
+    return given, files
+
+
+def _environ(pid: int) -> str:
+    return processes.read(pid, "environ", _LONGEST).decode("utf-8", "replace")
+
+
+def _show(unit: str) -> str:
+    wanted = "Environment,EnvironmentFiles"
+    return run(("systemctl", "show", "--no-pager", "--property", wanted, "--", unit), timeout=20).out

@@ -1,0 +1,102 @@
+"""A small private file: looked at without following a link, and written aside with its final mode and owner."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from opslib.host.task import TaskError
+from opslib.host.words import printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+MAX_FILE = 1 << 20
+
+
+def read(folder: int, name: str) -> dict[str, Any] | None:
+    """Return a file's `text` (bad bytes as lone surrogates), `mode`, owner and time, or what is `odd` about it."""
+    try:
+        fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        if error.errno not in (40, 6):  # ELOOP: a link; ENXIO: a socket
+            raise
+        return {"odd": "a symbolic link" if error.errno == 40 else "a socket"}
+    try:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode):
+            return {"odd": "no regular file"}
+        data = b""
+        while len(data) <= MAX_FILE:
+            piece = os.read(fd, 1 << 16)
+            if not piece:
+                break
+            data += piece
+    finally:
+        os.close(fd)
+    if len(data) > MAX_FILE or b"\0" in data:
+        return {"odd": "larger than 1 MiB" if len(data) > MAX_FILE else "no text: it holds NUL"}
+    return {
+        "odd": "",
+        "text": data.decode("utf-8", "surrogateescape"),
+        "mode": stat.S_IMODE(status.st_mode),
+        "uid": status.st_uid,
+        "gid": status.st_gid,
+        "modified": status.st_mtime,
+    }
+
+
+def write(folder: int, name: str, detail: dict[str, Any]) -> None:
+    """Write a new file with the `text`, `mode` and `owner` that are wanted; nobody else can read it at any time."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    fd = os.open(name, flags, 0o600, dir_fd=folder)
+    try:
+        data = detail["text"].encode("utf-8")
+        while data:
+            data = data[os.write(fd, data) :]
+        os.fchown(fd, *detail["owner"])
+        os.fchmod(fd, detail["mode"])
+        os.fsync(fd)
+    except BaseException:
+        remove(folder, name)
+        raise
+    finally:
+        os.close(fd)
+
+
+def remove(folder: int, name: str) -> None:
+    """Remove a file that may be missing."""
+    try:
+        os.unlink(name, dir_fd=folder)
+    except FileNotFoundError:
+        pass
+
+
+def exists(folder: int, name: str) -> bool:
+    """Whether there is anything of that name."""
+    try:
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def number(name: str | None, kind: str) -> int | None:
+    """Return the number of a user or group; TaskError when there is none of that name."""
+    if name is None:
+        return None
+    if name.isdigit():
+        return int(name)
+    try:
+        if kind == "user":
+            import pwd
+
+            return pwd.getpwnam(name).pw_uid
+        import grp
+
+        return grp.getgrnam(name).gr_gid
+    except KeyError:
+        raise TaskError("this host has no %s called %s" % (kind, printable(name))) from None

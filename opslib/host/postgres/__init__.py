@@ -1,0 +1,1 @@
+"""What tasks know of PostgreSQL: how to speak to it, its programs, and where backups are kept."""

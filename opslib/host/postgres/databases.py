@@ -1,0 +1,126 @@
+"""Databases as wholes: made after the image of another, dropped, exchanged for one another.
+
+CREATE and DROP DATABASE know no transaction, but ALTER DATABASE ... RENAME does: two names change at once or not at
+all. Sources: CREATE DATABASE, ALTER DATABASE and DROP DATABASE in PostgreSQL's documentation.
+"""
+
+from __future__ import annotations
+
+import time
+
+from opslib.host.task import TaskError
+from opslib.host.words import printable
+
+from . import catalog
+from .faults import PostgresError
+from .session import literal, quoted
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Mapping
+
+    from .session import Session
+
+_LONGEST = 63
+_IN_USE = "55006"
+_ATTEMPTS = 10
+# Settings that are lists of names: their text is taken as it stands, not as one value.
+_LISTS = ("local_preload_libraries", "search_path", "session_preload_libraries", "temp_tablespaces")
+_SETTINGS = """
+SELECT coalesce(r.rolname, ''), s.setting FROM pg_catalog.pg_db_role_setting x
+JOIN pg_catalog.pg_database d ON d.oid = x.setdatabase LEFT JOIN pg_catalog.pg_roles r ON r.oid = x.setrole
+CROSS JOIN LATERAL unnest(x.setconfig) AS s(setting) WHERE d.datname = $1
+"""
+_RIGHTS = """
+SELECT a.privilege_type, coalesce(g.rolname, ''), a.is_grantable, a.grantee = 0 FROM pg_catalog.pg_database d
+CROSS JOIN LATERAL aclexplode(d.datacl) a LEFT JOIN pg_catalog.pg_roles g ON g.oid = a.grantee WHERE d.datname = $1
+"""
+_TERMINATE = """
+SELECT pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()
+"""
+_PRIVILEGES = ("CREATE", "CONNECT", "TEMPORARY")
+
+
+def aside(database: str, mark: str) -> str:
+    """Return the name of a database that belongs to another one, within the 63 bytes that a name may have."""
+    text = database.encode("utf-8", "surrogateescape")[: _LONGEST - len(mark) - 1].decode("utf-8", "ignore")
+    return "%s_%s" % (text, mark)
+
+
+def create(session: Session, name: str, like: Mapping[str, Any], owner: str | None = None) -> None:
+    """Create an empty database with the encoding and locale of another one.
+
+    like: `encoding`, `collate`, `ctype`, `provider` and `locale`, as `catalog.database` or a manifest has them.
+    """
+    words = ["CREATE DATABASE", quoted(name), "TEMPLATE template0 ENCODING", literal(like["encoding"])]
+    words += ["LC_COLLATE", literal(like["collate"]), "LC_CTYPE", literal(like["ctype"])]
+    if like.get("provider") == "i" and like.get("locale"):
+        words += ["LOCALE_PROVIDER icu ICU_LOCALE", literal(like["locale"])]
+    if owner:
+        words += ["OWNER", quoted(owner)]
+    session.rows(" ".join(words), timeout=300)
+
+
+def drop(session: Session, name: str) -> None:
+    """Drop a database if it is there, and whoever is connected to it."""
+    session.rows(_TERMINATE, name)
+    for attempt in range(_ATTEMPTS):
+        try:
+            session.rows("DROP DATABASE IF EXISTS " + quoted(name), timeout=300)
+        except PostgresError as error:
+            if error.code != _IN_USE or attempt == _ATTEMPTS - 1:
+                raise
+            session.rows(_TERMINATE, name)
+        else:
+            return
+
+
+def copy_properties(session: Session, source: str, target: str) -> None:
+    """Give a database what a dump does not hold of the other: its limit, settings, rights and comment."""
+    facts = catalog.database(session, source)
+    if facts is None:
+        raise TaskError("there is no database %s" % printable(source))
+    if facts["limit"] >= 0:
+        session.rows("ALTER DATABASE %s CONNECTION LIMIT %d" % (quoted(target), facts["limit"]))
+    for role, setting in session.rows(_SETTINGS, source):
+        key, _sign, value = (setting or "").partition("=")
+        shown = value if key in _LISTS and value else literal(value)
+        whose = "ALTER ROLE %s IN DATABASE %s" % (quoted(role), quoted(target)) if role else None
+        key = ".".join(quoted(part) for part in key.split("."))
+        session.rows("%s SET %s TO %s" % (whose or "ALTER DATABASE " + quoted(target), key, shown))
+    rights = session.rows(_RIGHTS, source)
+    if rights:
+        session.rows("REVOKE ALL ON DATABASE %s FROM PUBLIC" % quoted(target))
+    for privilege, role, grantable, public in rights:
+        if privilege in _PRIVILEGES:
+            whom = "PUBLIC" if public == "t" else quoted(role or "")
+            more = " WITH GRANT OPTION" if grantable == "t" else ""
+            session.rows("GRANT %s ON DATABASE %s TO %s%s" % (privilege, quoted(target), whom, more))
+    sql = "SELECT shobj_description(oid, 'pg_database') FROM pg_catalog.pg_database WHERE datname = $1"
+    comment = session.value(sql, source)
+    if comment is not None:
+        session.rows("COMMENT ON DATABASE %s IS %s" % (quoted(target), literal(comment)))
+
+
+def exchange(session: Session, name: str, new: str, old: str) -> None:
+    """Rename database `name` to `old` and `new` to `name`, both at once; whoever is connected to them is cut off."""
+    for attempt in range(_ATTEMPTS):
+        for each in (name, new):
+            session.rows(_TERMINATE, each)
+        session.rows("BEGIN")
+        try:
+            session.rows("ALTER DATABASE %s RENAME TO %s" % (quoted(name), quoted(old)))
+            session.rows("ALTER DATABASE %s RENAME TO %s" % (quoted(new), quoted(name)))
+            session.rows("COMMIT")
+        except PostgresError as error:
+            session.rows("ROLLBACK")
+            if error.code != _IN_USE or attempt == _ATTEMPTS - 1:
+                raise
+            time.sleep(0.1)
+        else:
+            return
+
+
+def rename(session: Session, name: str, new: str) -> None:
+    """Rename a database that nobody is connected to."""
+    session.rows("ALTER DATABASE %s RENAME TO %s" % (quoted(name), quoted(new)))

@@ -1,0 +1,1 @@
+"""Releases of an application: fetched, built, switched to, watched, recorded, and taken back."""

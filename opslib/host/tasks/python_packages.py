@@ -1,0 +1,347 @@
+"""Tell which packages of a Python virtual environment are outdated or broken, and upgrade them, with a way back."""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+
+from opslib.host.packages import pip, venv_aside
+from opslib.host.packages.pip import Venv
+from opslib.host.params import Boolean, Choice, Duration, Kind, ListOf, Number, ParamError, Path, Text, Url, shown
+from opslib.host.plan import ACTION, CREATE, MODIFY, REMOVE, Change, Plan
+from opslib.host.task import Task, TaskError, param
+from opslib.host.words import count, listed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Iterator, Sequence
+
+MOST = 300
+LATEST = "latest"
+_RECORD = ".freeze-"
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+
+class Requirement(Text):
+    """A package's name, perhaps with extras and versions."""
+
+    def __init__(self) -> None:
+        super().__init__('requirement such as "fastapi" or "fastapi>=0.110,<1"')
+
+    def check(self, value: str) -> str:
+        if value[0] not in _LETTERS or len(value) > 200 or any(c not in _LETTERS + "._-[],<>=!~*+" for c in value):
+            raise ParamError("%s is no %s" % (shown(value), self.label))
+        return value
+
+
+class Index(Text):
+    """URL of a package index, which may hold a user name and a password."""
+
+    def __init__(self) -> None:
+        super().__init__("http or https URL", secret=True)
+
+    def check(self, value: str) -> str:
+        scheme, _sign, rest = value.partition("://")
+        host = rest.partition("/")[0].rpartition("@")[2]
+        try:
+            Url()("%s://%s" % (scheme, host))
+        except ParamError:
+            raise ParamError("the value is no http or https URL") from None
+        if any(c.isspace() or ord(c) > 126 for c in value):
+            raise ParamError("the value holds a character that no URL may hold")
+        return value
+
+
+class Links(Kind):
+    """A folder on the host, or an http or https URL, where packages are."""
+
+    label = "absolute path, or http or https URL"
+    ansible = "str"
+
+    def __call__(self, value: Any) -> str:
+        kind: Kind = Url() if isinstance(value, str) and "://" in value else Path()
+        found = str(kind(value))
+        if any(c.isspace() for c in found):
+            raise ParamError("%s: pip takes no blanks here" % shown(value))
+        return found
+
+
+class PythonPackages(Task, name="python_packages"):
+    """Tell which packages of a virtual environment are outdated or broken, and upgrade them, with a way back.
+
+    Without `upgrade` and `restore` it only tells, and fails when a package's constraints do not hold (`pip check`).
+    Before an upgrade the environment is copied aside, and what is installed is recorded beside it, as
+    `VENV.freeze-YYYYMMDD-HHMMSS.txt` (UTC, mode 0600), from which `restore` brings the same versions back. When pip
+    fails, is killed, or leaves constraints broken that held before, the copy is put back; when this task is killed,
+    the next run puts it back. What would be installed is what `pip install --dry-run` says; with a pip before 22.2
+    nobody knows, and the change is shown as "may change". pip runs as the environment's owner, never as root in
+    somebody else's environment. Editable packages, and those that came from a URL, are left out of `upgrade: all`.
+
+    data: `venv`, `packages_count`, `broken` (in pip's words), `outdated` (null: not asked, or the index does not
+    answer; else at most 300: `name`, `installed`, `candidate`), `outdated_count`, `records` (newest first).
+
+    Errors: no environment or no pip in there, a requirement that cannot be met, an index that does not answer, too
+    little space for the copy, newly broken constraints. Sources: pip's user guide, PEP 503.
+    """
+
+    venv: str = param(Path(), "The virtual environment's folder.", example="/srv/dashboard/venv")
+    upgrade: str | None = param(
+        Choice("all", "named", "requirements"), "What to upgrade; nothing when not given.", default=None, example="all"
+    )
+    packages: list[str] = param(
+        ListOf(Requirement()), "What upgrade: named is to bring up to date.", default=[], example=["fastapi>=0.110,<1"]
+    )
+    requirements: str | None = param(
+        Path(),
+        "Requirements file on the host, for upgrade: requirements.",
+        default=None,
+        example="/srv/x/requirements.txt",
+    )
+    constraints: str | None = param(Path(), "Constraints file on the host, which limits versions.", default=None)
+    restore: str | None = param(
+        Text("record: a file's path, or latest"), "Record to bring back, or latest.", default=None, example="latest"
+    )
+    index_url: str | None = param(
+        Index(), "Package index; may hold credentials, which only pip's environment gets.", default=None
+    )
+    find_links: list[str] = param(
+        ListOf(Links(), longest=20),
+        "Folders or pages with packages beside the index.",
+        default=[],
+        example=["/srv/wheels"],
+    )
+    no_index: bool = param(Boolean(), "Whether to use find_links alone.", default=False)
+    outdated: bool = param(Boolean(), "Whether to ask the index what is outdated, when only telling.", default=True)
+    outdated_fail: int | None = param(
+        Number(1, 100000, whole=True), "Fail when so many packages are outdated.", default=None, example=50
+    )
+    keep: int = param(Number(1, 1000, whole=True), "How many records stay.", default=10)
+    timeout: float = param(Duration(low=1), "Seconds that pip may take for one thing.", default=900, example="15m")
+
+    def check(self) -> None:
+        if self.upgrade and self.restore:
+            self.refuse("upgrade and restore cannot be done at once")
+        if (self.upgrade == "named") != bool(self.packages):
+            self.refuse("upgrade: named and packages go together")
+        if (self.upgrade == "requirements") != bool(self.requirements):
+            self.refuse("upgrade: requirements and requirements go together")
+        if self.no_index and (self.index_url or not self.find_links):
+            self.refuse("no_index goes with find_links, and not with index_url")
+        if self.venv == "/":
+            self.refuse("venv cannot be the root folder")
+        if self.restore and self.restore != LATEST:
+            folder, name = os.path.split(self.restore)
+            if folder != os.path.dirname(self.venv) or not name.startswith(os.path.basename(self.venv) + _RECORD):
+                self.refuse(
+                    "restore must be latest, or a record beside the environment: %s%s..." % (self.venv, _RECORD)
+                )
+
+    def secrets(self) -> Iterator[str]:
+        """Yield the index's URL, and the user name and password in it."""
+        yield from super().secrets()
+        user = (self.index_url or "").partition("://")[2].partition("/")[0].rpartition("@")[0]
+        yield from (part for part in (user, *user.split(":", 1)) if part)
+
+    def probe(self) -> dict[str, Any]:
+        state: dict[str, Any] = {"left": venv_aside.left(self.venv), "now": time.time(), "records": self._records()}
+        cut_short = venv_aside.beside(self.venv, venv_aside.BEFORE) in state["left"]
+        state["cut_short"] = cut_short
+        if cut_short:
+            return state
+        venv = self._venv(self.venv)
+        state["frozen"] = pip.freeze(venv)
+        state["broken"] = pip.broken(venv)
+        state.update(outdated=None, why="", wanted=None, record=None, problem="")
+        if self.restore:
+            state["record"] = self._read_record(state["records"])
+        elif self.upgrade:
+            try:
+                state["wanted"] = pip.rehearse(venv, self._words(state["frozen"]), self.timeout)
+            except TaskError as error:
+                state["problem"] = str(error)
+        elif self.outdated:
+            state["outdated"], state["why"] = pip.outdated(venv, self.timeout)
+        return state
+
+    def _venv(self, path: str) -> Venv:
+        index = {}
+        if self.index_url:
+            index["PIP_INDEX_URL"] = self.index_url
+        if self.find_links:
+            index["PIP_FIND_LINKS"] = " ".join(self.find_links)
+        if self.no_index:
+            index["PIP_NO_INDEX"] = "1"
+        try:
+            found = os.stat(path)
+        except OSError as error:
+            raise TaskError("%s cannot be looked at: %s" % (path, error.strerror)) from None
+        if not stat.S_ISDIR(found.st_mode) or not os.path.exists(path + "/pyvenv.cfg"):
+            raise TaskError("%s is no virtual environment: it has no pyvenv.cfg" % path)
+        if os.path.islink(self.venv):
+            raise TaskError("%s is a symbolic link; give the environment that it points to" % path)
+        if not os.access(path + "/bin/python", os.X_OK):
+            raise TaskError("%s has no working Python: %s/bin/python is missing or leads nowhere" % (path, path))
+        return Venv(path=path, uid=found.st_uid, gid=found.st_gid, index=index)
+
+    def _words(self, frozen: str) -> list[str]:
+        words = ["--constraint=%s" % self.constraints] if self.constraints else []
+        if self.upgrade == "requirements":
+            return [*words, "--requirement=%s" % self.requirements]
+        if self.upgrade == "named":
+            return [*words, "--upgrade", "--", *self.packages]
+        return [*words, "--upgrade", "--", *(name for name, version in pip.pins(frozen).values() if version[:1] != "@")]
+
+    def _records(self) -> list[str]:
+        folder, name = os.path.split(self.venv)
+        try:
+            found = [entry for entry in os.listdir(folder or "/") if entry.startswith(name + _RECORD)]
+        except OSError:
+            return []
+        return [os.path.join(folder, entry) for entry in sorted(found, reverse=True) if entry.endswith(".txt")]
+
+    def _read_record(self, records: Sequence[str]) -> str:
+        path = self.restore if self.restore != LATEST else (records[0] if records else None)
+        if path is None:
+            raise TaskError("there is no record beside %s to restore" % self.venv)
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            raise TaskError("the record %s cannot be read: %s" % (path, error.strerror)) from None
+        with open(fd, encoding="utf-8", errors="replace") as file:
+            return file.read(1 << 20)
+
+    def plan(self, state: dict[str, Any]) -> Plan:
+        if state["cut_short"]:
+            words = "put %s back as it was before a run that was cut short" % self.venv
+            changes = [Change(kind=MODIFY, summary=words, detail="back")]
+            if self.upgrade or self.restore:
+                words = "%s the packages, as they then are" % ("restore" if self.restore else "upgrade")
+                changes.append(Change(kind=MODIFY, summary=words, certain=False, detail={}))
+            return Plan(changes=changes, data={"venv": self.venv, "records": state["records"]})
+        outdated = state["outdated"]
+        versions = {key: version for key, (_name, version) in pip.pins(state["frozen"]).items()}
+        data: dict[str, Any] = {
+            "venv": self.venv,
+            "packages_count": len(versions),
+            "broken": state["broken"][:MOST],
+            "outdated": None if outdated is None else outdated[:MOST],
+            "outdated_count": None if outdated is None else len(outdated),
+            "records": state["records"],
+        }
+        if state["problem"]:
+            return Plan(failure=state["problem"], data=data)
+        warnings = ["the index does not answer: %s" % state["why"]] if state["why"] else []
+        if self.restore:
+            changes = self._restoring(pip.pins(state["frozen"]), pip.pins(state["record"]))
+        elif self.upgrade and state["wanted"] is None:
+            changes = [Change(kind=ACTION, summary="upgrade packages of %s" % self.venv, certain=False)]
+        else:
+            changes = [_change(name, versions.get(pip.normal(name)), new) for name, new in state["wanted"] or ()]
+        if not changes and state["left"]:
+            words = "remove %s, left by a run that was cut short" % ", ".join(state["left"])
+            return Plan(changes=[Change(kind=REMOVE, summary=words, detail="clear")], data=data)
+        if changes:  # the first carries out all of them
+            changes[0] = _with(changes[0], {"frozen": state["frozen"], "broken": state["broken"]})
+        failure = "" if self.upgrade or self.restore else self._verdict(state["broken"], outdated)
+        if state["broken"] and not failure:
+            warnings.append("constraints do not hold: %s" % listed(list(state["broken"]), 5))
+        return Plan(
+            changes=changes, reason="" if changes else _words(data), failure=failure, warnings=warnings, data=data
+        )
+
+    def _verdict(self, broken: Sequence[str], outdated: Sequence[Any] | None) -> str:
+        against = ["constraints do not hold: %s" % listed(list(broken), 5)] if broken else []
+        if self.outdated_fail is not None and outdated is not None and len(outdated) >= self.outdated_fail:
+            against.append("%s outdated (fail: %d)" % (count(len(outdated), "package"), self.outdated_fail))
+        return "; ".join(against)
+
+    def _restoring(self, now: dict[str, tuple[str, str]], then: dict[str, tuple[str, str]]) -> list[Change]:
+        changes = []
+        for key in sorted(set(now) | set(then)):
+            before, after = now.get(key), then.get(key)
+            if before is None or after is None or before[1] != after[1]:
+                name = (after or before or ("",))[0]
+                changes.append(_change(name, before and before[1], after and after[1]))
+        return changes
+
+    def apply(self, change: Change) -> None:
+        if change.detail is None:
+            return
+        if change.detail == "back":
+            venv_aside.put_back(self._venv(venv_aside.beside(self.venv, venv_aside.BEFORE)).at(self.venv))
+            return
+        venv = self._venv(self.venv)
+        if change.detail == "clear":
+            venv_aside.clear(venv)
+            return
+        broken = set(change.detail["broken"] if change.detail else pip.broken(venv))
+        frozen = change.detail["frozen"] if change.detail else pip.freeze(venv)
+        record = None if self.restore else self._record(venv, frozen)
+        venv_aside.copy(venv)
+        try:
+            self._work(venv, frozen)
+            worse = sorted(set(pip.broken(venv)) - broken)
+            if worse:
+                raise TaskError("constraints would no longer hold: %s" % listed(worse, 5))
+        except Exception as error:
+            venv_aside.put_back(venv)
+            if record:
+                os.unlink(record)
+            data = error.data if isinstance(error, TaskError) else {}
+            raise TaskError("%s; %s was put back as it was" % (error, self.venv), **data) from error
+        venv_aside.done(venv)
+        for old in self._records()[self.keep :]:
+            os.unlink(old)
+
+    def _work(self, venv: Venv, frozen: str) -> None:
+        if not self.restore:
+            _succeed(venv.pip("install", *self._words(frozen), timeout=self.timeout))
+            return
+        then = pip.pins(self._read_record(self._records()))
+        now = pip.pins(frozen)
+        wanted = [_requirement(*then[key]) for key in sorted(then) if now.get(key, ("", ""))[1] != then[key][1]]
+        if wanted:
+            _succeed(venv.pip("install", "--no-deps", "--", *wanted, timeout=self.timeout))
+        gone = [now[key][0] for key in sorted(set(now) - set(then))]
+        if gone:
+            _succeed(venv.pip("uninstall", "--yes", "--", *gone, timeout=self.timeout))
+
+    def _record(self, venv: Venv, frozen: str) -> str:
+        """Write down what is installed, and return the file's path."""
+        path = "%s%s%s.txt" % (self.venv, _RECORD, time.strftime("%Y%m%d-%H%M%S", time.gmtime()))
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            fd = os.open(path, flags, 0o600)
+        except FileExistsError:
+            raise TaskError("%s exists already; wait a second and run this again" % path) from None
+        with open(fd, "w", encoding="utf-8") as file:
+            if os.geteuid() == 0:
+                os.fchown(fd, venv.uid, venv.gid)
+            file.write(frozen)
+            file.flush()
+            os.fsync(fd)
+        return path
+
+
+def _succeed(done: Any) -> None:
+    if done.code:
+        raise TaskError("pip failed: %s" % pip.said(done), log=done.err.splitlines()[-20:])
+
+
+def _requirement(name: str, version: str) -> str:
+    return "%s %s" % (name, version) if version.startswith("@ ") else "%s==%s" % (name, version)
+
+
+def _change(name: str, before: str | None, after: str | None) -> Change:
+    kind, word = (CREATE, "install") if before is None else (REMOVE, "remove") if after is None else (MODIFY, "change")
+    return Change(kind=kind, summary="%s %s" % (word, name), before=before, after=after)
+
+
+def _with(change: Change, detail: Any) -> Change:
+    return Change(**dict(change._values(), detail=detail))
+
+
+def _words(data: dict[str, Any]) -> str:
+    words = "%s in %s" % (count(data["packages_count"], "package"), data["venv"])
+    return words if data["outdated_count"] is None else "%s, %d outdated" % (words, data["outdated_count"])

@@ -1,0 +1,88 @@
+"""A small file that tasks keep on a host between runs, read with bounds and replaced in one step."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from opslib.host.files import tree
+from opslib.host.task import TaskError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+LONGEST = 4 << 20
+_ASIDE = ".opslib-new"
+
+
+def read(path: str) -> str | None:
+    """Return a file's text; None when there is none. Raises TaskError for one that cannot be taken."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise TaskError("%s cannot be read: %s" % (path, error.strerror)) from None
+    try:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > LONGEST:
+            raise TaskError("%s is no regular file, or larger than 4 MiB" % path)
+        data = b""
+        while len(data) <= LONGEST:
+            piece = os.read(fd, 1 << 16)
+            if not piece:
+                break
+            data += piece
+    finally:
+        os.close(fd)
+    return data.decode("utf-8", "replace")
+
+
+def rows(path: str) -> list[dict[str, Any]]:
+    """Return a file's lines, each a JSON object; what is none is left out."""
+    import json
+
+    found = []
+    for line in (read(path) or "").splitlines():
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(row, dict):
+            found.append(row)
+    return found
+
+
+def write(path: str, text: str, mode: int = 0o644) -> None:
+    """Replace a file, and make its folder where that is missing. Raises OSError."""
+    folder, name = os.path.split(path)
+    os.makedirs(folder, 0o755, exist_ok=True)
+    place = tree.open_folder(folder)
+    aside = name + _ASIDE
+    try:
+        try:
+            os.unlink(aside, dir_fd=place)
+        except FileNotFoundError:
+            pass
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        fd = os.open(aside, flags, 0o600, dir_fd=place)
+        try:
+            data = text.encode("utf-8")
+            while data:
+                data = data[os.write(fd, data) :]
+            os.fchmod(fd, mode)
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        os.rename(aside, name, src_dir_fd=place, dst_dir_fd=place)
+        os.fsync(place)
+    finally:
+        os.close(place)
+
+
+def folder() -> str:
+    """Return where such files are kept by default: root's for all, anybody else's in the home folder."""
+    if os.geteuid() == 0:
+        return "/var/lib/opslib"
+    return os.path.join(os.path.expanduser("~"), ".local/state/opslib")

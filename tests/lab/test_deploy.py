@@ -1,0 +1,290 @@
+"""Deployments and rollbacks of the sample service on a real host: what serves afterwards, whatever happens."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from opslib import HostResult, Status, tasks
+from opslib.host.task import Task
+from opslib.lab import LabHost
+from support.hosts import eventually
+from support.system import System
+
+APP = "ai-cost-dashboard"
+RECORDS = f"/var/lib/opslib/releases/{APP}"
+MIGRATE = ["python", "-m", "dashboard.migrate"]
+V1_1 = "1.1.0"
+V1_2 = "1.2.0"
+
+
+def common(system: System, **changes: Any) -> dict[str, Any]:
+    """Return what all tasks are told of the application, with the strategy in_place."""
+    given: dict[str, Any] = {
+        "app": APP,
+        "path": system.folder,
+        "strategy": "in_place",
+        "unit": system.unit,
+        "port": system.port,
+        "http": {"url": system.url("/health/detailed"), "json": {"status": "healthy"}},
+        "settle": 1.5,
+        "start_timeout": 25,
+        "env_file": system.env_file,
+        "migrate": MIGRATE,
+    }
+    return {**given, **changes}
+
+
+def deploy(system: System, ref: str, **changes: Any) -> Task:
+    return tasks.deploy(**common(system, repository=system.remote, ref=ref, **changes))
+
+
+def rollback(system: System, **changes: Any) -> Task:
+    return tasks.rollback(**common(system, **changes))
+
+
+def failure(result: HostResult) -> str:
+    assert result.status is Status.FAILED, result
+    return str(result.failure)
+
+
+def good(result: HostResult) -> Any:
+    assert result.failure is None, result.failure
+    return result.steps[0]
+
+
+def events(system: System) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in str(system.host.read(f"{RECORDS}/history.jsonl")).splitlines()]
+
+
+def is_serving(system: System, version: str, folder: str = "") -> None:
+    """Say, by means that are not ours, that this version serves, whole: answer, code, package and unit."""
+    seen, place = system.witness, folder or system.folder
+    assert system.json("/health")["api_version"] == version
+    assert seen.service(system.unit).is_running
+    assert f'VERSION = "{version}"' in seen.file(f"{place}/dashboard/release.py").content_string
+    package = {V1_1: "1.0", V1_2: "1.1"}[version]
+    assert seen.check_output("%s -c %s", f"{place}/venv/bin/python", PACKAGE) == package
+    pid = seen.check_output("systemctl show --value -p MainPID %s", system.unit)
+    assert seen.file(f"/proc/{pid}/cwd").linked_to == seen.check_output("readlink -e %s", place)
+
+
+PACKAGE = "import trendcast; print(trendcast.__version__)"
+
+
+def schema(system: System) -> int:
+    return int(system.sql("SELECT max(version) FROM schema_migrations"))
+
+
+def is_tidy(system: System) -> None:
+    """Nothing that a run was about to do, or has left, lies about."""
+    seen = system.witness
+    assert not seen.file(f"{RECORDS}/pending").exists
+    found = seen.run("find /srv %s -name '*.partial' -o -name '*.broken' -o -name '*.lock' -type f", RECORDS)
+    assert [line for line in found.stdout.splitlines() if "/site-packages/" not in line] == []
+
+
+class Watch:
+    """Looks into the argument vectors of all processes, those of lab hosts among them, until it is left."""
+
+    def __init__(self, word: str) -> None:
+        self._word = word.encode()
+        self.found: set[bytes] = set()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look)
+
+    def __enter__(self) -> Watch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._over.wait(0.02):
+            for entry in filter(str.isdigit, os.listdir("/proc")):
+                with contextlib.suppress(OSError):
+                    line = Path(f"/proc/{entry}/cmdline").read_bytes()
+                    self.found |= {line} if self._word in line else set()
+
+
+def test_in_place_and_back(system: System) -> None:
+    to_v1_2, back = deploy(system, "v1.2.0"), rollback(system, migrate_down=[*MIGRATE, "--to", "2"])
+    planned = good(system.rehearse(to_v1_2))
+    assert planned.status is Status.CHANGED
+    assert any(
+        change.summary.startswith("switch from ") and "to v1.2.0" in change.summary for change in planned.changes
+    )
+    is_serving(system, V1_1)
+    with Watch(system.password) as watch:
+        done = good(system.apply(to_v1_2, login="ops"))
+    assert done.status is Status.CHANGED
+    is_serving(system, V1_2)
+    assert schema(system) == 3
+    assert watch.found == set()
+    assert system.password not in json.dumps(done.data)
+    found = system.host.run(
+        ["grep", "-rlF", system.password, "/srv", "/tmp", "/root", "/var/lib/opslib", "/home"], check=False
+    )
+    assert found.stdout == ""
+    assert system.password not in system.host.run(["journalctl", "--no-pager"]).stdout
+    assert [(row["act"], row["outcome"], row["who"]) for row in events(system)] == [
+        ("found", "found", ""),
+        ("deploy", "good", "ops"),
+    ]
+    assert events(system)[-1]["commit"] == system.commit("v1.2.0")
+    assert "trendcast==1.1" in events(system)[-1]["packages"]
+    seen = system.witness
+    assert (seen.file(RECORDS).mode, seen.file(f"{RECORDS}/history.jsonl").mode) == (0o750, 0o640)
+    for look in (system.rehearse, system.apply):
+        again = good(look(to_v1_2))
+        assert again.status is Status.OK
+        assert "v1.2.0" in again.reason
+        assert "is deployed already" in again.reason
+    assert good(system.rehearse(back)).status is Status.CHANGED
+    assert good(system.apply(back)).status is Status.CHANGED
+    is_serving(system, V1_1)
+    assert schema(system) == 2
+    assert good(system.apply(back)).status is Status.OK
+    assert good(system.rehearse(back)).status is Status.OK
+    assert good(system.rehearse(tasks.releases(app=APP, path=system.folder, strategy="in_place"))).status is Status.OK
+    is_tidy(system)
+
+
+@pytest.fixture
+def steady(standing_system: System) -> Iterator[System]:
+    """The system at v1.1.0, before and after."""
+    is_serving(standing_system, V1_1)
+    pid = standing_system.host.run(["systemctl", "show", "--value", "-p", "MainPID", standing_system.unit]).stdout
+    yield standing_system
+    assert eventually(lambda: standing_system.get("/health")[0] == 200), pid
+    is_serving(standing_system, V1_1)
+    is_tidy(standing_system)
+
+
+@pytest.mark.parametrize(
+    ("branch", "words"),
+    [
+        ("migration", ["migration 004_invoices.sql failed", "may have been changed in part"]),
+        ("package", ["no-such-package-anywhere"]),
+        ("crash-at-start", ["serves again", "the schema was taken back", "exit code 3|crash loop|start limit"]),
+    ],
+)
+def test_bad_releases_in_place(steady: System, branch: str, words: list[str]) -> None:
+    task = deploy(steady, f"refs/heads/bad/{branch}", migrate_down=[*MIGRATE, "--to", "2"])
+    said = failure(steady.apply(task))
+    for each in words:
+        assert any(word in said for word in each.split("|")), said
+    assert "serves again" in said
+    assert steady.password not in said + json.dumps(events(steady))
+    assert events(steady)[-1]["outcome"] == "failed"
+    if branch == "crash-at-start":
+        assert schema(steady) == 2
+    assert good(steady.apply(rollback(steady))).status is Status.OK
+
+
+def test_nothing_is_touched_when_nothing_can_be_done(steady: System) -> None:
+    release = f"{steady.folder}/dashboard/release.py"
+    before = steady.look()
+    elsewhere = deploy(steady, "v1.2.0").args()
+    for wrong, words in [
+        (deploy(steady, "v9"), "has no branch and no tag called v9"),
+        (tasks.deploy(**{**elsewhere, "repository": "/srv/git/nothing.git"}), "cannot be read"),
+        (tasks.deploy(**{**elsewhere, "repository": "https://10.255.255.1/x", "timeout": 1}), "cannot be read"),
+        (tasks.deploy(**{**elsewhere, "unit": "nothing"}), "nothing.service does not exist"),
+        (tasks.deploy(**{**elsewhere, "user": "nobody-here"}), "does not exist on this host"),
+    ]:
+        assert words in failure(steady.apply(wrong, check=True))
+        assert words in failure(steady.apply(wrong))
+    assert {key for key, value in steady.look().items() if before.get(key) != value} == set()
+    text = steady.host.read(release)
+    steady.host.write(release, "# mended at night\n")
+    try:
+        said = failure(steady.apply(deploy(steady, "v1.2.0")))
+        assert "has local changes (dashboard/release.py)" in said
+        assert steady.host.read(release) == "# mended at night\n"
+    finally:
+        steady.host.write(release, text)
+
+
+def test_full_disk(steady: System) -> None:
+    steady.host.fill_disk(leave_bytes=12 << 20)
+    try:
+        said = failure(steady.apply(deploy(steady, "v1.2.0")))
+    finally:
+        steady.host.free_disk()
+    assert "No space left on device" in said
+
+
+def test_killed_in_the_middle(steady: System) -> None:
+    """A run whose processes all die while pip works leaves a half-done checkout; the next run puts it right."""
+    steady.host.write("/usr/local/bin/pip-waits", WAITS, 0o755)
+    steady.host.run(["systemd-run", "-q", "--unit=watcher", "/usr/local/bin/pip-waits"])
+    said = failure(steady.apply(deploy(steady, "v1.2.0")))
+    assert "signal 9" in said or "did not" in said or "lost" in said, said
+    assert steady.host.read(f"{RECORDS}/pending")
+    check = tasks.releases(app=APP, path=steady.folder, strategy="in_place")
+    assert "was cut short" in failure(steady.rehearse(check))
+    assert good(steady.rehearse(rollback(steady))).status is Status.CHANGED
+    done = good(steady.apply(rollback(steady)))
+    assert done.status is Status.CHANGED
+    assert "put right what the deploy of v1.2.0" in done.changes[0].summary
+
+
+# Kills the run when its pip is at work: the process that started it, which does the steps.
+WAITS = """#!/bin/sh
+while ! pid=$(pgrep -f 'pip install.*requirements.txt'); do sleep 0.02; done
+kill -KILL $(ps -o ppid= -p $(echo $pid | cut -d' ' -f1))
+"""
+
+DROP_IN = """[Service]
+WorkingDirectory=/srv/dashboard/current
+ExecStart=
+ExecStart=/srv/dashboard/current/venv/bin/uvicorn dashboard.app:app --host 0.0.0.0 --port ${PORT}
+"""
+
+
+def test_releases_side_by_side(system: System) -> None:
+    system.host.write(f"/etc/systemd/system/{system.unit}.d/releases.conf", DROP_IN)
+    system.host.run(["systemctl", "daemon-reload"])
+    system.host.run(["install", "-d", "-o", "ops", "-g", "ops", "/srv/dashboard"])
+    system.host.write("/home/ops/.gitconfig", f"[safe]\n\tdirectory = {system.remote}\n")
+    changes: dict[str, Any] = {"path": "/srv/dashboard", "strategy": "releases"}
+    first = deploy(system, "v1.1.0", **changes)
+    assert good(system.rehearse(first)).status is Status.CHANGED
+    assert good(system.apply(first)).status is Status.CHANGED
+    is_serving(system, V1_1, "/srv/dashboard/current")
+    one = system.witness.check_output("readlink /srv/dashboard/current")
+    owners = system.witness.check_output("find /srv/dashboard/ -mindepth 2 -not -user ops -print -quit")
+    assert owners == ""  # git and pip ran as the folder's owner
+    late = deploy(system, "crash-after-3s", watch=12, **changes)
+    said = failure(system.apply(late))
+    assert "v1.1.0" in said
+    assert "serves again" in said
+    assert "the schema stays as it is now" in said
+    is_serving(system, V1_1, "/srv/dashboard/current")
+    assert system.witness.check_output("readlink /srv/dashboard/current") == one
+    assert system.witness.check_output("ls /srv/dashboard/releases") == one.rpartition("/")[2]
+    back = good(system.apply(rollback(system, **changes)))
+    assert back.status is Status.OK
+    is_tidy(system)
+
+
+def test_two_at_once(steady: System) -> None:
+    """The lock is held while a run works, and free once its process is dead."""
+    holder: LabHost = steady.host
+    holder.run(["mkdir", "-p", RECORDS])
+    holder.run(["systemd-run", "-q", "--unit=holder", "flock", f"{RECORDS}/lock", "sleep", "60"])
+    assert eventually(lambda: holder.run(["flock", "-n", f"{RECORDS}/lock", "true"], check=False).returncode == 1)
+    assert "is at work on" in failure(steady.apply(deploy(steady, "v1.2.0")))
+    holder.run(["systemctl", "kill", "--signal=KILL", "holder"])
+    assert eventually(lambda: holder.run(["flock", "-n", f"{RECORDS}/lock", "true"], check=False).returncode == 0)
+    assert good(steady.rehearse(deploy(steady, "v1.2.0"))).status is Status.CHANGED

@@ -1,0 +1,192 @@
+"""The role `incident` on the sample system: evidence first, errors laid to a release, leaks told from noise."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import opslib
+from opslib import Report, Status
+from opslib.verify import verify
+from support.hosts import eventually
+from support.system import System
+
+ENGINES = ("ssh", "ansible")
+
+
+@pytest.fixture
+def inventory(standing_system: System, tmp_path: Path) -> Path:
+    """An inventory into which `ops` logs in."""
+    system = standing_system
+    path = tmp_path / "inventory.yml"
+    variables: Mapping[str, Any] = {
+        "ansible_become": True,
+        "incident_unit": "ai-cost-dashboard",
+        "incident_port": system.port,
+        "incident_http": {"url": system.url("/health"), "timeout": "3s"},
+        "incident_settle": 1,
+        "incident_logs": [f"{system.folder}/logs"],
+        "incident_other_units": ["postgresql@15-main"],
+        "incident_required_variables": ["DATABASE_URL", "ANTHROPIC_API_KEY"],
+    }
+    text = system.lab.inventory_text(user="ops", hosts=[system.host])
+    path.write_text(text + "".join(f"    {name}: {json.dumps(value)}\n" for name, value in variables.items()))
+    return path
+
+
+@pytest.fixture(autouse=True)
+def as_it_was(standing_system: System) -> Iterator[None]:
+    yield
+    standing_system.faults()
+    standing_system.host.run(["systemctl", "stop", "squatter"], check=False)
+    standing_system.configure()
+    standing_system.restart()
+
+
+def run(inventory: Path, entry: str, engine: Any = "ssh", *, check: bool = False, **extra: Any) -> Report:
+    report = opslib.run_playbook(f"opslib.runbook.{entry}", inventory, engine=engine, check=check, extra_vars=extra)
+    assert report.engine == engine
+    return report
+
+
+def status(report: Report) -> Status:
+    (host,) = report.hosts.values()
+    return host.status
+
+
+def failure(report: Report) -> str:
+    (host,) = report.hosts.values()
+    return str(host.failure)
+
+
+def data(report: Report, task: str) -> dict[str, Any]:
+    (host,) = report.hosts.values()
+    return dict(next(step.data for step in host.steps if step.task == task))
+
+
+def kinds(report: Report) -> list[str]:
+    return [one["kind"] for one in data(report, "diagnose")["findings"]]
+
+
+def pid(system: System) -> str:
+    return str(system.host.run(["systemctl", "show", "--value", "-p", "MainPID", system.unit]).stdout.strip())
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_service_that_hangs(standing_system: System, inventory: Path, engine: str) -> None:
+    system = standing_system
+    system.host.run(["rm", "-rf", "/var/lib/opslib/evidence"])
+    system.faults("hang")
+    before, running = system.look(), pid(system)
+    if engine == "ssh":
+        planned = run(inventory, "not_responding", engine, check=True)
+        assert status(planned) is Status.CHANGED, failure(planned)
+        after = system.look()
+        assert {key for key in {**before, **after} if before.get(key) != after.get(key)} == set()
+        assert "endpoint" in kinds(planned)
+    report = run(inventory, "not_responding", engine)  # a restart ends a hang
+    assert status(report) is Status.CHANGED, failure(report)
+    assert pid(system) != running
+    assert verify("incident:not_responding", inventory) == 0
+    text = system.witness.check_output("tar -xzOf /var/lib/opslib/evidence/latest.tar.gz")
+    for secret in (system.password, system.environment["ANTHROPIC_API_KEY"]):
+        assert secret not in text
+        assert secret not in json.dumps(report.to_dict())
+
+
+def test_a_restart_that_does_not_help(standing_system: System, inventory: Path) -> None:
+    """The evidence is kept, and the failure says what is still wrong."""
+    standing_system.configure(FAULT="error500@/health")
+    report = run(inventory, "not_responding", incident_start_timeout=6)
+    assert status(report) is Status.FAILED
+    assert "/health: it answered 500" in failure(report)
+    assert standing_system.witness.file(data(report, "diagnose")["bundle"]).mode == 0o600
+    assert verify("incident:not_responding", inventory) == 2
+
+
+def test_a_port_conflict_and_a_missing_variable_are_named(standing_system: System, inventory: Path) -> None:
+    system = standing_system
+    system.configure(ANTHROPIC_API_KEY=None)
+    system.hold_port()
+    report = run(inventory, "not_responding", incident_start_timeout=5, incident_settle=1)
+    assert status(report) is Status.FAILED
+    words = {one["kind"]: one["words"] for one in data(report, "diagnose")["findings"]}
+    assert "squatter.service), not by ai-cost-dashboard.service" in words["port_conflict"]
+    assert words["missing_variable"].startswith("ANTHROPIC_API_KEY is missing from")
+    assert data(report, "diagnose")["advice"].startswith("stop what holds the port")
+    only = run(inventory, "not_responding", incident_restart=False)
+    assert status(only) is Status.CHANGED
+    assert [step.status for step in next(iter(only.hosts.values())).steps if step.task == "service"] in (
+        [],
+        [Status.SKIPPED],
+    )
+
+
+def release(system: System, ago: float, ref: str) -> None:
+    at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - ago))
+    row = {"app": "dashboard", "id": f"r-{ref}", "commit": system.commit("v1.1.0"), "ref": ref, "act": "deploy"}
+    line = json.dumps({**row, "outcome": "good", "at": at, "switched": True})
+    system.host.write("/var/lib/opslib/releases/dashboard/history.jsonl", line + "\n")
+
+
+def log(system: System, lines: Sequence[tuple[float, str]]) -> None:
+    rows = [
+        json.dumps(
+            {
+                "timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - ago)),
+                "level": level,
+                "message": "from request 5",
+            }
+        )
+        for ago, level in lines
+    ]
+    system.host.write("/srv/old/app.log", "\n".join(rows) + "\n")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_errors_that_began_with_a_release(standing_system: System, inventory: Path, engine: str) -> None:
+    system = standing_system
+    log(system, [(3600 - 60 * n, "INFO") for n in range(50)])
+    release(system, 20, "v1.2.0")
+    logs = [f"{system.folder}/logs/app.log", "/srv/old/app.log"]
+    quiet = run(inventory, "error_rate", engine, incident_logs=["/srv/old/app.log"])
+    assert status(quiet) is Status.OK, failure(quiet)
+    assert verify("incident:error_rate", inventory) == 0
+    system.faults("errors=20")
+    assert eventually(lambda: system.host.run(["tail", "-n", "60", logs[0]]).stdout.count("ERROR") > 20)
+    report = run(inventory, "error_rate", engine, incident_logs=logs)
+    assert status(report) is Status.FAILED
+    assert "after release v1.2.0" in failure(report)
+    assert "roll release v1.2.0" in failure(report)
+    found = data(report, "error_rate")
+    assert (found["related"], found["high"]) == (True, True)
+    system.host.run(["rm", "-r", "/var/lib/opslib/releases"])
+    alone = run(inventory, "error_rate", engine, incident_logs=logs)
+    assert "release v1" not in failure(alone)
+
+
+def test_a_leak(standing_system: System, inventory: Path) -> None:
+    system = standing_system
+    watch = {"incident_watch": "3s", "incident_watch_every": "200ms"}
+    sound = run(inventory, "memory_leak", incident_memory_noise="100M", **watch)
+    assert status(sound) is Status.OK, failure(sound)
+    used = data(sound, "memory_watch")["last_bytes"]
+    running = pid(system)
+    system.faults("leak=20")
+    leaking = {"incident_memory_limit": used * 4, "incident_memory_critical": "1h", **watch}
+    assert eventually(
+        lambda: int(system.host.run(["ps", "-o", "rss=", "-p", running]).stdout) << 10 > used + (40 << 20)
+    )
+    only = run(inventory, "memory_leak", incident_restart=False, **leaking)
+    assert status(only) is Status.FAILED
+    assert data(only, "memory_watch")["trend"] == "growing"
+    assert pid(system) == running
+    done = run(inventory, "memory_leak", "ansible", **leaking)
+    assert status(done) is Status.CHANGED, failure(done)
+    assert pid(system) != running
+    assert verify("incident:memory_leak", inventory) == 0

@@ -1,0 +1,181 @@
+"""The lists of the role `maintenance` beyond what `test_roles` runs: reviews, trends, what people do, upgrades."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import opslib
+from opslib import Report, Status, tasks
+from opslib.errors import PlaybookError
+from opslib.lab import Lab, LabHost
+from opslib.verify import verify
+from support import site
+from support.apply import Apply
+from support.debian import Repository
+from support.looks import fingerprint
+from support.witness import Witnesses
+
+HISTORY = "/var/lib/opslib/capacity.jsonl"
+DAY = 86400
+
+
+@pytest.fixture
+def hosts(lab: Lab) -> Iterator[Sequence[LabHost]]:
+    hosts = lab.hosts[:2]
+    for host in hosts:
+        site.prepare(host)
+    yield hosts
+    for host in hosts:
+        host.reset()
+
+
+@pytest.fixture
+def inventory(lab: Lab, hosts: Sequence[LabHost], tmp_path: Path) -> Path:
+    return site.inventory(lab, tmp_path / "inventory.yml", hosts, maintenance_file_audit=False)
+
+
+def run(what: str, inventory: Path, engine: Any = "ssh", *, check: bool = False, **extra_vars: Any) -> Report:
+    report = opslib.run_playbook(what, inventory, check=check, engine=engine, extra_vars=extra_vars)
+    assert report.engine == engine
+    return report
+
+
+def statuses(report: Report) -> list[Status]:
+    return [host.status for host in report.hosts.values()]
+
+
+def step(report: Report, task: str, host: str = "lab1") -> Any:
+    """Return the result of the first step of a task on a host."""
+    return next(step for step in report.hosts[host].steps if step.task == task)
+
+
+@pytest.mark.parametrize("engine", ["ssh", "ansible"])
+def test_quarterly(hosts: Sequence[LabHost], inventory: Path, witness: Witnesses, engine: Any) -> None:
+    if engine == "ssh":
+        before = [fingerprint(host) for host in hosts]
+        planned = run("opslib.runbook.quarterly", inventory, engine, check=True)
+        planned.raise_for_failures()
+        assert [fingerprint(host) for host in hosts] == before
+    done = run("opslib.runbook.quarterly", inventory, engine)
+    done.raise_for_failures()
+    assert statuses(done) == [Status.CHANGED, Status.CHANGED]
+    for host in hosts:
+        (line,) = witness(host).file(HISTORY).content_string.splitlines()
+        assert set(json.loads(line)) == {"t", "disks", "memory"}
+    if engine == "ssh":  # to see the same through the other engine once more takes half a minute and shows nothing new
+        assert verify("maintenance", inventory) == 0
+        again = run("opslib.runbook.quarterly", inventory, engine)
+        again.raise_for_failures()
+        assert statuses(again) == [Status.OK, Status.OK]
+
+
+def test_a_disk_that_fills_up_is_told_with_a_date(hosts: Sequence[LabHost], inventory: Path) -> None:
+    hosts[0].run(["fallocate", "-l", "250M", "/srv/large"])
+    run("maintenance:capacity", inventory).raise_for_failures()
+    row = json.loads(hosts[0].read(HISTORY))
+    ((mount, (used, free)),) = row["disks"].items()
+    whole = used + free
+    rows = []
+    for day in range(30, 0, -1):  # a fortieth of what is left each day, so full forty days from now
+        disks = {mount: [used - day * free // 40, free + day * free // 40]}
+        rows.append({"t": int(time.time()) - day * DAY, "disks": disks, "memory": row["memory"]})
+    hosts[0].write(HISTORY, "".join(json.dumps(each) + "\n" for each in rows))
+    report = run("maintenance:capacity", inventory)
+    report.raise_for_failures()
+    (disk,) = step(report, "capacity_trend").data["disks"]
+    assert disk["sure"] == "high"
+    assert disk["full_seconds"] == pytest.approx(40 * DAY, rel=0.1)
+    assert disk["used_bytes"] + disk["free_bytes"] == pytest.approx(whole, rel=0.05)
+    assert any("will be full on" in text for text in step(report, "capacity_trend").warnings)
+    failed = run("maintenance:capacity", inventory, maintenance_capacity_fail="60d")
+    assert statuses(failed) == [Status.FAILED, Status.OK]
+    assert verify("maintenance:capacity", inventory) == 0
+
+
+def test_what_people_do_has_a_state(hosts: Sequence[LabHost], inventory: Path, witness: Witnesses) -> None:
+    told = run("maintenance:daily", inventory)
+    assert "never done: Team training" in step(told, "checklist").warnings
+    assert not [step for step in told.hosts["lab2"].steps if step.task == "checklist" and step.status is Status.OK]
+    before = fingerprint(hosts[0])
+    mark: dict[str, Any] = {"maintenance_checklist_done": ["Team training"], "maintenance_checklist_by": "anna"}
+    run("maintenance:checklist", inventory, check=True, **mark).raise_for_failures()
+    assert fingerprint(hosts[0]) == before
+    assert statuses(run("maintenance:checklist", inventory, **mark))[0] is Status.CHANGED
+    assert statuses(run("maintenance:checklist", inventory, **mark))[0] is Status.OK
+    marks = json.loads(witness(hosts[0]).file("/var/lib/opslib/checklist.json").content_string)
+    today = witness(hosts[0]).check_output("date -u +%F")
+    assert marks == {"Team training": {"done": today, "by": "anna"}}
+    assert "never done: Team training" not in step(run("maintenance:daily", inventory), "checklist").warnings
+    strict = run("maintenance:checklist", inventory, maintenance_checklist_strict=True)
+    assert "overdue: " in str(strict.hosts["lab1"].failure)
+    with pytest.raises(PlaybookError, match="there is no item 'Team traning'"):
+        run("maintenance:checklist", inventory, maintenance_checklist_done=["Team traning"])
+
+
+def test_security_review(hosts: Sequence[LabHost], inventory: Path, lab: Lab, tmp_path: Path) -> None:
+    good = run("opslib.runbook.security_review", inventory, maintenance_ports_only=["22", "8080"])
+    good.raise_for_failures()
+    assert statuses(good) == [Status.OK, Status.OK]
+    hosts[0].run(["bash", "-c", "touch /etc/loose && chmod 666 /etc/loose; echo K=1 > /srv/.env; chmod 644 /srv/.env"])
+    pair = {"maintenance_ports_only": ["22"], "maintenance_ports_expected": ["22"]}
+    bad = run("maintenance:security", inventory, **pair)
+    assert "8080" in str(bad.hosts["lab1"].failure)
+    loose = run("maintenance:security", inventory, maintenance_security_strict=True)
+    assert "anybody can write to 1 file (folders count too): /etc/loose (0666)" in str(loose.hosts["lab1"].failure)
+    assert "anybody can read 1 secret: /srv/.env (0644)" in str(loose.hosts["lab1"].failure)
+    assert statuses(loose)[1] is Status.OK
+    told: list[str] = []
+    strict = site.inventory(
+        lab, tmp_path / "strict.yml", hosts, maintenance_security_strict=True, maintenance_ports_only=["22"]
+    )
+    assert verify("maintenance:security", strict, on_output=told.append) == 2
+    assert any("anybody can write to /etc/loose" in line for line in told), told
+    assert any("port 8080 is open" in line for line in told), told
+
+
+def test_expired_certificate_is_found(server: LabHost, rehearse: Apply, tmp_path: Path) -> None:
+    import subprocess
+
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3 -subj /CN=www.example.org"
+    subprocess.run([*command.split(), "-keyout", "k", "-out", "c"], cwd=tmp_path, check=True, capture_output=True)
+    server.write("/etc/nginx/ssl/site.pem", (tmp_path / "c").read_bytes())
+    told = rehearse(server, tasks.certificates())
+    assert told.status is Status.FAILED
+    assert "/etc/nginx/ssl/site.pem (www.example.org) expires in 2 days" in str(told.failure)
+    server.run(["rm", "-r", "/etc/nginx"])
+
+
+def test_monthly_upgrades_what_is_asked(
+    hosts: Sequence[LabHost], inventory: Path, tmp_path: Path, witness: Witnesses
+) -> None:
+    for host in hosts:
+        host.run(["bash", "-c", "rm -rf /etc/apt/sources.list /etc/apt/sources.list.d/* /var/lib/apt/lists/*"])
+        (tmp_path / host.name).mkdir()
+        repository = Repository(host, tmp_path / host.name, "security", security=True)
+        host.run(["dpkg", "-i", repository.add("tiny", "1.0")])
+        repository.add("tiny", "1.1")
+        host.run(["apt-get", "-q", "update"])
+    told = run("maintenance:monthly", inventory, maintenance_security_fail=1)
+    assert "1 package without a security fix" in str(told.hosts["lab1"].failure)
+    done = run("maintenance:monthly", inventory, maintenance_os_upgrade="security", maintenance_security_fail=1)
+    done.raise_for_failures()
+    for host in hosts:
+        assert witness(host).package("tiny").version == "1.1"
+    again = run("maintenance:monthly", inventory, maintenance_os_upgrade="security", maintenance_security_fail=1)
+    assert statuses(again) == [Status.OK, Status.OK]
+
+
+def test_errors_in_logs_are_counted(hosts: Sequence[LabHost], inventory: Path) -> None:
+    now = hosts[0].run(["date", "-u", "+%Y-%m-%dT%H:%M:%SZ"]).stdout.strip()
+    hosts[0].write("/srv/logs/site.log", f"{now} ERROR it broke\n")
+    hosts[1].write("/srv/logs/site.log", f"{now} INFO all well\n")
+    report = run(
+        "maintenance:daily", inventory, maintenance_error_logs=["/srv/logs/site.log"], maintenance_error_fail=0
+    )
+    assert statuses(report) == [Status.FAILED, Status.OK]

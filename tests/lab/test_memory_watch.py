@@ -1,0 +1,101 @@
+"""The task `memory_watch` on a real host: a leak, a service that has none, and restarts only where needed."""
+
+from __future__ import annotations
+
+import pytest
+
+from opslib import Fleet, Status, StepResult, tasks
+from opslib.lab import Lab, LabHost
+from support.apply import Apply, target_for
+from support.hosts import eventually, left_behind
+from support.units import Units, website
+from support.witness import Witnesses
+
+LEAK = """
+import sys, time
+kept = []
+while True:
+    kept.append(bytearray(b"x") * (1 << 20))
+    time.sleep(0.05)
+"""
+
+
+def only(result) -> StepResult:
+    """Return the one step of a host's result."""
+    assert result.error is None, result.error
+    (step,) = result.steps
+    return step
+
+
+@pytest.fixture
+def leak(server: LabHost, units: Units) -> str:
+    server.write("/usr/local/lib/leak.py", LEAK)
+    unit = units.add("leak", "ExecStart=/usr/bin/python3 /usr/local/lib/leak.py")
+    units.control("start", unit)
+    return unit
+
+
+def test_a_leak_is_found_and_ended(
+    server: LabHost, units: Units, leak: str, rehearse: Apply, apply: Apply, witness: Witnesses
+) -> None:
+    pid = units.show(leak, "MainPID")
+    watch = {"unit": "leak", "duration": 1.5, "every": 0.1, "limit": "800M", "settle": 0.5}
+    step = only(apply(server, tasks.memory_watch(**watch)))
+    assert step.status is Status.FAILED
+    assert (step.data["trend"], step.data["sureness"], step.data["critical"]) == ("growing", "sure", True)
+    assert "memory runs out in" in str(step.error)
+    assert step.data["runs_out_seconds"] < 600
+    rss = int(witness(server).check_output("ps -o rss= -p %s", pid)) << 10
+    assert 0.3 * rss < step.data["last_bytes"] <= rss
+    assert units.show(leak, "MainPID") == pid
+    task = tasks.memory_watch(restart=True, **watch)
+    planned = only(rehearse(server, task))
+    assert planned.changes[0].summary.startswith("restart leak.service: memory runs out in")
+    assert units.show(leak, "MainPID") == pid
+    done = only(apply(server, task))
+    assert done.status is Status.CHANGED, done.error
+    assert done.data["used_after_bytes"] < done.data["last_bytes"]
+    assert witness(server).service(leak).is_running
+    assert units.show(leak, "MainPID") != pid
+
+
+def test_a_sound_service_is_left_alone(server: LabHost, units: Units, apply: Apply) -> None:
+    unit = units.add("sound", f"ExecStart={website(server)} 8005")
+    units.control("start", unit)
+    assert eventually(lambda: ":8005" in server.run(["ss", "-Htln"]).stdout)
+    pid = units.show(unit, "MainPID")
+    step = only(apply(server, tasks.memory_watch(unit="sound", duration=2, every=0.2, restart=True)))
+    assert step.status is Status.OK, step.error
+    assert step.data["trend"] == "steady"
+    assert units.show(unit, "MainPID") == pid
+    full = only(apply(server, tasks.memory_watch(unit="sound", duration=1, every=0.2, limit=step.data["last_bytes"])))
+    assert "100% of" in str(full.error)
+
+
+def test_a_service_that_dies_while_watched(server: LabHost, units: Units, apply: Apply) -> None:
+    units.add("mortal", "ExecStart=/bin/sleep 1.5")
+    units.control("start", "mortal")
+    step = only(apply(server, tasks.memory_watch(unit="mortal", duration=20, every=0.2)))
+    assert step.status is Status.FAILED
+    assert "mortal.service is inactive after" in str(step.error)
+    assert step.data["samples"] != []
+    stopped = only(apply(server, tasks.memory_watch(unit="mortal", duration=1, every=0.2)))
+    assert "has no memory to watch" in str(stopped.error)
+
+
+def test_a_deadline_that_is_too_short_is_told(lab: Lab, server: LabHost, leak: str) -> None:
+    with Fleet([target_for(lab, server)], timeout=4) as fleet:
+        result = fleet.run([tasks.memory_watch(unit="leak", duration="10m")]).hosts[server.name]
+    assert result.status is Status.FAILED
+    assert "cut short: the time for this host was up" in str(result.failure)
+    assert eventually(lambda: left_behind(server) == [])
+
+
+def test_a_restart_that_fails_is_told(server: LabHost, units: Units, leak: str, apply: Apply) -> None:
+    server.write("/usr/local/lib/leak.py", "raise SystemExit('no settings')")
+    step = only(
+        apply(server, tasks.memory_watch(unit="leak", duration=2, every=0.2, limit="800M", restart=True, settle=1))
+    )
+    assert step.status is Status.FAILED
+    assert "leak.service failed" in str(step.error)
+    assert "no settings" in str(step.data["log"])

@@ -1,0 +1,220 @@
+"""The task `postgres_restore` on a real host: the old data serves until the new is complete, services come back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from opslib import HostResult, Status, tasks
+from opslib.host.task import Task
+from support import database
+from support.database import ADMIN, FOLDER, counts, databases, files, manifest, newest
+from support.system import System
+
+COUNT = "SELECT count(*) FROM cost_records"
+
+
+def restore(system: System, **parameters: Any) -> Task:
+    given = {**ADMIN, "folder": FOLDER, "keep_free": 0, "units": [system.unit], "settle": 0.5, "start_timeout": "30s"}
+    return tasks.postgres_restore(**{**given, **parameters})
+
+
+def data(result: HostResult) -> Any:
+    return result.steps[0].data
+
+
+def serves(system: System) -> bool:
+    """Whether the service runs and reaches its database."""
+    return system.witness.service(system.unit).is_running and system.get("/health/db")[0] == 200
+
+
+@pytest.fixture
+def system(standing_system: System) -> Iterator[System]:
+    """The sample system with a backup, after which records were lost."""
+    system = standing_system
+    if "ballast" not in system.sql("SELECT tablename FROM pg_tables"):
+        database.ballast(system, 1000)
+    made = system.apply(tasks.postgres_backup(**ADMIN, folder=FOLDER, keep_free=0, max_age=0))
+    assert made.status is Status.CHANGED, made.failure
+    system.sql("DELETE FROM cost_records WHERE user_id IN ('alice', 'bob')")
+    yield system
+    if not serves(system) or databases(system) != {"ai_cost", "postgres"}:
+        system.reset()
+    else:
+        back = system.apply(restore(system, backup=newest(system), again=True, safety=False, settle=0))
+        assert back.status is Status.CHANGED, back.failure
+    system.host.run(["rm", "-rf", FOLDER])
+
+
+def lost(system: System) -> bool:
+    return system.sql("SELECT count(*) FROM cost_records WHERE user_id IN ('alice', 'bob')") == "0"
+
+
+def test_restore(system: System) -> None:
+    name, before = newest(system), counts(system)
+    settings = "ALTER DATABASE ai_cost SET work_mem = '5MB'; ALTER ROLE ai_cost IN DATABASE ai_cost SET search_path = a, public"
+    system.sql(
+        f"{settings}; COMMENT ON DATABASE ai_cost IS 'it''s \\ ours'; GRANT CREATE ON DATABASE ai_cost TO PUBLIC"
+    )
+    properties = "SELECT datdba, (SELECT array_agg(a ORDER BY a::text) FROM unnest(datacl) a), datcollate FROM pg_database WHERE datname = 'ai_cost'"
+    properties += "; SELECT setrole, setconfig FROM pg_db_role_setting ORDER BY 1; SELECT description FROM pg_shdescription ORDER BY 1"
+    belongs = system.sql(properties)
+    planned = system.rehearse(restore(system))
+    assert planned.status is Status.CHANGED, planned.failure
+    assert lost(system)
+    done = system.apply(restore(system))
+    assert done.status is Status.CHANGED, done.failure
+    assert f"stop {system.unit}, back up what is there" in done.steps[0].changes[0].summary
+    assert counts(system)["public.cost_records"] == manifest(system, name)["tables"]["public.cost_records"]
+    assert counts(system)["public.cost_records"] > before["public.cost_records"]
+    assert system.sql("SELECT tableowner FROM pg_tables WHERE tablename = 'ballast'") == "ai_cost"
+    assert serves(system)
+    assert databases(system) == {"ai_cost", "postgres"}
+    assert system.sql(properties) == belongs
+    (safety,) = files(system, "ai_cost-safety-*.dump")
+    assert data(done)["safety_backup"] == f"{FOLDER}/{safety}"
+    assert manifest(system, safety[:-5])["tables"]["public.cost_records"] == before["public.cost_records"]
+    assert not files(system, "*.restoring")
+    again = system.apply(restore(system))
+    assert again.status is Status.OK, again.failure
+    assert "again: true restores it once more" in str(again.steps[0].reason)
+    # What was there before comes back from the safety backup, and only when it is named.
+    undone = system.apply(restore(system, backup=safety[:-5], keep_old=True))
+    assert undone.status is Status.CHANGED, undone.failure
+    assert lost(system)
+    old = data(undone)["old_database"]
+    assert old in databases(system)
+    assert int(system.sql(COUNT, old)) > before["public.cost_records"]
+    system.sql(
+        f"DROP DATABASE {old}; ALTER DATABASE ai_cost RESET work_mem; ALTER ROLE ai_cost IN DATABASE ai_cost RESET ALL"
+    )
+
+
+def test_restore_that_fails_half_way(system: System) -> None:
+    database.spoil(system, newest(system))
+    before = counts(system)
+    failed = system.apply(restore(system))
+    assert "pg_restore failed" in str(failed.failure)
+    assert f"the database is as it was before, and {system.unit} runs again" in str(failed.failure)
+    assert counts(system) == before
+    assert serves(system)
+    assert databases(system) == {"ai_cost", "postgres"}
+    assert not files(system, "*.restoring")
+    system.host.run(["bash", "-c", f"rm {FOLDER}/{newest(system)}*"])
+    assert system.apply(tasks.postgres_backup(**ADMIN, folder=FOLDER, keep_free=0)).status is Status.CHANGED
+
+
+def test_backup_with_other_rows_is_not_taken(system: System) -> None:
+    name = newest(system)
+    tables = manifest(system, name)["tables"]
+    manifest(system, name, tables={**tables, "public.cost_records": 7})
+    failed = system.apply(restore(system))
+    assert "restores to something else than was backed up: public.cost_records has" in str(failed.failure)
+    assert lost(system)
+    assert serves(system)
+    assert databases(system) == {"ai_cost", "postgres"}
+    manifest(system, name, tables=tables)
+
+
+def test_broken_backups_are_refused_before_anything_stops(system: System) -> None:
+    name = newest(system)
+    size = manifest(system, name)["bytes"]
+    pid = system.host.run(["systemctl", "show", "-p", "MainPID", system.unit]).stdout
+    manifest(system, name, bytes=size + 1)
+    cases = {
+        "instead of": {},
+        "no backup ai_cost-20200101-000000": {"backup": "ai_cost-20200101-000000"},
+        "nonsense.service is not known to systemd": {"units": ["nonsense"]},
+    }
+    for words, parameters in cases.items():
+        if parameters:
+            manifest(system, name, bytes=size)
+        assert words in str(system.apply(restore(system, **parameters)).failure)
+    weak = system.apply(tasks.postgres_restore(env_file=system.env_file, folder=FOLDER))
+    assert "role ai_cost may not create databases: give system_user, or method: in_place" in str(weak.failure)
+    assert system.host.run(["systemctl", "show", "-p", "MainPID", system.unit]).stdout == pid
+
+
+def test_pg_restore_is_killed(system: System) -> None:
+    system.sql("DROP TABLE ballast")
+    database.ballast(system)
+    made = system.apply(tasks.postgres_backup(**ADMIN, folder=FOLDER, keep_free=0, max_age=0))
+    assert made.status is Status.CHANGED, made.failure
+    before = counts(system)
+    failed = database.interrupted(system, restore(system, safety=False), lambda: database.kill(system, "pg_restore"))
+    assert "pg_restore was killed by signal 9" in str(failed.failure)
+    assert counts(system) == before
+    assert serves(system)
+    assert databases(system) == {"ai_cost", "postgres"}
+
+
+def test_the_run_is_killed_and_the_next_puts_it_right(system: System) -> None:
+    system.sql("DROP TABLE ballast")
+    database.ballast(system)
+    made = system.apply(tasks.postgres_backup(**ADMIN, folder=FOLDER, keep_free=0, max_age=0))
+    assert made.status is Status.CHANGED, made.failure
+    task = restore(system, safety=False)
+
+    def strike() -> bool:
+        return len(databases(system)) > 2 and database.kill(system, "python3")
+
+    assert database.interrupted(system, task, strike).status in (Status.FAILED, Status.UNREACHABLE)
+    assert not system.witness.service(system.unit).is_running
+    assert lost(system)
+    mended = system.apply(task)
+    assert mended.status is Status.CHANGED, mended.failure
+    first = mended.steps[0].changes[0].summary
+    assert first == f"put right what a restore that was cut short left: start {system.unit}"
+    assert serves(system)
+    assert databases(system) == {"ai_cost", "postgres"}
+    assert not files(system, "*.restoring")
+
+
+def test_service_that_does_not_come_back_keeps_the_old_data(system: System) -> None:
+    system.configure(FAULT="crash_at_start")
+    failed = system.apply(restore(system, settle=3))
+    assert "database ai_cost is restored, but" in str(failed.failure)
+    (old,) = databases(system) - {"ai_cost", "postgres"}
+    assert f"what it held before is in database {old}" in str(failed.failure)
+    assert system.sql(COUNT + " WHERE user_id = 'alice'", old) == "0"
+    assert not lost(system)
+    system.configure()
+
+
+def test_missing_database_is_created(system: System) -> None:
+    system.host.run(["systemctl", "stop", system.unit])
+    system.sql("DROP DATABASE ai_cost WITH (FORCE)", "postgres")
+    done = system.apply(restore(system))
+    assert done.status is Status.CHANGED, done.failure
+    assert done.steps[0].changes[0].before == "no such database"
+    assert system.sql("SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = 'ai_cost'") == "ai_cost"
+    assert counts(system) == manifest(system, newest(system))["tables"]
+    system.host.run(["systemctl", "start", system.unit])
+    system.await_up()
+
+
+def test_in_place_as_the_application(system: System) -> None:
+    system.host.run(["rm", "-rf", FOLDER])
+    system.sql("INSERT INTO cost_records SELECT * FROM cost_records WHERE false")
+    mine = {"env_file": system.env_file, "folder": FOLDER, "keep_free": 0}
+    assert system.apply(tasks.postgres_backup(**mine)).status is Status.CHANGED
+    expected = counts(system)
+    system.sql("DELETE FROM cost_records WHERE user_id = 'carol'; CREATE TABLE later AS SELECT 1 AS a")
+    system.sql("ALTER TABLE later OWNER TO ai_cost")
+    task = tasks.postgres_restore(**mine, method="in_place", units=[system.unit], settle=0)
+    done = system.apply(task)
+    assert done.status is Status.CHANGED, done.failure
+    assert counts(system) == {**expected, "public.later": 1}
+    assert serves(system)
+    assert system.apply(task).status is Status.OK
+    system.sql("DELETE FROM cost_records WHERE user_id = 'carol'; DROP TABLE later")
+    before = counts(system)
+    database.spoil(system, newest(system))
+    failed = system.apply(tasks.postgres_restore(**mine, method="in_place", units=[system.unit], settle=0))
+    assert "pg_restore failed" in str(failed.failure)
+    assert counts(system) == before
+    assert serves(system)
+    system.host.run(["bash", "-c", f"rm {FOLDER}/*"])
+    assert system.apply(tasks.postgres_backup(**ADMIN, folder=FOLDER, keep_free=0)).status is Status.CHANGED

@@ -1,0 +1,196 @@
+"""The role `database` on a real host, through both engines, verified by the role's own suites; and its secrets."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import opslib
+from opslib import Report, Status
+from opslib.engines.roles import role_folder
+from opslib.verify import verify
+from support.database import FOLDER, databases, files
+from support.system import System
+
+ENTRIES = ("check", "credentials", "slow_queries", "backup", "prove", "refresh", "restore")
+QUIET = ("check", "credentials", "slow_queries", "backup", "prove", "restore")
+CANARY = "canary-of-the-database-77c1"
+
+
+@pytest.fixture
+def system(standing_system: System) -> Iterator[System]:
+    """The sample system with a materialized view, and without backups."""
+    system = standing_system
+    system.sql("CREATE MATERIALIZED VIEW totals AS SELECT user_id, count(*) AS n FROM cost_records GROUP BY 1")
+    system.sql("CREATE UNIQUE INDEX totals_user ON totals (user_id); ALTER MATERIALIZED VIEW totals OWNER TO ai_cost")
+    yield system
+    system.sql("DROP MATERIALIZED VIEW IF EXISTS totals")
+    system.host.run(["rm", "-rf", FOLDER])
+
+
+def inventory(system: System, folder: Path, **more: Any) -> Path:
+    """Write an inventory as the operators of the system would have it: `ops` logs in, and becomes root."""
+    variables: dict[str, Any] = {
+        "ansible_become": True,
+        "database_name": "ai_cost",
+        "database_env_file": system.env_file,
+        "database_unit": system.unit,
+        "database_unit_http": system.url("/health/db"),
+        "database_backup_keep_free": 0,
+        "database_restore_units": [system.unit],
+        "database_settle": 0.5,
+        **more,
+    }
+    path = folder / "inventory.yml"
+    text = system.lab.inventory_text(user="ops", hosts=[system.host])
+    path.write_text(text + "".join(f"    {name}: {json.dumps(value)}\n" for name, value in variables.items()))
+    return path
+
+
+def playbook(folder: Path, entries: Sequence[str]) -> Path:
+    """Write a playbook of entry points that one host goes through in a row, and return its path."""
+    play = "- name: All\n  hosts: all\n  gather_facts: false\n  tasks:\n"
+    for entry in entries:
+        play += f"    - name: Do {entry}\n      ansible.builtin.import_role:\n"
+        play += f"        name: opslib.runbook.database\n        tasks_from: {entry}\n"
+    path = folder / f"{len(entries)}.yml"
+    path.write_text("---\n" + play)
+    return path
+
+
+def ended(report: Report) -> Status:
+    """Return how the host ended, once it is sure that it did not fail."""
+    report.raise_for_failures()
+    (host,) = report.hosts.values()
+    return host.status
+
+
+def test_the_role(system: System, tmp_path: Path) -> None:
+    given = inventory(system, tmp_path, database_system_user="postgres")
+    before = system.look()
+    planned = opslib.run_playbook("opslib.runbook.backup_database", given, check=True)
+    assert planned.engine == "ssh"
+    assert ended(planned) is Status.CHANGED
+    after = system.look()
+    assert {key for key in {**before, **after} if before.get(key) != after.get(key)} == set()
+    assert ended(opslib.run_playbook("opslib.runbook.backup_database", given)) is Status.CHANGED
+    assert [len(files(system, pattern)) for pattern in ("*.dump", "*.proof")] == [1, 1]
+    system.sql("DELETE FROM cost_records")
+    assert ended(opslib.run_playbook(playbook(tmp_path, ENTRIES), given)) is Status.CHANGED
+    assert int(system.sql("SELECT count(*) FROM cost_records")) > 0
+    assert databases(system) == {"ai_cost", "postgres"}
+    assert ended(opslib.run_playbook(playbook(tmp_path, QUIET), given)) is Status.OK
+    assert verify("database", given) == 0
+
+
+def test_the_role_through_ansible(system: System, tmp_path: Path) -> None:
+    given = inventory(system, tmp_path, database_system_user="postgres")
+    done = opslib.run_playbook(playbook(tmp_path, ENTRIES), given, engine="ansible")
+    assert ended(done) is Status.CHANGED
+    assert done.engine == "ansible"
+    assert [len(files(system, pattern)) for pattern in ("ai_cost-2*.dump", "*-safety-*.dump", "*.proof")] == [1, 1, 1]
+    again = opslib.run_playbook(playbook(tmp_path, QUIET), given, engine="ansible")
+    assert ended(again) is Status.OK
+
+
+def test_credentials(system: System, tmp_path: Path) -> None:
+    given = inventory(system, tmp_path, database_system_user="postgres")
+    assert ended(opslib.run_playbook("database:credentials", given)) is Status.OK
+    system.sql(f"ALTER ROLE ai_cost PASSWORD '{CANARY}'")
+    try:
+        failed = opslib.run_playbook("database:credentials", given)
+        assert "the password of role ai_cost is wrong" in str(failed.hosts[system.host.name].failure)
+        system.configure(DATABASE_URL=system.environment["DATABASE_URL"].replace(system.password, CANARY))
+        done = opslib.run_playbook("database:credentials", given)
+        assert ended(done) is Status.CHANGED
+        assert verify("database:credentials", given) == 0
+        for report in (failed, done):
+            for secret in (system.password, CANARY):
+                assert secret not in json.dumps(report.to_dict())
+    finally:
+        system.sql(f"ALTER ROLE ai_cost PASSWORD '{system.password}'")
+        system.configure()
+        system.restart()
+
+
+@contextmanager
+def arguments_watched(*words: str) -> Iterator[list[str]]:
+    """Look at the arguments of all processes, those of the hosts too, and collect those that hold one of the words."""
+    found: list[str] = []
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.wait(0.005):
+            for pid in filter(str.isdigit, os.listdir("/proc")):
+                with suppress(OSError):
+                    line = Path(f"/proc/{pid}/cmdline").read_bytes().decode("utf-8", "replace")
+                    found.extend(line for word in words if word in line)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield found
+    finally:
+        over.set()
+        thread.join()
+
+
+def test_the_password_is_found_nowhere_else(system: System, tmp_path: Path) -> None:
+    system.sql(f"ALTER ROLE ai_cost PASSWORD '{CANARY}'; ALTER ROLE ai_cost CREATEDB")
+    system.configure(DATABASE_URL=system.environment["DATABASE_URL"].replace(system.password, CANARY))
+    system.restart()
+    given = inventory(system, tmp_path, database_restore_method="in_place", database_restore_again=True)
+    entries = ("check", "credentials", "slow_queries", "backup", "refresh", "restore")
+    try:
+        with arguments_watched(CANARY) as found:
+            report = opslib.run_playbook(playbook(tmp_path, entries), given)
+            wrong = opslib.run_playbook("database:prove", given)
+        assert ended(report) is Status.CHANGED
+        assert "permission denied to create extension" in str(wrong.hosts[system.host.name].failure)
+    finally:
+        system.sql(f"ALTER ROLE ai_cost PASSWORD '{system.password}' NOCREATEDB")
+        system.configure()
+        system.restart()
+    assert not found
+    assert CANARY not in json.dumps([report.to_dict(), wrong.to_dict()])
+    search = [
+        "grep",
+        "-rlsF",
+        "--",
+        CANARY,
+        "/tmp",
+        "/var/log",
+        "/var/backups",
+        "/var/lib/systemd",
+        "/root",
+        "/etc",
+        "/home",
+    ]
+    assert system.host.run([*search, "/run/user", "/srv"], check=False).stdout.split() == []
+    assert CANARY not in system.host.run(["journalctl", "--no-pager"]).stdout
+
+
+@pytest.mark.parametrize("engine", ["ssh", "ansible"])
+def test_a_password_from_the_controller_is_not_shown(system: System, tmp_path: Path, engine: Any) -> None:
+    given = inventory(system, tmp_path)
+    place = {"database_host": "127.0.0.1", "database_user": "ai_cost", "database_password": CANARY}
+    own = {**place, "database_env_file": None}
+    with arguments_watched(CANARY) as found:
+        report = opslib.run_playbook("database:check", given, engine=engine, extra_vars=own)
+    assert "the password of role ai_cost is wrong" in str(report.hosts[system.host.name].failure)
+    assert not found
+    assert CANARY not in json.dumps(report.to_dict())
+
+
+def test_every_entry_point_has_a_suite() -> None:
+    folder = role_folder("database")
+    assert {path.stem for path in (folder / "tasks").glob("*.yml")} - {"main"} == set(ENTRIES)
+    assert {path.stem.removeprefix("test_") for path in (folder / "tests").glob("test_*.py")} == set(ENTRIES)
+    assert f"database_backup_folder: {FOLDER}" in (folder / "defaults/main.yml").read_text()

@@ -1,0 +1,1 @@
+"""Sample systems to operate on."""

@@ -1,0 +1,1 @@
+"""The AI cost dashboard: collects what AI providers charge, and forecasts it."""

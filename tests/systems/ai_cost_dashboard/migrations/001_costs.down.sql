@@ -1,0 +1,2 @@
+DROP MATERIALIZED VIEW daily_costs;
+DROP TABLE job_runs, cost_records, users;

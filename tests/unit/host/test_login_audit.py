@@ -1,0 +1,236 @@
+"""What sshd, sudo and su say is understood, and what is severe is found in it."""
+
+from __future__ import annotations
+
+import json
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from opslib.host.audit import auth_log, keys, logins
+from opslib.host.audit.auth_log import Event
+from opslib.host.audit.logins import Found
+from opslib.host.params import ParamError
+from opslib.host.tasks.login_audit import LoginAudit
+
+HOSTILE = ["-oProxyCommand=x", "$(id)", "../x", "a\nb", "a\0b", "\udcff\x1b[31m", "", "x" * 70000]
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("since", ["soon", 0, -1, [], True, *HOSTILE]),
+        ("known", [5, {"a": 1}, ["x"], ["10.0.0.1/8"], [[]], *([text] for text in HOSTILE)]),
+        ("guesses", ["few", 0, -1, 1.5, [], True, *HOSTILE]),
+        ("strict", ["maybe", 2, [], *HOSTILE]),
+        ("source", ["wtmp", [], 5, *HOSTILE]),
+        ("wtmp", ["wtmp", "/a/../b", "/a\nb", "/a\0b", "", [], 5]),
+        ("top", ["few", 0, 1001, [], True, *HOSTILE]),
+    ],
+)
+def test_bad_values_are_refused_by_name(name, values):
+    for value in values:
+        with pytest.raises(ParamError, match="^login_audit: %s: " % name):
+            LoginAudit(**{name: value})
+
+
+# Messages as the programs of Debian 12 wrote them
+@pytest.mark.parametrize(
+    ("identifier", "message", "expected"),
+    [
+        (
+            "sshd",
+            "Accepted publickey for ops from 10.203.0.1 port 46122 ssh2: ED25519 SHA256:wJQ2",
+            ("login", "ops", "10.203.0.1", "publickey", "SHA256:wJQ2", ""),
+        ),
+        (
+            "sshd",
+            "Accepted password for root from fd00::5 port 22 ssh2",
+            ("login", "root", "fd00::5", "password", "", ""),
+        ),
+        (
+            "sshd",
+            "Failed password for invalid user admin from 203.0.113.9 port 40022 ssh2",
+            ("failed", "admin", "203.0.113.9", "password", "", ""),
+        ),
+        (
+            "sshd",
+            "Failed password for x from 1.2.3.4 port 5 from 203.0.113.9 port 40022 ssh2",
+            ("failed", "x from 1.2.3.4 port 5", "203.0.113.9", "password", "", ""),
+        ),
+        (
+            "sshd-session",
+            "Connection closed by authenticating user nosudo 10.203.0.1 port 53012 [preauth]",
+            ("closed", "nosudo", "10.203.0.1", "publickey", "", ""),
+        ),
+        (
+            "sshd",
+            "Connection reset by invalid user  10.203.0.1 port 53012 [preauth]",
+            ("closed", "", "10.203.0.1", "publickey", "", ""),
+        ),
+        (
+            "sudo",
+            "     ops : TTY=pts/0 ; PWD=/home/ops ; USER=root ; COMMAND=/usr/bin/psql --password=geheim",
+            ("sudo", "ops", "", "", "", "root"),
+        ),
+        (
+            "sudo",
+            "  nosudo : user NOT in sudoers ; PWD=/ ; USER=root ; COMMAND=/bin/ls",
+            ("sudo_failed", "nosudo", "", "", "", "root"),
+        ),
+        (
+            "sudo",
+            "     pat : 3 incorrect password attempts ; PWD=/ ; USER=root ; COMMAND=/bin/ls",
+            ("sudo_failed", "pat", "", "", "", "root"),
+        ),
+        ("su", "(to root) ops on pts/1", ("su", "ops", "", "", "", "root")),
+        ("su", "FAILED SU (to root) ops on pts/1", ("su_failed", "ops", "", "", "", "root")),
+        ("useradd", "new user: name=eve, UID=0, GID=0", ("account", "", "", "", "", "")),
+    ],
+)
+def test_messages(identifier, message, expected):
+    one = auth_log.event(identifier, message, 5.0)
+    assert one is not None
+    assert (one.kind, one.user, one.address, one.method, one.key, one.target) == expected
+    assert "geheim" not in repr(one)
+
+
+@pytest.mark.parametrize(
+    ("identifier", "message"),
+    [
+        ("sshd", "Server listening on 0.0.0.0 port 22."),
+        ("sshd", "pam_unix(sshd:session): session opened for user root(uid=0) by (uid=0)"),
+        ("sshd", "Received disconnect from 1.2.3.4 port 5:11: Failed password for root from 6.6.6.6 port 1 ssh2"),
+        ("sudo", "pam_unix(sudo:session): session opened for user root(uid=0) by (uid=1000)"),
+        ("cron", "Accepted password for root from 1.2.3.4 port 22 ssh2"),
+        ("su", ""),
+    ],
+)
+def test_what_says_nothing(identifier, message):
+    assert auth_log.event(identifier, message, 5.0) is None
+
+
+@given(st.sampled_from(auth_log.IDENTIFIERS), st.text(max_size=300))
+def test_any_message_is_read(identifier, message):
+    auth_log.event(identifier, message, 0.0)
+
+
+def login(at, user="ops", address="10.0.0.5", **more):
+    return Event(kind="login", at=at, user=user, address=address, method="publickey", **more)
+
+
+def failed(at, user="root", address="203.0.113.9", kind="failed", port="1"):
+    return Event(kind=kind, at=at, user=user, address=address, port=port)
+
+
+def plan(events, *, wtmp=(), wtmp_empty=0, found_keys=(), cut=False, **args):
+    found = Found(events=sorted(events, key=lambda one: one.at), source="journal", cut=cut)
+    state = {"now": 1e6, "since": 0.0, "found": found, "keys": list(found_keys), "wtmp": list(wtmp)}
+    return LoginAudit(**args).plan(dict(state, wtmp_empty=wtmp_empty))
+
+
+def test_counts_by_source():
+    events = [failed(t, user="u%d" % (t % 3)) for t in range(30)] + [failed(5, address="198.51.100.1")] + [login(7)]
+    data = plan(events).data
+    assert (data["failed_count"], data["login_count"]) == (31, 1)
+    assert [(row["address"], row["count"], row["user_count"]) for row in data["failed"]] == [
+        ("203.0.113.9", 30, 3),
+        ("198.51.100.1", 1, 1),
+    ]
+
+
+def test_a_closed_connection_counts_once():
+    events = [failed(1, port="7"), failed(2, kind="closed", port="7"), failed(3, kind="closed", port="8")]
+    assert plan(events).data["failed_count"] == 2
+
+
+def test_a_guessed_password():
+    events = [failed(t) for t in range(12)] + [login(20, user="root", address="203.0.113.9")]
+    found = plan(events, strict=True)
+    assert found.failure.startswith("203.0.113.9 failed 12 times and then got in as root (1970-01-01T00:00:20Z)")
+    assert plan(events).warnings[0] == found.failure
+    assert plan(events, guesses=13).data["broken_in"] == []
+    assert plan([failed(t + 30) for t in range(12)] + [login(20, address="203.0.113.9")]).data["broken_in"] == []
+
+
+def test_logins_from_elsewhere():
+    found = plan([login(1), login(2, address="198.51.100.7")], known=["10.0.0.0/8"], strict=True)
+    assert found.failure == "logins from outside the known networks: ops from 198.51.100.7"
+    assert [row["known"] for row in found.data["logins"]] == [False, True]
+
+
+def test_wiped_traces():
+    row = {"at": 500.0, "user": "eve", "host": "203.0.113.9", "line": "pts/0"}
+    found = plan([login(1), login(400)], wtmp=[row, dict(row, user="ops", at=410.0)], wtmp_empty=2, strict=True)
+    assert "logins in wtmp that no log knows of: eve from 203.0.113.9" in found.failure
+    assert "2 emptied records in wtmp: somebody wiped traces" in found.failure
+    assert plan([login(600)], wtmp=[row]).data["wtmp_unlogged"] == []
+    assert "the logs say nothing of sshd" in str(plan([], wtmp=[row]).warnings)
+
+
+def record(kind, user, host, at, line="pts/0"):
+    packed = struct.pack("=hxxi32s4s32s256s", kind, 1, line.encode(), b"id", user.encode(), host.encode())
+    return packed.ljust(340, b"\0") + struct.pack("=i", at).ljust(44, b"\0")
+
+
+def test_wtmp():
+    data = record(7, "ops", "10.0.0.5", 900) + b"\0" * 384 + record(8, "", "", 950) + record(7, "old", "x", 10) + b"cut"
+    rows, empty = logins.parse_wtmp(data, 100)
+    assert (rows, empty) == ([{"at": 900.0, "user": "ops", "host": "10.0.0.5", "line": "pts/0"}], 1)
+
+
+@given(st.binary(max_size=2000))
+def test_any_wtmp_is_read(data):
+    logins.parse_wtmp(data, 0)
+
+
+def test_journal_lines():
+    rows = [
+        {"MESSAGE": "(to root) ops on pts/1", "SYSLOG_IDENTIFIER": "su", "__REALTIME_TIMESTAMP": "2000000"},
+        {"MESSAGE": list(b"(to r\xff) ops on pts/1"), "SYSLOG_IDENTIFIER": "su", "__REALTIME_TIMESTAMP": "1000000"},
+        {"MESSAGE": None, "SYSLOG_IDENTIFIER": "su", "__REALTIME_TIMESTAMP": "1000000"},
+        {"SYSLOG_IDENTIFIER": "su"},
+        [],
+    ]
+    text = "\n".join(map(json.dumps, rows)) + "\n{cut"
+    assert [one.at for one in logins.parse_journal(text)] == [1.0, 2.0]
+
+
+def test_files(tmp_path):
+    path = tmp_path / "auth.log"
+    path.write_text(
+        "2026-01-02T03:04:05.000000+00:00 host sshd[7]: Failed password for root from 203.0.113.9 port 1 ssh2\n"
+        "2026-01-02T03:04:06.000000+00:00 host sudo:      ops : PWD=/ ; USER=root ; COMMAND=/bin/ls\n"
+        "2026-01-02T03:04:07.000000+00:00 host cron[9]: (root) CMD (true)\n"
+    )
+    found = logins.of_files([str(path)], 1767300000.0, 1767350000.0)
+    assert [one.kind for one in found.events] == ["failed", "sudo"]
+
+
+# ssh-keygen -lf says the same of this key
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGPMtBVvGqXpoFlKoTlpKdHfqHyYQfQ4NTG9JxVXMsGX"
+
+
+def test_keys():
+    text = '# a comment\n\n%s me@desk\nfrom="10.0.0.1",command="a b" %s\nssh-rsa !!! x\nnonsense\n' % (KEY, KEY)
+    rows = list(keys.parse(text))
+    assert [(row["type"], row["comment"], row["options"]) for row in rows] == [
+        ("ssh-ed25519", "me@desk", False),
+        ("ssh-ed25519", "", True),
+    ]
+    assert rows[0]["fingerprint"].startswith("SHA256:")
+    assert len(rows[0]["fingerprint"]) == 50
+
+
+def test_new_keys_are_told(tmp_path):
+    folder = tmp_path / ".ssh"
+    folder.mkdir()
+    (folder / "authorized_keys").write_text(KEY + " evil\n")
+    rows = keys.authorized([("eve", str(tmp_path)), ("twin", str(tmp_path))], 0.0)
+    assert [(row["user"], row["new"]) for row in rows] == [("eve", True)]
+    assert keys.authorized([("eve", str(tmp_path))], 9e9)[0]["new"] is False
+    found = plan([], found_keys=rows)
+    assert found.data["new_keys"] == 1
+    assert "of eve (evil)" in found.warnings[0]
