@@ -27,6 +27,8 @@ FEW_NAMES = 3
 NO_STEP = ""
 TAKEN_FOR_GRANTED = ("validate_argument_spec", "ansible.builtin.validate_argument_spec")
 
+# A playbook's own reasons to skip a step, which hold on most runs: only the long form tells them.
+_EXPECTED = ("there are no items to loop over", "the condition is false", "No items in the list")
 _MEANING = {
     0: "all well",
     2: "some host failed",
@@ -108,7 +110,7 @@ def _steps(report: Report) -> Iterator[tuple[str, StepResult]]:
 
 def _skipped(report: Report) -> Iterator[_Saying]:
     for host, step in _steps(report):
-        if step.status is Status.SKIPPED:
+        if step.status is Status.SKIPPED and not (step.reason or "").startswith(_EXPECTED):
             yield _Saying(host=host, step=step.name, text=step.reason or "skipped")
 
 
@@ -196,8 +198,11 @@ def _step(report: Report, name: str, sayings: list[_Saying], column: int, *, eve
         for row in _below(variant, sayings):
             yield Line(((" " * column, "plain"), *row.pieces), column + 2)
     if len(shown) < len(variants):
-        more = len({host for variant in variants[len(shown) :] for host in variant.hosts})
-        yield line(" " * column, (f"... and {more} more hosts in other words; -v shows them", "dim"), hang=column)
+        told = {host for variant in shown for host in variant.hosts}
+        more = {host for variant in variants[len(shown) :] for host in variant.hosts}
+        left_out = len(variants) - len(shown)
+        words = f"{left_out} more" if more <= told else f"{len(more)} more host{'s' * (len(more) != 1)} in other words"
+        yield line(" " * column, (f"... and {words}; -v shows them", "dim"), hang=column)
 
 
 def _who(report: Report, variant: Shared, *, everything: bool) -> str:

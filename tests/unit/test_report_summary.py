@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import unicodedata
 
+import pytest
 from hypothesis import given, settings
 
 from opslib.output.diff import MAX_LINES, diff_lines
@@ -88,6 +89,23 @@ def test_verbose_tells_every_step_of_every_host() -> None:
     assert text.count("Disks have room  disk_usage") == 10
     assert "\nFound\n" not in text
     assert "\nFailed\n" in text
+
+
+@pytest.mark.parametrize(
+    "reason", ["there are no items to loop over", "the condition is false: x is defined", "No items in the list"]
+)
+def test_what_a_playbook_skips_by_its_own_words_is_told_in_full_only(reason: str) -> None:
+    """Most runs skip something; that must not push away what matters."""
+    skips = step("Rarely", status=Status.SKIPPED, reason=reason)
+    given = report(HostResult.of_steps("web1", [skips]))
+    assert "Rarely" not in rendered(given)
+    assert "Rarely" in rendered(given, verbose=True)
+
+
+def test_more_warnings_of_one_host_are_not_called_hosts() -> None:
+    """What is left out is counted as what it is."""
+    noisy = step("Noisy", warnings=tuple(f"{word} is odd" for word in "abcdefghi"))
+    assert "... and 4 more; -v shows them" in rendered(report(HostResult.of_steps("web1", [noisy])))
 
 
 def test_the_worst_comes_last() -> None:
