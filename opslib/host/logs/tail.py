@@ -39,7 +39,7 @@ def backwards(fd: int, size: int, clock: Clock, dated: bool, limit: int) -> Iter
     end, carry = size, b""
     block = _FIRST
     while end > 0 and size - end < limit:
-        start = max(end - block, 0)
+        start = max(end - block, size - limit, 0)
         data = os.pread(fd, end - start, start) + carry
         cut = _begin(data, clock, dated) if start else 0
         if cut < 0 and len(data) > _LONGEST:

@@ -29,9 +29,9 @@ BUILDING, SWITCHING = "build", "switch"
 class Pending(Record):
     """A transition that has begun: to which release, from which (empty: none), and how far it came.
 
-    act: deploy or rollback; phase: `build` while nothing that serves is touched, `switch` from then on; migrated: the
-    schema was changed for it: "" no, "begun", "done". For in_place, branch and previous_branch: what is to be checked
-    out, and was; venv: there was an environment before.
+    act: deploy or rollback; phase: `build` while nothing that serves is touched, `switch` from then on (switched_at);
+    migrated: the schema was changed for it: "" no, "begun", "done". For in_place, branch and previous_branch: what is
+    to be checked out, and was; venv: there was an environment before.
     """
 
     act: str
@@ -41,6 +41,7 @@ class Pending(Record):
     began: str
     who: str
     phase: str = BUILDING
+    switched_at: str = ""
     migrated: str = ""
     previous: str = ""
     previous_commit: str = ""

@@ -171,7 +171,7 @@ class Transition:
 
     def switch(self, build: Sequence[str]) -> None:
         """Put the release in place."""
-        self._mark(phase=SWITCHING)
+        self._mark(phase=SWITCHING, switched_at=records.stamp(time.time()))
         self.ground.switch(self.at)
         if self.ground.in_place:
             packages = self.ground.pip.locked(self.ground.venv_folder(""))
@@ -209,6 +209,7 @@ class Transition:
             "previous": at.previous,
             "serves": serves,
             "switched": at.phase == SWITCHING,
+            **({"switched_at": at.switched_at} if at.switched_at else {}),
             "migrated": at.migrated,
         }
         self.book.append(dict(row, **more))

@@ -20,6 +20,7 @@ from opslib.host.plan import Plan
 from opslib.host.task import Task, TaskError, param
 from opslib.host.units.systemd import UnitName
 from opslib.host.words import listed, printable
+from opslib.host.words import size as bytes_in_words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ _ROWS, _CHARACTERS = 256, 128 << 10
 _LISTED = 20
 _NEIGHBOURS = 20
 _MOST_CHARACTERS = 32 << 20
+_TAIL_LIMIT = 64 << 20
 
 
 class Logs(Task, name="logs"):
@@ -48,8 +50,9 @@ class Logs(Task, name="logs"):
     Messages: `entries`, a list of `source` (path or unit), `time` (seconds since 1970, null if unknown), `level`
     (null if unknown), `text` and `cut` (whether the text is longer); `note`, a remark in words.
 
-    data: `count` of entries told, `matched`, `read` (entries), `left_out`, `missing`. Errors: no file and no unit is
-    there; the host does not know the time zone. Sources: journalctl(1), logrotate(8).
+    data: `count` of entries told, `matched`, `read` (entries), `left_out`, `missing` (in words). Errors: no file and no
+    unit is there, or none that bears times to be searched by; the host does not know the time zone.
+    Sources: journalctl(1), logrotate(8).
     """
 
     paths: list[str] = param(
@@ -71,7 +74,11 @@ class Logs(Task, name="logs"):
     longest: int = param(Number(20, 16384, whole=True), "Characters to tell of an entry.", default=4096)
     masked: bool = param(Boolean(), "Put *** in place of what looks like a password, token or key.", default=True)
     lasting: float = param(Duration(), "Follow for this many seconds; without an end if not given.", default=None)
-    read_limit: int = param(Size(), "Bytes to read at most of what is there already, after unpacking.", default="2G")
+    read_limit: int = param(
+        Size(),
+        "Bytes to read at most of what is there already, after unpacking; tail reads 64M of a file.",
+        default="2G",
+    )
 
     def check(self) -> None:
         if not self.paths and not self.units:
@@ -123,7 +130,6 @@ class _Reading:
         self.until = self.now - task.until if task.until else None
         self.filter = Filter(task.levels, task.match, task.fields, self.since, self.until, task.longest, task.masked)
         self.files = LogFiles(self.since or 0.0)
-        self.left = task.read_limit
         self.found = self.count = self.left_out = 0
         self.missing: list[str] = []
         self.problems: list[str] = []
@@ -213,7 +219,8 @@ class _Reading:
         try:
             dated = is_dated(fd, size, self.clock)
             last = None if dated else os.fstat(fd).st_mtime
-            for entries in backwards(fd, size, self.clock, dated, self.left):
+            limit = min(self.task.read_limit, _TAIL_LIMIT)
+            for entries in backwards(fd, size, self.clock, dated, limit):
                 found = [self.filter.row(raw, when, source) for raw, when in entries]
                 rows = [row for row in found if row is not None][-wanted:]
                 parts.append(rows)
@@ -223,6 +230,11 @@ class _Reading:
                 past = oldest is not None and self.since is not None and oldest < self.since - SLACK
                 if wanted <= 0 or room < 0 or past:
                     break
+            else:
+                if size > limit:
+                    self.problems.append(
+                        "only the last %s of %s were read; search reads more" % (bytes_in_words(limit), source)
+                    )
         except OSError as error:
             self.problems.append("%s: %s" % (source, error.strerror))
         for rows in reversed(parts):
@@ -256,8 +268,9 @@ class _Reading:
                 undated.append(file)
         self.problems += window.problems
         if undated:
+            self.found -= len(undated)
             names = [printable(file.path) for file in undated]
-            self.problems.append("no times were found in %s: not searched; tail can" % listed(names))
+            self.missing.append("no times were found in %s: not searched; tail can" % listed(names))
         if window.cut:
             names = [printable(path) for path in window.cut]
             self.problems.append("read_limit was reached: a part was left out of %s" % listed(names))
@@ -272,6 +285,7 @@ class _Reading:
         journal = Journal(self.task.units, arguments)
         seen: set[str] = set()
         wanted = self.task.lines if self.task.mode != SEARCH else None
+        limit = self.task.read_limit if self.task.mode == SEARCH else min(self.task.read_limit, 4 * _TAIL_LIMIT)
         try:
             for line in journal.all_lines():
                 self.cursor = self.cursor or line.cursor
@@ -280,7 +294,10 @@ class _Reading:
                 if row is not None:
                     kept.add(row, backwards=True)
                     wanted = None if wanted is None else wanted - 1
-                if (wanted is not None and wanted <= 0) or journal.bytes_read > self.left:
+                if wanted is not None and wanted <= 0:
+                    break
+                if journal.bytes_read > limit:
+                    self.problems.append("only the newest %s of the journal were read" % bytes_in_words(limit))
                     break
         finally:
             journal.close()
@@ -356,6 +373,7 @@ class _Reading:
             if follower and time.monotonic() - looked >= _LOOK:
                 follower.look()
                 looked = time.monotonic()
+                self.clock.now = time.time()  # tells the year of times that name none
             if not busy:
                 left = _PAUSE if ends is None else min(_PAUSE, max(ends - time.monotonic(), 0))
                 poll.poll(int(left * 1000) + 1)

@@ -166,7 +166,7 @@ class MemoryWatch(Task, name="memory_watch"):
             warnings.append("%s was restarted %s while it was watched; judged is the time since" % (self.unit, times))
         if state["after"] is not None:
             return Plan(reason=words, warnings=[*warnings, "restarted: " + data["why"]], data=data)
-        if self.restart:
+        if data["critical"] and self.restart:
             summary = "restart %s: %s" % (self.unit, data["why"])
             return Plan(changes=[Change(kind=ACTION, summary=summary, detail=state)], warnings=warnings, data=data)
         if data["critical"]:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opslib.host.files import env_text
+from opslib.host.files import env_text, private
 from opslib.host.params import ParamError
 from opslib.host.runtime import run_step
 from opslib.host.tasks import env_file
@@ -193,6 +193,23 @@ def test_a_new_file_is_private_from_the_start(tmp_path):
     assert result["changes"][0]["summary"] == "make %s/new" % tmp_path
     assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o600
     assert os.listdir(str(tmp_path)) == ["new"]
+
+
+def test_what_is_written_aside_is_private_before_it_holds_a_value(file, monkeypatch):
+    modes = []
+    real = os.write
+
+    def write(fd, data):
+        modes.append(stat.S_IMODE(os.fstat(fd).st_mode))
+        return real(fd, data)
+
+    monkeypatch.setattr(private.os, "write", write)
+    old = os.umask(0)
+    try:
+        assert run(file, set={"A": "1"}, mode="0640")["status"] == "changed"
+    finally:
+        os.umask(old)
+    assert modes == [0o600]
 
 
 def test_a_file_that_others_can_read_is_closed(file):

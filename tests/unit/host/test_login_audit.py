@@ -60,6 +60,11 @@ def test_bad_values_are_refused_by_name(name, values):
             "Failed password for x from 1.2.3.4 port 5 from 203.0.113.9 port 40022 ssh2",
             ("failed", "x from 1.2.3.4 port 5", "203.0.113.9", "password", "", ""),
         ),
+        (  # the client chooses the name: nobody is to be blamed in place of the real address
+            "sshd",
+            "Failed password for x from 1.2.3.4 port 5: y from 203.0.113.9 port 40022 ssh2",
+            ("failed", "x from 1.2.3.4 port 5: y", "203.0.113.9", "password", "", ""),
+        ),
         (
             "sshd-session",
             "Connection closed by authenticating user nosudo 10.203.0.1 port 53012 [preauth]",

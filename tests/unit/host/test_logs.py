@@ -271,6 +271,10 @@ def test_a_log_without_times_cannot_be_searched(tmp_path):
     (tmp_path / "a.log").write_text("x\n")
     result, entries, _notes = look(paths=[str(tmp_path / "a.log")], mode="search", since="1h")
     assert entries == []
+    assert "no times were found" in result["error"]
+    (tmp_path / "b.log").write_text("%s y\n" % stamp(5))
+    result, entries, _notes = look(paths=[str(tmp_path / "*.log")], mode="search", since="1h")
+    assert (result["status"], len(entries)) == ("ok", 1)
     assert "no times were found" in result["warnings"][0]
 
 
@@ -509,3 +513,33 @@ def test_rows_of_one_time_keep_their_order():
         for text in "edcba" if reverse else "abcde":
             kept.add({"time": 1.0, "text": text}, backwards=reverse)
         assert "".join(row["text"] for row in kept.rows()) == "cde"
+
+
+def test_a_tail_that_finds_nothing_gives_up_and_says_so(tmp_path):
+    path = tmp_path / "a.log"
+    path.write_text("%s ERROR first\n" % stamp(900) + "%s INFO x\n" % stamp(5) * 20000)
+    args = {"paths": [str(path)], "levels": ["ERROR"], "read_limit": "100K"}
+    result, entries, _notes = look(**args)
+    assert entries == []
+    assert result["warnings"] == ["only the last 100.0 KiB of %s were read; search reads more" % path]
+    assert texts(mode="search", since="1h", **dict(args, read_limit="2M"))[0].endswith("first")
+
+
+def test_a_year_that_is_not_named_is_told_by_the_clock_of_the_moment(tmp_path, monkeypatch):
+    """Following goes on for days; what comes then must not be taken for a line of last year."""
+    path = tmp_path / "a.log"
+    path.write_text("")
+    ahead = time.time() + 3 * 86400
+    monkeypatch.setattr("opslib.host.tasks.logs._LOOK", 0.0)
+
+    def write():
+        time.sleep(0.3)
+        monkeypatch.setattr("opslib.host.tasks.logs.time.time", lambda: ahead)
+        time.sleep(0.5)
+        add(path, time.strftime("%b %e %H:%M:%S", time.localtime(ahead)) + " web app: x\n")
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    _result, entries, _notes = look(paths=[str(path)], mode="follow", lasting=2)
+    writer.join()
+    assert [abs(row["time"] - ahead) < 2 for row in entries] == [True]

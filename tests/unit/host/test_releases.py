@@ -671,6 +671,20 @@ def test_migration_that_fails(at_v1):
     assert "hush" not in words + (at_v1.records / "demo" / "history.jsonl").read_text()
 
 
+def test_what_cannot_be_recorded_is_not_deployed(at_v1, monkeypatch):
+    def full(self, row):
+        raise OSError(28, "No space left on device", "history.jsonl")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Book, "append", full)
+        result = at_v1.deploy("v2")
+    assert "No space left on device: history.jsonl; v1 (%s) serves again" % at_v1.commits["v1"][:12] in result["error"]
+    assert result["data"]["notes"] == ["this could not be recorded: No space left on device"]
+    assert at_v1.serves() == V1
+    assert at_v1.is_tidy()
+    assert at_v1.good("deploy", ref="v2")["status"] == "changed"
+
+
 @pytest.fixture
 def health(site):
     """An answer that depends on what is in place."""

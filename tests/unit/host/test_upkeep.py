@@ -109,6 +109,17 @@ def test_any_points_give_a_line_or_none(points):
     assert len(trend.since_last_fall(points, 10**15)) <= len(points)
 
 
+def test_how_sure_a_line_is():
+    for values, word in (
+        ([0, 1, 2, 3, 4, 5], "high"),
+        ([0, 2, 1, 3, 4, 6, 5, 8], "medium"),
+        ([0, 5, 1, 4, 3, 8, 3, 9], "low"),
+        ([0, 9, 1, 8, 2, 9, 1, 10], "none"),
+    ):
+        line = trend.fit(list(enumerate(values)))
+        assert (line.sure, line.per_second > 0) == (word, True), values
+
+
 def samples(values, free=None, every=DAY):
     """Return samples of the disk /, a day apart, the last of them a day old."""
     begin = NOW - every * len(values)
