@@ -183,8 +183,9 @@ def test_breach(standing_system: System, inventory: Path, engine: str) -> None:
             ["sh", "-c", f"grep -rlsF -e {secret} /etc /var/lib/opslib /var/log /tmp /root /home"], check=False
         )
         assert where.stdout.split() == [system.env_file]
-    again = run(inventory, "breach", engine)
-    assert status(again) is Status.OK, failure(again)
+    if engine == "ssh":
+        again = run(inventory, "breach")
+        assert status(again) is Status.OK, failure(again)
 
 
 def test_a_breach_never_locks_the_operator_out(standing_system: System, inventory: Path) -> None:

@@ -234,12 +234,17 @@ def following(lab: Lab, host: LabHost, query: LogQuery) -> Iterator[Seen]:
 def test_follow_through_both_kinds_of_rotation(lab: Lab, server: LabHost) -> None:
     """The real logrotate does it, and none of many lines is lost or seen twice."""
     server.run(["mkdir", "-p", "/srv/rotated"])
-    writer = 'i=0; while [ $i -lt 600 ]; do i=$((i+1)); echo "$(date -u +%FT%TZ) INFO n $i" >> /srv/rotated/a.log; sleep 0.002; done'
+    program = (
+        "import time\nfor n in range(1, 601):\n"
+        "  line = '%s INFO n %d\\n' % (time.strftime('%FT%TZ', time.gmtime()), n)\n"
+        "  open('/srv/rotated/a.log', 'a').write(line)\n  time.sleep(0.003)\n"
+    )
+    server.write("/srv/writer.py", program)
     for kind in ("create", "copytruncate"):
         server.write("/etc/rotate-test", f"/srv/rotated/a.log {{\n  {kind}\n  rotate 9\n  missingok\n}}\n")
         server.run(["sh", "-c", "rm -f /srv/rotated/*; touch /srv/rotated/a.log"])
         with following(lab, server, LogQuery(paths=["/srv/rotated/a.log"], lines=1000)) as seen:
-            server.run(["sh", "-c", f"({writer}) >/dev/null 2>&1 &"])
+            server.run(["sh", "-c", "python3 /srv/writer.py >/dev/null 2>&1 &"])
             for turn in (200, 400):
                 assert seen.until(lambda turn=turn: len(seen.entries) > turn)
                 server.run(["logrotate", "--force", "--state", "/tmp/state", "/etc/rotate-test"])
@@ -249,7 +254,7 @@ def test_follow_through_both_kinds_of_rotation(lab: Lab, server: LabHost) -> Non
         lost = 0 if kind == "create" else 10  # between its copy and its cut, copytruncate itself loses lines
         assert len(numbers) >= 600 - lost, (kind, len(numbers))
         assert any("is new" in note or "truncated" in note for note in seen.notes())
-    server.run(["rm", "-rf", "/srv/rotated", "/etc/rotate-test", "/tmp/state"])
+    server.run(["rm", "-rf", "/srv/rotated", "/srv/writer.py", "/etc/rotate-test", "/tmp/state"])
 
 
 def test_ctrl_c_ends_it_and_nothing_is_left(lab: Lab) -> None:

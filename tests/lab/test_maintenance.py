@@ -14,12 +14,14 @@ import opslib
 from opslib import Report, Status, tasks
 from opslib.errors import PlaybookError
 from opslib.lab import Lab, LabHost
+from opslib.lab.pytest_plugin import LabFactory
 from opslib.verify import verify
 from support import site
 from support.apply import Apply
 from support.debian import Repository
 from support.looks import fingerprint
 from support.witness import Witnesses
+from systems.install import PACKAGES
 
 HISTORY = "/var/lib/opslib/capacity.jsonl"
 DAY = 86400
@@ -179,3 +181,31 @@ def test_errors_in_logs_are_counted(hosts: Sequence[LabHost], inventory: Path) -
         "maintenance:daily", inventory, maintenance_error_logs=["/srv/logs/site.log"], maintenance_error_fail=0
     )
     assert statuses(report) == [Status.FAILED, Status.OK]
+
+
+def test_database_and_environment_are_looked_after(lab_factory: LabFactory, tmp_path: Path) -> None:
+    lab = lab_factory(1, packages=PACKAGES)
+    (host,) = lab.hosts
+    host.run(["python3", "-m", "venv", "/srv/venv"])
+    path = tmp_path / "inventory.yml"
+    variables: dict[str, Any] = {
+        "ansible_become": True,
+        "maintenance_memory_fail": "1%",
+        "maintenance_file_audit": False,
+        "maintenance_database": True,
+        "maintenance_database_backup": True,
+        "maintenance_venvs": [{"venv": "/srv/venv", "find_links": ["/srv"], "no_index": True}],
+        "database_name": "postgres",
+        "database_system_user": "postgres",
+    }
+    text = lab.inventory_text(user="ops") + "".join(
+        f"    {key}: {json.dumps(value)}\n" for key, value in variables.items()
+    )
+    path.write_text(text)
+    run("maintenance:daily", path).raise_for_failures()  # makes the first backup
+    done = run("maintenance:monthly", path)
+    done.raise_for_failures()
+    tasks_done = {step.task for step in done.hosts["lab1"].steps if step.status in (Status.OK, Status.CHANGED)}
+    assert {"postgres_queries", "postgres_backup", "postgres_proof", "python_packages"} <= tasks_done
+    again = run("maintenance:monthly", path)
+    assert statuses(again) == [Status.OK]

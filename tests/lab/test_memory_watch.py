@@ -79,6 +79,10 @@ def test_a_service_that_dies_while_watched(server: LabHost, units: Units, apply:
     assert step.status is Status.FAILED
     assert "mortal.service is inactive after" in str(step.error)
     assert step.data["samples"] != []
+    units.add("killed", "ExecStart=/bin/sh -c 'sleep 1; kill -KILL $$$$'")
+    units.control("start", "killed")
+    killed = only(apply(server, tasks.memory_watch(unit="killed", duration=20, every=0.2)))
+    assert str(killed.error).endswith("its process was killed by signal 9")
     stopped = only(apply(server, tasks.memory_watch(unit="mortal", duration=1, every=0.2)))
     assert "has no memory to watch" in str(stopped.error)
 

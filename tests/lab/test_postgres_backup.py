@@ -150,8 +150,6 @@ def test_full_disk(system: System) -> None:
     assert "No space left on device" in str(full.failure)
     assert files(system) == before
     assert is_whole(system, newest(system))
-    ended = system.apply(backup(max_age=0, timeout="1s", keep_free=0, folder="/var/backups/other"))
-    assert ended.status in (Status.FAILED, Status.CHANGED)
 
 
 def test_space_is_watched(system: System) -> None:
@@ -288,7 +286,6 @@ CREATE UNIQUE INDEX zz_first_user ON zz_first (user_id);
 CREATE VIEW between AS SELECT * FROM zz_first;
 CREATE MATERIALIZED VIEW aa_second AS SELECT sum(n) AS n FROM between;
 CREATE MATERIALIZED VIEW empty AS SELECT 1 AS a WITH NO DATA;
-INSERT INTO cost_records SELECT * FROM cost_records WHERE false;
 """
 
 
@@ -304,7 +301,6 @@ def views(system: System) -> Iterator[System]:
 
 def test_refresh(views: System) -> None:
     before = int(views.sql("SELECT n FROM aa_second"))
-    views.sql("INSERT INTO cost_records SELECT (cost_records).* FROM cost_records LIMIT 0")
     views.sql("DELETE FROM cost_records WHERE user_id = 'user50'")
     expected = int(views.sql("SELECT count(*) FROM cost_records"))
     assert expected < before

@@ -9,6 +9,7 @@ from opslib.host.evidence.spans import ago
 from opslib.host.params import Boolean, Duration, Number, Percent, Port, Size
 from opslib.host.plan import ACTION, Change, Plan
 from opslib.host.task import Task, TaskError, param
+from opslib.host.units import faults as unit_faults
 from opslib.host.units import memory, systemd, trend
 from opslib.host.units.systemd import UnitName
 from opslib.host.words import size
@@ -123,9 +124,10 @@ class MemoryWatch(Task, name="memory_watch"):
         while True:
             one = memory.sample(self.unit, source)
             if samples and one.active not in ("active", "reloading", "activating", "deactivating"):
-                words = "%s is %s after %.0f s of watching, at %s"
+                why = unit_faults.ended(systemd.show(self.unit))
+                words = "%s is %s after %.0f s of watching, at %s%s"
                 raise TaskError(
-                    words % (self.unit, one.active, one.at - began, size(samples[-1].used)),
+                    words % (self.unit, one.active, one.at - began, size(samples[-1].used), why and ": " + why),
                     samples=_shown(samples),
                     restarts_seen=one.restarts - samples[0].restarts,
                 )

@@ -62,7 +62,9 @@ class NftBlock(Task, name="nft_block"):
                 self.refuse("%s %s; it is not blocked" % (one, words))
             forbidden = networks.touched(one, self.never)
             if forbidden:
-                self.refuse("%s holds %s, which must never be blocked (never)" % (one, forbidden[0]))
+                self.refuse(
+                    "%s has addresses in common with %s, which must never be blocked (never)" % (one, forbidden[0])
+                )
 
     def probe(self) -> dict[str, Any]:
         return {

@@ -41,11 +41,17 @@ def test_bad_values_are_refused_by_name(name, values):
         ({"addresses": ["::/0"]}, "::/0 is wider than /16"),
         ({"addresses": ["127.0.0.1"]}, "loopback"),
         ({"addresses": ["::1"]}, "loopback"),
-        ({"addresses": ["224.0.0.1"]}, "nobody|no address that anybody"),
+        ({"addresses": ["224.0.0.1"]}, "no address that anybody"),
         ({"addresses": ["fe80::1"]}, "link-local"),
         ({"addresses": ["::ffff:127.0.0.1"]}, "loopback"),
-        ({"addresses": ["10.1.0.0/16"], "never": ["10.1.2.3"]}, "10.1.0.0/16 holds 10.1.2.3, which must never be"),
-        ({"addresses": ["10.1.2.3"], "never": ["10.0.0.0/8"]}, "10.1.2.3 holds 10.0.0.0/8, which must never be"),
+        (
+            {"addresses": ["10.1.0.0/16"], "never": ["10.1.2.3"]},
+            "10.1.0.0/16 has addresses in common with 10.1.2.3, which must never be",
+        ),
+        (
+            {"addresses": ["10.1.2.3"], "never": ["10.0.0.0/8"]},
+            "10.1.2.3 has addresses in common with 10.0.0.0/8, which must never be",
+        ),
         ({"addresses": ["10.1.2.3"], "expires": "600w"}, "longer than ten years"),
     ],
 )
