@@ -28,6 +28,10 @@ def main() -> int:
     workers = str(os.cpu_count() or 1)
     covered = ["-q", "--durations=10", "--cov", "--cov-report="]
     at_once = ["-n", workers, "--dist", "loadfile"]
+    if os.geteuid() != 0:
+        code = subprocess.call([*pytest, *covered, "--cov-report=term:skip-covered", *at_once, *WITHOUT_HOSTS])
+        print(f"left out: {', '.join(WITH_HOSTS + ALONE)}, because hosts can only be booted by root")
+        return code or int(os.environ.get("CI") == "true")
     codes = [
         subprocess.call([*pytest, *covered, *at_once, *WITHOUT_HOSTS]),
         subprocess.call([*pytest, *covered, "--cov-append", *at_once, *WITH_HOSTS]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -128,6 +129,16 @@ def test_a_port_conflict_and_a_missing_variable_are_named(standing_system: Syste
         [],
         [Status.SKIPPED],
     )
+
+
+def test_evidence_is_fetched(standing_system: System, inventory: Path, tmp_path: Path) -> None:
+    assert status(run(inventory, "not_responding", incident_restart=False)) is Status.CHANGED
+    fetched = run(inventory, "fetch_evidence", "ansible", evidence_to=str(tmp_path / "evidence"))
+    assert status(fetched) is Status.CHANGED, failure(fetched)
+    here = tmp_path / "evidence" / f"{standing_system.host.name}.tar.gz"
+    there = standing_system.witness.check_output("sha256sum /var/lib/opslib/evidence/latest.tar.gz").split()[0]
+    assert hashlib.sha256(here.read_bytes()).hexdigest() == there
+    assert here.parent.stat().st_mode & 0o777 == 0o700
 
 
 def release(system: System, ago: float, ref: str) -> None:

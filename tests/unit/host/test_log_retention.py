@@ -481,7 +481,8 @@ def test_what_no_scan_shows_the_lease_finds(root, monkeypatch):
     monkeypatch.setattr(writers, "scan", lambda inodes, names: writers.Scan())
     with (root / OLD[0]).open("ab") as file:
         ran = step(root, delete=True)
-        assert (ran["status"], ran["warnings"]) == ("changed", ["%s is left alone: open for writing" % OLD[0]])
+        assert ran["status"] == "changed"
+        assert ran["warnings"][0].startswith("%s is left alone: open for writing" % OLD[0])
         assert not file.closed and (root / OLD[0]).exists()
 
 

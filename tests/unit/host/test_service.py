@@ -575,7 +575,7 @@ def test_a_crash_before_the_first_look_is_not_overlooked(host):
 def test_how_it_crashed_is_said_even_when_it_runs_again(host):
     host.show("running")
     host.on("restart", "running", "loop_auto_restart:0", "loop_between_crashes:1")
-    result = step(state="restarted", settle=0.2)
+    result = step(state="restarted", settle=2)
     assert "its process ended with exit code 3; systemd has started it again 1 time" in result["error"]
 
 
