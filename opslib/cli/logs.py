@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from opslib.cli.click_parts import CONTEXT, Group, command, option
-from opslib.cli.library import Place
 from opslib.cli.options import (
     HOW,
     RESULTS,
@@ -229,7 +227,7 @@ def follow(context: click.Context, /, **values: Any) -> int:
     """
     library, lasting = library_of(context), values.pop("lasting")
     show = _Show(values)
-    place, query = _place(values), _query(values)
+    place, query = place_of(values), _query(values)
 
     def work() -> Report:
         return library.follow_logs(query, place, lasting, show.entry, show.event, show.cancel)
@@ -240,7 +238,7 @@ def follow(context: click.Context, /, **values: Any) -> int:
 def _read(context: click.Context, values: dict[str, Any], *, search: bool) -> int:
     library, forks, timeout = library_of(context), values.pop("forks"), values.pop("timeout")
     show = _Show(values)
-    place, query = _place(values), _query(values)
+    place, query = place_of(values), _query(values)
 
     def work() -> Report:
         reading = library.read_logs(query, place, search, forks, timeout, show.event, show.cancel)
@@ -277,15 +275,6 @@ def _fields(texts: Sequence[str]) -> dict[str, str]:
             raise UsageError(f"--field {ascii(text)[:80]} is no NAME=VALUE")
         found[name] = value
     return found
-
-
-def _place(values: dict[str, Any]) -> Place:
-    """Return where to read, and as whom: as variables, so that what the inventory says of sudo holds too."""
-    become = {"ansible_become": True} if values["become"] or values["become_user"] is not None else {}
-    if values["become_user"] is not None:
-        become["ansible_become_user"] = values["become_user"]
-    place = place_of(values)
-    return replace(place, extra_vars=(*place.extra_vars, json.dumps(become))) if become else place
 
 
 class _Show:

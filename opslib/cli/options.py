@@ -127,8 +127,14 @@ def color_option(function: Function) -> Function:
 
 
 def place_of(values: dict[str, Any]) -> Place:
-    """Take the options of a place out of a command's values; asks for the sudo password where that was wanted."""
+    """Take the options of a place out of a command's values; asks for the sudo password where that was wanted.
+
+    As whom to work goes into variables, so that what the inventory says of sudo holds too.
+    """
     extra = list(values.pop("extra_vars", ()))
+    user = values.pop("become_user", None)
+    if values.pop("become", False) or user is not None:
+        extra.append(json.dumps({"ansible_become": True} | ({} if user is None else {"ansible_become_user": user})))
     if values.pop("ask_become_pass", False):
         password = click.prompt("sudo password", hide_input=True, err=True)
         extra.append(json.dumps({"ansible_become_password": password}))

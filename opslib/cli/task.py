@@ -64,9 +64,7 @@ def task(context: click.Context, /, name: str, parameters: tuple[str, ...], **va
             click.echo(host)
         return 0
     unit = task_from_words(opslib.tasks.get(name), parameters)
-    user = values["become_user"]
-    become = opslib.Become(user=user) if user is not None else True if values["become"] else None
-    step = opslib.Step(task=unit, become=become)
+    step = opslib.Step(task=unit)
     return carry_out(
         lambda on_event, cancel: library.run_step(step, place, pace, on_event, cancel),
         Heading(what=described(unit, parameters), engine="ssh"),

@@ -17,7 +17,7 @@ from opslib.errors import InterruptedRunError, RunFailedError
 from opslib.events import Notice
 from opslib.host.task import Task
 from opslib.result import Report, Status, StepResult
-from opslib.step import Become, Step
+from opslib.step import Step
 from support.fake_library import STEPS, FakeLibrary, ordinary
 
 Out = pytest.CaptureFixture[str]
@@ -239,10 +239,13 @@ def test_a_task_takes_text_json_and_files(tmp_path: Path, capsys: Out) -> None:
 
 
 def test_become() -> None:
-    for words, become in (([], None), (["-b"], True), (["--become-user", "app"], Become(user="app"))):
+    """As variables: an inventory's own words on sudo, and a password that is asked for, hold beside them."""
+    root, app = {"ansible_become": True}, {"ansible_become": True, "ansible_become_user": "app"}
+    for words, variables in (([], []), (["-b"], [root]), (["--become-user", "app"], [app])):
         library = FakeLibrary()
         assert main(["task", "disk_usage", "-i", "x", *words], library) == 0
-        assert the_step(library).become == become
+        assert [json.loads(extra) for extra in library.calls[0][1].extra_vars] == variables
+        assert the_step(library).become is None
 
 
 def test_the_heading_shows_what_was_given_but_no_secret(capsys: Out) -> None:
