@@ -3,7 +3,7 @@
     make bench                      # 50 hosts, medians of 5
     make bench ARGS="--hosts 10 --runs 3 --only floor,opslib-6"
 
-Every case is a whole process, timed from outside, after one warm-up of each. Cases take turns, so a change in the
+Every case is a whole process, timed from outside; all but those that take minutes are warmed up once. Cases take turns, so a change in the
 machine's speed hits all of them. Read the ratios; the seconds belong to the machine.
 """
 
@@ -175,7 +175,7 @@ def main() -> None:
         for turn in range(-1, arguments.runs):
             for key, case in chosen.items():
                 slow = key.startswith(("ansible", "action"))
-                if not slow or turn < arguments.slow_runs:
+                if not slow or 0 <= turn < arguments.slow_runs:
                     case.run(counted=turn >= 0)
                     if turn >= 0:
                         print(f"  {key}: {case.seconds[-1]:.2f} s", flush=True)

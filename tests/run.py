@@ -14,8 +14,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 WITHOUT_HOSTS = ("tests/architecture", "tests/unit")
-WITH_HOSTS = ("tests/lab",)
-ALONE = ("tests/faults", "tests/differential")
+WITH_HOSTS = ("tests/differential", "tests/lab")  # the longest file first
+ALONE = ("tests/faults",)
 
 
 def main() -> int:

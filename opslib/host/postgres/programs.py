@@ -129,10 +129,7 @@ class Programs:
                 raise TaskError("%s did not end in time; give a longer timeout" % program)
             if keep_free and now - looked >= _LOOK:
                 looked = now
-                space = os.fstatvfs(out)
-                if space.f_bavail * space.f_frsize < keep_free:
-                    words = "%s was ended: less than %s would stay free (keep_free)"
-                    raise TaskError(words % (program, size(keep_free)))
+                _see_to_room(out, program, keep_free)
             for pipe, _event in poll.poll(int(_LOOK * 1000)):
                 piece = os.read(pipe, 1 << 16)
                 if not piece:
@@ -147,8 +144,16 @@ class Programs:
             if time.monotonic() > self.deadline:
                 raise TaskError("%s did not end in time; give a longer timeout" % program)
             time.sleep(0.005)
+        if keep_free:  # a quick program is over before the second look
+            _see_to_room(out, program, keep_free)
         said = bytes(kept[child.stdout.fileno()]) if child.stdout is not None else b""
         return said, bytes(kept[child.stderr.fileno()])
+
+
+def _see_to_room(fd: int, program: str, keep_free: int) -> None:
+    space = os.fstatvfs(fd)
+    if space.f_bavail * space.f_frsize < keep_free:
+        raise TaskError("%s was ended: less than %s would stay free (keep_free)" % (program, size(keep_free)))
 
 
 def find(program: str) -> str:

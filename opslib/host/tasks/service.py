@@ -224,14 +224,16 @@ class Service(Task, name="service"):
             return
         first = unit_watch.look(self.unit)
         began = first.now if verbs == ["reload"] else first.unit.started or first.now
-        # A start sets systemd's count of restarts back, but not when it comes amid a crash loop.
+        # A start sets systemd's count of restarts back, but not when it comes amid a crash loop, which may also have
+        # gone round once more since the unit was looked at.
         before = plan.data["restarts"]
+        calm = plan.data["active_state"] in ("active", "inactive")
         look = unit_watch.watch(
             self.unit,
             self.asked(),
             settle=0 if first.unit.is_job else self.settle,
             ends=began + self.start_timeout,
-            restarts=before if verbs == ["reload"] or not before else None,
+            restarts=before if verbs == ["reload"] or (calm and not before) else None,
         )
         skipped = look.unit.is_job and look.unit.active == "inactive" and unit_faults.unmet(self._log(look.unit))
         if look.fault or skipped:

@@ -585,6 +585,12 @@ def test_the_restarts_of_an_earlier_loop_do_not_count(host):
     assert step(state="restarted", settle=0.05)["error"] is None
 
 
+def test_a_loop_that_goes_round_once_more_before_the_restart_does_not_count(host):
+    host.show("loop_auto_restart:0")
+    host.on("restart", "running:1")
+    assert step(state="restarted", settle=0.05)["error"] is None
+
+
 def test_the_restarts_of_an_earlier_loop_do_not_hide_new_ones(host):
     host.show("loop_auto_restart")
     host.on("restart", "running:3", "running:3", "running:4")
