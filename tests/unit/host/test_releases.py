@@ -19,8 +19,10 @@ from opslib.host.releases import git as repositories
 from opslib.host.releases import ground as grounds
 from opslib.host.releases import records
 from opslib.host.releases.application import State
+from opslib.host.releases.checkout import Checkout
+from opslib.host.releases.folders import Folders
 from opslib.host.releases.git import Resolved
-from opslib.host.releases.ground import Served
+from opslib.host.releases.ground import Ground, Served
 from opslib.host.releases.kinds import Inside, Place, Program, Ref, Repository
 from opslib.host.releases.records import Book, Pending
 from opslib.host.runtime import run_step
@@ -1080,3 +1082,15 @@ def test_plans(found, task):
         assert target["id"] not in doomed
         if getattr(task, "keep", 1) > 1:
             assert here not in doomed
+
+
+@pytest.mark.parametrize("strategy", [Folders, Checkout])
+def test_a_strategy_leaves_nothing_open(strategy):
+    """What the common ground only names, each strategy does."""
+    open_ones = {
+        name
+        for name, member in vars(Ground).items()
+        if "NotImplementedError" in getattr(getattr(member, "fget", member), "__code__", Ground.sync.__code__).co_names
+    }
+    assert len(open_ones) >= 8
+    assert open_ones <= set(vars(strategy))
