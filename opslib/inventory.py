@@ -227,6 +227,14 @@ class Inventory:
         except InventoryError as error:
             raise type(error)(wire.mask(str(error), secrets)) from None
 
+    def secrets_of(self, name: str, raw: Mapping[str, Any], engine: Any) -> set[str]:
+        """Return a host's texts that must never be shown, passwords of connections of any kind included."""
+        secrets = set(self.marked_secrets(name, raw, engine))
+        for key in (*CONNECTION_VARS, *BECOME_VARS):
+            if "pass" in key and raw.get(key):
+                secrets.update(_texts(self._plain(engine, raw[key])))
+        return secrets
+
     def marked_secrets(self, name: str, raw: Mapping[str, Any], engine: Any) -> Iterator[str]:
         """Yield a host's texts that came out of a vault, and the values of the variables `opslib_secrets` lists."""
         yield from self._loader.secrets

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import itertools
 import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -117,6 +118,7 @@ class _Loading:
         self.limit: str | None = options["subset"]
         self.loader = core.Loader(inventory.vault)
         self.secrets: set[str] = set()
+        self._decrypted: dict[str, str | None] = {}
         with core.reading(PlaybookError, "extra variables"):
             extra = core.combine_vars(inventory.extra_vars, core.parse_extra_vars(self.loader, extra_vars))
         names = {
@@ -154,6 +156,9 @@ class _Loading:
                 prepared.append(self._prepare(play))
             self._reckon(prepared)
         self._share_facts(prepared)
+        for each in prepared:
+            if each.obstacle is not None:
+                self._learn_secrets(each)
         if not any(each.hosts for each in prepared):
             patterns = ", ".join(dict.fromkeys(str(name) for each in prepared for name in core.plain(each.play.hosts)))
             raise InventoryError(self.inventory.no_host(patterns, self.limit))
@@ -254,6 +259,17 @@ class _Loading:
             target = self.inventory.make_target(name, host.base, engine, keywords)
             self.secrets.update(target.all_secrets())
             each.work[name] = HostWork(target=target, items=host.items)
+
+    def _learn_secrets(self, each: _Prepared) -> None:
+        """Learn what must not be shown of a play whose steps are not reckoned, because it goes to ansible-runner."""
+        with core.reading(PlaybookError, f"play {each.play.get_name()!r}{_place(each.play)}"):
+            for host in itertools.chain.from_iterable(each.batches):
+                variables = self.variables.get_vars(play=each.play, host=host)
+                engine = core.Engine(loader=self.loader, variables=variables)
+                self.secrets.update(self.inventory.secrets_of(str(host.name), variables, engine))
+            for block in each.blocks:
+                for task in block.get_tasks():
+                    self.secrets.update(core.encrypted([task.args, task.vars], self._decrypted))
 
     def _mask(self, text: str) -> str:
         masked: str = wire.mask(text, self._all_secrets())

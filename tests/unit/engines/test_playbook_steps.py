@@ -339,6 +339,24 @@ def test_secrets_are_found_and_kept_out_of_what_is_shown(loaded: Loader) -> None
     assert first.task.args()["url"] == "http://h/canary-inline"
 
 
+def test_secrets_of_a_play_that_goes_to_ansible_runner_are_found_too(loaded: Loader) -> None:
+    def inline(name: str, text: str, indent: str = "") -> str:
+        return f"{name}: !vault |\n" + "".join(f"{indent}  {line}\n" for line in vaulted(text).splitlines())
+
+    compiled = loaded(
+        "- hosts: web\n  gather_facts: false\n  vars: {played: canary-play, opslib_secrets: [marked, played]}\n"
+        '  tasks:\n    - command: "true"\n      vars:\n        ' + inline("own", "canary-task", " " * 8),
+        {
+            "group_vars/web/a.yml": inline("token", "canary-inline"),
+            "group_vars/web/b.yml": "marked: canary-{{ 'marked' }}\nansible_become_password: canary-sudo\n",
+        },
+        inventory={"vault_password": VAULT_PASSWORD},
+    )
+    assert compiled.plays[0].obstacle is not None
+    wanted = {"canary-inline", "canary-marked", "canary-play", "canary-sudo", "canary-task"}
+    assert wanted <= compiled.secrets
+
+
 def test_an_error_does_not_tell_a_secret(loaded: Loader) -> None:
     with pytest.raises(PlaybookError) as caught:
         loaded(
