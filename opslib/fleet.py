@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
-from opslib.carriers import payload
+from opslib.carriers import controller, payload
 from opslib.engines.batch import BatchEngine
 from opslib.engines.emitter import Emitter
 from opslib.engines.work import HostWork
@@ -63,7 +63,9 @@ def _check_steps(steps: Sequence[Step]) -> None:
         for number in _all(step.handler_of or (), int, "the number of a step"):
             if number not in range(len(steps)):
                 raise UsageError(f"{step.title!r} is a handler of step {number}; there are steps 0 to {len(steps) - 1}")
-    payload.encode(payload.Job(steps=(), tasks=[type(step.task) for step in steps]))
+    tasks = {type(step.task) for step in steps}
+    payload.encode(payload.Job(steps=(), tasks=[task for task in tasks if task.runs_on == "host"]))
+    controller.encode(payload.Job(steps=(), tasks=[task for task in tasks if task.runs_on == "controller"]))
 
 
 class Fleet:

@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from opslib.carriers import payload
+from opslib.carriers import controller, payload
 from opslib.carriers.protocol import Answer, Bye, End, Hello
 from opslib.errors import CarrierError
 from opslib.host import wire
@@ -29,7 +29,8 @@ Execute = Callable[[str, bytes], tuple[int, str, str]]
 
 def prepare(task_type: type[Task]) -> None:
     """Compile what a task's payload is made of, so that processes forked from this one need not."""
-    payload.encode(payload.Job(steps=(), tasks=(task_type,)))
+    if task_type.runs_on == "host":
+        payload.encode(payload.Job(steps=(), tasks=(task_type,)))
 
 
 def shell_command(interpreter: str | None) -> str:
@@ -67,7 +68,7 @@ def carry(
     except ParamError as error:
         return _failed(wire.mask(str(error), secrets))
     hide = {*secrets, *task.secrets()}
-    if hide and through_file:
+    if hide and through_file and task.runs_on == "host":
         return _failed(
             f"{task.name} holds a secret, and this way to the host would put it into a temporary file; use another "
             "connection than paramiko, another become_method than su"
@@ -84,15 +85,19 @@ def carry(
 def _send(
     task: Task, execute: Execute, interpreter: str | None, *, check: bool, deadline: float, secrets: set[str]
 ) -> StepResult:
+    here = task.runs_on == "controller"
     job = payload.Job(
         steps=[{"id": 0, "task": task.name, "args": task.args()}],
         tasks=[type(task)],
         check=check,
         deadline=deadline,
-        watch=False,  # Ansible closes standard input behind the payload
+        watch=here,  # on a host, Ansible closes standard input behind the payload
         token=payload.Job.new_token(),
     )
-    code, out, err = execute(shell_command(interpreter), payload.encode(job))
+    if here:
+        code, out, err = controller.carry_out(job)
+    else:
+        code, out, err = execute(shell_command(interpreter), payload.encode(job))
     answer = Answer(job.token, 1)
     outcome: Mapping[str, Any] | None = None
     started = False

@@ -14,7 +14,7 @@ from typing import IO
 from opslib.carriers.base import Deadline
 from opslib.errors import CarrierError, UnreachableError
 
-__all__ = ["LocalConnection"]
+__all__ = ["LocalChannel", "LocalConnection"]
 
 _MAX_ERRORS = 16384
 _LONGEST_KILL = 10.0
@@ -38,9 +38,10 @@ class LocalConnection:
 
 
 class LocalChannel:
-    """A subprocess in a session of its own."""
+    """A subprocess in a session of its own. patience: seconds it may take to end itself, beyond the usual."""
 
-    def __init__(self, argv: Sequence[str]) -> None:
+    def __init__(self, argv: Sequence[str], patience: float = 0.0) -> None:
+        self._patience = patience
         pipe = subprocess.PIPE
         self._process = subprocess.Popen(
             list(argv), stdin=pipe, stdout=pipe, stderr=pipe, cwd="/", start_new_session=True, bufsize=0
@@ -107,7 +108,7 @@ class LocalChannel:
         for stream in (self._in, self._out, self._err):
             stream.close()
         try:
-            self._process.wait(_LONGEST_KILL)
+            self._process.wait(_LONGEST_KILL + self._patience)
         except subprocess.TimeoutExpired:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)

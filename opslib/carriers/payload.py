@@ -23,7 +23,7 @@ from typing import Any
 from opslib.errors import UsageError
 from opslib.host.task import Task
 
-__all__ = ["MARK", "READY", "Job", "command", "encode", "prepare"]
+__all__ = ["MARK", "READY", "Job", "command", "encode", "module_of", "prepare"]
 
 MARK = b"opslib-payload-1\n"
 READY = b"opslib-ready\n"
@@ -72,7 +72,7 @@ def encode(job: Job) -> bytes:
 
     Raises UsageError for a task whose module cannot be sent, and for two tasks of one name.
     """
-    homes = {task.name: (_module_of(task), task.__name__) for task in job.tasks}
+    homes = {task.name: (module_of(task), task.__name__) for task in job.tasks}
     if len(homes) < len(set(job.tasks)):
         raise UsageError(f"two tasks of one name cannot be sent together: {', '.join(sorted(homes))}")
     modules = tuple(sorted({module for module, _class in homes.values()}))
@@ -102,13 +102,14 @@ def encode(job: Job) -> bytes:
 
 def prepare(tasks: Iterable[type[Task]]) -> None:
     """Build what `encode` sends for these tasks, once for all jobs that use them; UsageError as `encode` raises it."""
-    names = tuple(sorted({_module_of(task) for task in tasks}))
+    names = tuple(sorted({module_of(task) for task in tasks}))
     with _BUILDING:
         _boot()
         _modules(names)
 
 
-def _module_of(task: type[Task]) -> str:
+def module_of(task: type[Task]) -> str:
+    """Return the module that a task is defined in. Raises UsageError for a script's: nobody else can import that."""
     if task.__module__ == "__main__":
         raise UsageError(f"{task.__name__} is defined in a script; put it into a module of its own, which can be sent")
     return task.__module__

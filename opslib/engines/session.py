@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any
 
-from opslib.carriers import payload
+from opslib.carriers import controller, payload
 from opslib.carriers.base import Channel, Deadline
 from opslib.carriers.connections import Connections
 from opslib.carriers.protocol import Answer, Bye, End, Message, Part, Start
@@ -73,8 +73,9 @@ class Session:
 
     def parts(self) -> Iterator[set[type[Task]]]:
         """Yield the tasks of each payload that `run()` will send."""
-        for _become, part in _by_user(self._items, self.target):
-            yield {type(item.task) for item in part if isinstance(item, Step)}
+        for seat, part in _by_seat(self._items, self.target):
+            if seat.runs_on == "host":
+                yield {type(item.task) for item in part if isinstance(item, Step)}
 
     def run(self, items: Sequence[Step | StepResult] | None = None) -> None:
         """Do some items, by default all. Never raises: what goes wrong becomes the host's result."""
@@ -83,8 +84,8 @@ class Session:
             self._began = time.monotonic()
             self._emit(HostStarted(host=self.target.name))
         try:
-            for become, part in _by_user(self._items if items is None else items, self.target):
-                self._segment(part, become)
+            for seat, part in _by_seat(self._items if items is None else items, self.target):
+                self._segment(part, seat)
         except UnreachableError as error:
             self._end(Status.UNREACHABLE, str(error))
         except (CarrierError, UsageError) as error:
@@ -120,8 +121,8 @@ class Session:
         self._halted = self._halted or (result.status is Status.FAILED and not result.ignored)
         self._emit(StepEnded(host=self.target.name, result=result))
 
-    def _segment(self, items: list[Step | StepResult], become: Become | None) -> None:
-        """Do consecutive items of one user."""
+    def _segment(self, items: list[Step | StepResult], seat: _Seat) -> None:
+        """Do consecutive items of one seat."""
         steps = [item for item in items if isinstance(item, Step) and self._wanted(item)]
         if self._cancel.is_set():
             self._end(Status.FAILED, "interrupted before its end")
@@ -129,7 +130,7 @@ class Session:
             return
         waiting = iter(items)
         if steps:
-            with contextlib.closing(self._outcomes(steps, become)) as outcomes:
+            with contextlib.closing(self._outcomes(steps, seat)) as outcomes:
                 for number, outcome in outcomes:
                     self._skips_before(steps[number], waiting)
                     self._take(steps[number], outcome)
@@ -171,20 +172,28 @@ class Session:
             self._failed.append(step)
         self._add(result)
 
-    def _outcomes(self, steps: list[Step], become: Become | None) -> Generator[tuple[int, Mapping[str, Any]]]:
-        """Send steps to the host and yield what comes of each, as it comes."""
+    def _outcomes(self, steps: list[Step], seat: _Seat) -> Generator[tuple[int, Mapping[str, Any]]]:
+        """Send steps to where they run and yield what comes of each, as it comes."""
         assert self._deadline is not None
         job = self._job(steps)
-        argv = payload.command(self.target.interpreter)
-        channel = self._start(self._sudo(become, job.token) + argv if become else argv)
+        become = seat.become
+        cleanup = max(step.task.cleanup_seconds for step in steps)
+        if seat.runs_on == "controller":
+            connection = controller.ControllerConnection(patience=cleanup)
+            channel: Channel = connection.start(controller.command(), self._deadline)
+            data = controller.encode(job)
+        else:
+            argv = payload.command(self.target.interpreter)
+            channel = self._start(self._sudo(become, job.token) + argv if become else argv)
+            data = payload.encode(job)
         running: int | None = None
         ended: list[int] = []
         answer = Answer(job.token, len(steps))
         try:
             if become and become.password:
                 self._log_in(channel, answer, become.password, job.token)
-            self._send(channel, answer, payload.encode(job))
-            for message in self._messages(channel, answer):
+            self._send(channel, answer, data)
+            for message in self._messages(channel, answer, GRACE + cleanup):
                 if isinstance(message, Start):
                     if running is not None or message.number <= max(ended, default=-1):
                         raise CarrierError("the host's answer makes no sense: it began a step out of turn")
@@ -307,11 +316,14 @@ class Session:
         if self._deadline.left == 0:
             raise TimeoutError
 
-    def _messages(self, channel: Channel, answer: Answer) -> Iterator[Message]:
-        """Yield messages until the payload says goodbye; ask it to stop when the run is cancelled."""
+    def _messages(self, channel: Channel, answer: Answer, grace: float) -> Iterator[Message]:
+        """Yield messages until the payload says goodbye; ask it to stop when the run is cancelled.
+
+        grace: seconds that it may take to end itself.
+        """
         assert self._deadline is not None
         heard = time.monotonic()
-        give_up: float | None = None if self._deadline.at is None else self._deadline.at + GRACE
+        give_up: float | None = None if self._deadline.at is None else self._deadline.at + grace
         stopping = False
         while True:
             piece = channel.receive(_TICK)
@@ -324,7 +336,7 @@ class Session:
             if self._cancel.is_set() and not stopping:
                 stopping = True
                 channel.end_input()
-                give_up = min(now + GRACE, give_up or now + GRACE)
+                give_up = min(now + grace, give_up or now + grace)
             if give_up is not None and now > give_up:
                 if stopping:
                     raise CarrierError("interrupted; the host did not confirm that its processes were killed")
@@ -365,21 +377,32 @@ def _secrets(item: Step | StepResult) -> Iterator[str]:
             yield item.become.password
 
 
-def _by_user(
-    items: Sequence[Step | StepResult], target: Target
-) -> Iterator[tuple[Become | None, list[Step | StepResult]]]:
-    """Cut items up into runs of the same user; a skipped one goes with those before it."""
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Seat:
+    """Where steps run, and as whom."""
+
+    runs_on: str = "host"
+    become: Become | None = None
+
+
+def _by_seat(items: Sequence[Step | StepResult], target: Target) -> Iterator[tuple[_Seat, list[Step | StepResult]]]:
+    """Cut items up into runs of the same place and user; a skipped one goes with those before it."""
     part: list[Step | StepResult] = []
-    user: Become | None = None
+    seat = _Seat()
     for item in items:
         if isinstance(item, Step):
-            wanted = _become(item, target)
-            if wanted != user and any(isinstance(other, Step) for other in part):
-                yield user, part
+            wanted = _seat(item, target)
+            if wanted != seat and any(isinstance(other, Step) for other in part):
+                yield seat, part
                 part = []
-            user = wanted
+            seat = wanted
         part.append(item)
-    yield user, part
+    yield seat, part
+
+
+def _seat(step: Step, target: Target) -> _Seat:
+    here = step.task.runs_on == "controller"  # as the caller: what a host's user may become is of no interest there
+    return _Seat("controller") if here else _Seat("host", _become(step, target))
 
 
 def _become(step: Step, target: Target) -> Become | None:

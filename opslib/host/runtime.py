@@ -20,7 +20,7 @@ import time
 from . import wire
 from .command import SIGKILL
 from .params import ParamError
-from .task import ACTION, TaskError
+from .task import ACTION, CutShort, TaskError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -92,6 +92,8 @@ def run_step(
         result["data"] = dict(result["data"], **error.data)
     except ParamError as error:
         result["error"] = str(error)
+    except CutShort:
+        result["error"] = "cut short: its time was up or the run was stopped; what it had begun was put right"
     except (KeyboardInterrupt, SystemExit):
         raise
     except MemoryError:
@@ -154,6 +156,7 @@ class _Worker:
         self.job = job
         self.tasks = tasks
         self.pipe = pipe
+        self.cut = False
 
     def run(self, first: int, changed: set[int], failed: list[dict[str, Any]]) -> None:
         """Do the steps from `first` on; after a failure only those of the same loop, and those that run `always`.
@@ -171,6 +174,8 @@ class _Worker:
             self.tell(b"start %d" % number)
             began = time.monotonic()
             check = step.get("check", self.job["check"])
+            if self.tasks[step["task"]].cleanup_seconds:
+                self._raise_when_cut_short()
             result = run_step(self.tasks[step["task"]], step["args"], check, _Teller(self, number))
             result["seconds"] = round(time.monotonic() - began, 4)
             if result["changed"] and result["status"] != FAILED:
@@ -178,6 +183,19 @@ class _Worker:
             if result["status"] == FAILED and not step.get("ignore_errors"):
                 failed.append(step)
             self.tell(_end(number, result))
+            if self.cut:
+                return
+
+    def _raise_when_cut_short(self) -> None:
+        """Let the supervisor's SIGTERM raise CutShort in the step, once: putting right is not disturbed again."""
+        import signal
+
+        def cut(_number: int, _frame: Any) -> None:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            self.cut = True
+            raise CutShort
+
+        signal.signal(signal.SIGTERM, cut)
 
     def tell(self, line: bytes) -> None:
         """Pass a line on to the supervisor."""
@@ -229,9 +247,11 @@ class _Supervisor:
         self.failed: list[dict[str, Any]] = []
         self.changed = set(job["changed"])
         self.running: int | None = None
+        self.begun = -1
         self.ends: float | None = None
         self.step_ends: float | None = None
         self.began = 0.0
+        self.deaf = False  # nobody listens any more, but a step is still putting things right
 
     def run(self) -> int:
         os.environ["OPSLIB_RUN"] = self.token
@@ -242,8 +262,8 @@ class _Supervisor:
         first = 0
         while True:
             verdict = self._watch(self._fork(first))
-            if verdict == "next" and self.running is not None:
-                first, self.running = self.running + 1, None
+            if verdict == "next":
+                first, self.running = self.begun + 1, None
                 continue
             self.say("bye", {"error": None if verdict == "done" else verdict})
             return 0 if verdict == "done" else 75
@@ -302,6 +322,7 @@ class _Supervisor:
             while True:
                 left = self._left()
                 if left is not None and left <= 0:
+                    self._clean_up(reader, buffer)
                     return self._time_is_up()
                 ready = poll.poll(int(min(left, BEAT) * 1000) + 1 if left is not None else int(BEAT * 1000))
                 if not ready and self.job["watch"]:
@@ -315,17 +336,44 @@ class _Supervisor:
                         for line in lines:
                             self._relay(line)
                     elif fd == 1 or event & ~select.POLLIN or not os.read(0, 4096):
+                        self._clean_up(reader, buffer)
                         self.kill()
                         self._cut_short("interrupted: the run was stopped; its processes were killed")
                         return "the run was stopped"
         finally:
             os.close(reader)
 
+    def _clean_up(self, reader: int, buffer: bytes) -> None:
+        """Let the step that is running put right what it has begun, for as long as its task may."""
+        seconds = 0.0
+        if self.running is not None:
+            seconds = self.tasks[self.job["steps"][self.running]["task"]].cleanup_seconds
+        if not seconds:
+            return
+        ends = time.monotonic() + seconds
+        self.deaf = True
+        os.kill(self.worker, 15)
+        poll = select.poll()
+        poll.register(reader, select.POLLIN)
+        while self.running is not None and time.monotonic() < ends:
+            if not poll.poll(int(min(ends - time.monotonic(), BEAT) * 1000) + 1):
+                self._write(self.token.encode() + b" beat\n")
+                continue
+            piece = os.read(reader, 1 << 16)
+            if not piece:
+                break
+            *lines, buffer = (buffer + piece).split(b"\n")
+            for line in lines:
+                if self.running is not None:
+                    self._relay(line)
+        self.deaf = False
+
     def _relay(self, line: bytes) -> None:
         word, number, status, changed, _result = (line + b"    ").split(b" ", 4)
         step = self.job["steps"][int(number)]
         if word == b"start":
-            self.running, self.began = int(number), time.monotonic()
+            self.running = self.begun = int(number)
+            self.began = time.monotonic()
             limit = step.get("timeout")
             self.step_ends = None if limit is None else self.began + limit
         elif word == b"end":
@@ -346,7 +394,7 @@ class _Supervisor:
         if over:
             self._cut_short("cut short: the time for this host was up; its processes were killed")
             return "the time for this host was up"
-        limit = self.job["steps"][self.running]["timeout"]
+        limit = self.job["steps"][self.begun]["timeout"]
         self._cut_short("cut short after its timeout of %g seconds; its processes were killed" % limit)
         return "next"
 
@@ -383,11 +431,15 @@ class _Supervisor:
                 except BlockingIOError:
                     self._wait_for_reader()
         except OSError:
+            if self.deaf:
+                return
             self.kill()
             os._exit(75)
 
     def _wait_for_reader(self) -> None:
         """Wait for a controller that does not read; once the run's time is up, only until everything is killed."""
+        if self.deaf:
+            raise OSError
         poll = select.poll()
         poll.register(1, select.POLLOUT)
         left = None if self.ends is None else self.ends - time.monotonic()

@@ -15,7 +15,7 @@ else:
         return lambda cls: cls
 
 
-__all__ = ["ACTION", "CREATE", "MODIFY", "REMOVE", "Change", "Plan", "Task", "TaskError", "field", "param"]
+__all__ = ["ACTION", "CREATE", "MODIFY", "REMOVE", "Change", "CutShort", "Plan", "Task", "TaskError", "field", "param"]
 
 
 class TaskError(Exception):
@@ -27,6 +27,13 @@ class TaskError(Exception):
     def __init__(self, message: str, **data: Any) -> None:
         super().__init__(message)
         self.data = data
+
+
+class CutShort(BaseException):
+    """Raised inside a step whose time is up or whose run was stopped, if its task has `cleanup_seconds`.
+
+    Its `finally` clauses then have that long; after that, or at once in any other task, the process is killed.
+    """
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(param,))
@@ -41,6 +48,8 @@ class Task(Record):
 
     name: ClassVar[str] = ""
     _fields: dict[str, Param]
+    runs_on = "host"  # or "controller", for what is done from there: cloud tasks
+    cleanup_seconds = 0.0  # how long a step that is cut short may go on to put right what it has begun (see CutShort)
 
     def __init_subclass__(cls, name: str = "", **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

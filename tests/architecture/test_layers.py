@@ -14,7 +14,7 @@ from support.sources import imports, modules
 LAYERS = [
     {"opslib.host", "opslib"},
     {"opslib.errors", "opslib.result", "opslib.events", "opslib.step", "opslib.target", "opslib.log_entry"},
-    {"opslib.tasks", "opslib.reference", "opslib.connection", "opslib.openssh", "opslib.carriers"},
+    {"opslib.tasks", "opslib.reference", "opslib.connection", "opslib.openssh", "opslib.carriers", "opslib.cloud"},
     {"opslib.engines.ansible_core"},
     {"opslib.inventory"},
     {"opslib.engines"},
@@ -37,6 +37,10 @@ HOMES = {
     "ansible": {"opslib.engines.ansible_core", "opslib.collection"},
     "ansible_collections": {"opslib.collection"},
     "ansible_runner": {"opslib.engines.runner"},
+    "boto3": {"opslib.cloud.aws"},
+    "botocore": {"opslib.cloud.aws"},
+    "google": {"opslib.cloud.gcp"},
+    "requests": {"opslib.cloud"},
     "click": {"opslib.cli"},
     "typer": {"opslib.cli"},
     "rich": {"opslib.cli"},
@@ -44,7 +48,7 @@ HOMES = {
     "pytest": {"opslib.verify", "opslib.verify_fixtures", "opslib.lab.pytest_plugin"},
 }
 # Programs of their own, which the library only starts.
-PROGRAMS = {"opslib.host.boot", "opslib.engines.guard"}
+PROGRAMS = {"opslib.host.boot", "opslib.engines.guard", "opslib.cloud.worker"}
 
 
 def within(name: str, homes: set[str]) -> bool:
@@ -157,7 +161,7 @@ FORBIDDEN = {
     "exec",
     "pickle.loads",
 }
-ON_THE_TARGET = {"os._exit", "os.chdir"}  # in children that it has forked
+ON_THE_TARGET = {"os._exit", "os.chdir", "signal.signal"}  # in children that it has forked
 
 
 @pytest.mark.parametrize("name", [name for name in modules() if not within(name, {"opslib.cli", *PROGRAMS})])

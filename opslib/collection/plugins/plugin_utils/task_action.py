@@ -42,6 +42,7 @@ class TaskAction(ActionBase):
         cls.task_name = task
         if PROBLEM is None:  # Ansible imports this once and then forks for every host
             carrier.prepare(tasks.get(task))
+            cls._requires_connection = tasks.get(task).runs_on == "host"
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the task on the host and return its result."""

@@ -1,0 +1,93 @@
+"""The controller carrier: tasks that run here, such as those of the cloud, in a process of their own.
+
+They speak the protocol of hosts' payloads and die by the same rules: with their deadline, or with their channel.
+Nothing is shipped: the process is the same Python with the same import path.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from opslib.carriers.base import Deadline
+from opslib.carriers.local import LocalChannel
+from opslib.carriers.payload import Job, module_of
+from opslib.errors import UnreachableError
+
+__all__ = ["ControllerConnection", "carry_out", "command", "encode"]
+
+_PROGRAM = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from opslib.cloud.worker import main; main()"
+MARK = "OPSLIB_RUNNER"  # of what dies with ansible-playbook
+
+
+def command() -> list[str]:
+    """Return the argument vector that starts the process: it holds no parameter of any task."""
+    return [sys.executable, "-P", "-c", _PROGRAM, json.dumps([os.path.abspath(path) for path in sys.path])]
+
+
+def encode(job: Job, *, apart: bool = False) -> bytes:
+    """Return what the process reads from standard input.
+
+    apart: leave the caller's family of processes, so that it can still put things right when that is killed. Raises
+    UsageError for a task that is defined in a script.
+    """
+    body: dict[str, Any] = {
+        "tasks": {task.name: [module_of(task), task.__name__] for task in job.tasks},
+        "apart": apart,
+        "job": {
+            "token": job.token,
+            "steps": [dict(step) for step in job.steps],
+            "check": job.check,
+            "deadline": job.deadline,
+            "watch": job.watch,
+            "changed": list(job.changed),
+        },
+    }
+    data = json.dumps(body).encode()
+    return b"%d\n%s" % (len(data), data)
+
+
+def carry_out(job: Job) -> tuple[int, str, str]:
+    """Run a job and return the exit code, standard output and standard error of its process."""
+    lasting = any(task.cleanup_seconds for task in job.tasks)
+    own = {name: value for name, value in os.environ.items() if not (lasting and name == MARK)}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        command(), stdin=pipe, stdout=pipe, stderr=pipe, cwd="/", env=own, start_new_session=lasting
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        assert process.stderr
+        try:
+            process.stdin.write(encode(job, apart=lasting))
+            process.stdin.flush()
+        except BrokenPipeError:
+            pass  # it says why on standard error
+        out = process.stdout.read()  # the channel stays open until it has ended
+        err = process.stderr.read()
+        code = process.wait()
+    return code, out.decode("utf-8", "surrogateescape"), err.decode("utf-8", "replace")
+
+
+class ControllerConnection:
+    """This machine, as the caller. patience: seconds that a channel's process may take to end itself."""
+
+    alive = True
+
+    def __init__(self, patience: float = 0.0) -> None:
+        self._patience = patience
+
+    def start(self, argv: Sequence[str], deadline: Deadline) -> LocalChannel:  # noqa: ARG002 - starting never waits
+        """Start a program; see `Connection.start`."""
+        try:
+            return LocalChannel(argv, patience=self._patience)
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) else error
+            raise UnreachableError(f"cannot start {ascii(argv[0])[1:-1]}: {why}") from error
+
+    def close(self) -> None:
+        """Nothing to close."""

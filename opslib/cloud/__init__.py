@@ -1,0 +1,1 @@
+"""What is done from the controller: tasks on cloud services, and what they know of them."""

@@ -1,0 +1,1 @@
+"""The cloud tasks, one file for each."""
