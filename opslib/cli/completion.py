@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import click
 from click.shell_completion import BashComplete, get_completion_class, split_arg_string
 
 from opslib.cli.click_parts import command, option
+from opslib.cli.screen import Screen, written
 from opslib.errors import UsageError
 
 if TYPE_CHECKING:
@@ -80,8 +82,9 @@ def completion(context: click.Context, shell: str, *, install: bool) -> int:
         raise UsageError(f"this version of click knows no completion for {shell}")
     script = made(context.find_root().command, {}, PROGRAM, VARIABLE).source()
     if not install:
-        click.echo(script)
-        return 0
+        screen = Screen(sys.stdout)
+        screen.write(script + "\n")
+        return written(screen)
     place = _place(shell)
     try:
         place.parent.mkdir(parents=True, exist_ok=True)

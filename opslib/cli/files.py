@@ -54,7 +54,7 @@ class ResultFile:
 
     def _try_out(self) -> None:
         with contextlib.suppress(FileNotFoundError):
-            mode = self._place.stat().st_mode
+            mode = os.stat(self.path).st_mode  # of a pipe in /dev/fd there is no other name
             if stat.S_ISDIR(mode):
                 raise IsADirectoryError(21, "it is a folder")
             if not stat.S_ISREG(mode):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from opslib.cli.click_parts import CONTEXT, Group, command, option
-from opslib.cli.screen import Screen
+from opslib.cli.screen import Screen, written
 from opslib.errors import UsageError
 from opslib.output.lines import line
 from opslib.output.names import listed
@@ -70,9 +70,9 @@ def up(*, hosts: int, name: str | None, disk: str, packages: tuple[str, ...]) ->
     out.print(
         line((started.name, "bold"), f": {hosts} host{'s' * (hosts != 1)} ({names})"),
         f"inventory: {started.inventory}",
-        line((f"next: opslib run ROLE:ENTRY -i {started.inventory} --check; opslib lab down", "dim")),
+        line((f"next: opslib run ROLE:ENTRY -i {started.inventory} --check; opslib lab down {started.name}", "dim")),
     )
-    return 0
+    return written(out)
 
 
 @command("down")
@@ -83,12 +83,13 @@ def down(name: str | None, *, every: bool) -> int:
     from opslib.lab import Lab
 
     names = [info.name for info in Lab.list() if info.alive] if every else [_chosen(name)]
+    screen = Screen(sys.stdout)
     for each in names:
         Lab.attach(each).stop()
-        click.echo(f"removed: {visible(each)}")
+        screen.print(f"removed: {each}")
     if not names:
-        click.echo("there is no lab")
-    return 0
+        screen.print("there is no lab")
+    return written(screen)
 
 
 @command("list")
@@ -106,7 +107,7 @@ def labs() -> int:
         screen.print(line((info.name, "bold"), f"  {hosts}  {kind}{state}"))
     if not found:
         screen.print("there is no lab; `opslib lab up` boots one")
-    return 0
+    return written(screen)
 
 
 @command("inventory", examples=EXAMPLES[1:2])
@@ -115,8 +116,9 @@ def labs() -> int:
 def inventory(*, name: str | None, user: str | None) -> int:
     """Print the path of a lab's Ansible inventory."""
     attached = _attached(name)
-    click.echo(attached.inventory_text(user) if user else attached.inventory)
-    return 0
+    screen = Screen(sys.stdout)
+    screen.write(f"{attached.inventory_text(user) if user else attached.inventory}\n")
+    return written(screen)
 
 
 @command("ssh", examples=EXAMPLES[2:3])

@@ -11,7 +11,7 @@ import click
 from opslib.cli.click_parts import command, option
 from opslib.cli.library import Role
 from opslib.cli.options import library_of
-from opslib.cli.screen import Screen
+from opslib.cli.screen import Screen, written
 from opslib.host.task import Task
 from opslib.output.lines import BLANK, Line, line
 
@@ -32,12 +32,13 @@ def listing(context: click.Context, *, as_json: bool) -> int:
 
     roles = library_of(context).roles()
     tasks = {name: summary_of(opslib.tasks.get(name)) for name in opslib.tasks.names()}
+    screen = Screen(sys.stdout)
     if as_json:
         entries = {role.name: {name: point.summary for name, point in role.entry_points.items()} for role in roles}
-        click.echo(json.dumps({"roles": entries, "tasks": tasks}, indent=2))
-        return 0
-    Screen(sys.stdout).print(*_lines(roles, tasks))
-    return 0
+        screen.write(json.dumps({"roles": entries, "tasks": tasks}, indent=2) + "\n")
+    else:
+        screen.print(*_lines(roles, tasks))
+    return written(screen)
 
 
 def summary_of(task_type: type[Task]) -> str:

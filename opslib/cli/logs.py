@@ -21,7 +21,7 @@ from opslib.cli.options import (
     variables_option,
     vault_option,
 )
-from opslib.cli.screen import Screen
+from opslib.cli.screen import Screen, written
 from opslib.errors import UsageError
 from opslib.events import Event, HostEnded, Notice, RunStarted
 from opslib.output.detail import STYLES
@@ -39,6 +39,7 @@ Function = Callable[..., int]
 WHAT = "What"
 LEVELS = ("ERROR", "CRITICAL", "FATAL")
 TIMEOUT = 30.0
+INTERRUPTED = 130
 EXAMPLES = (
     ("opslib logs tail /srv/app/logs/app.log -i inventories/production -n 20", "The newest 20 entries of each host."),
     ("opslib logs follow /srv/app/logs/app.log -i inventories/production --level ERROR", "Errors, as they come."),
@@ -304,8 +305,9 @@ class _Show:
             report = work()
         for warning in report.warnings:
             self._err.print(line((f"warning: {warning}", "warning")))
-        if self._out.problem:
-            self._err.print(f"opslib: standard output: {self._out.problem}")
+        unwritten = written(self._out)
+        if unwritten and report.exit_code in (0, INTERRUPTED):  # by us, because nothing could be shown any more
+            return unwritten
         if self._out.gone and not self._out.problem and report.interrupted:  # nobody reads any more: no failure
             return 0
         return report.exit_code

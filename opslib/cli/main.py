@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -33,6 +34,7 @@ COMMANDS = {
     "completion": ("Print or install completion for your shell.", "opslib.cli.completion:completion"),
 }
 USAGE, FAILED, UNREACHABLE, INTERRUPTED, DEFECT = 1, 2, 4, 130, 70
+NO_DEFECTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE)
 VARIABLE = "_OPSLIB_COMPLETE"
 TRACEBACK = "OPSLIB_TRACEBACK"
 
@@ -43,7 +45,8 @@ def program() -> None:
     """Operations runbooks as code: run, rehearse, check and trust them.
 
     Exit codes: 0 all well; 1 something was wrong with what was asked, nothing was touched; 2 some host failed; 4 some
-    host was unreachable, none failed; 130 interrupted.
+    host was unreachable, none failed; 74 all is well on the hosts, but a report or output could not be written; 130
+    interrupted.
     """
 
 
@@ -78,7 +81,7 @@ def main(args: Sequence[str] | None = None, library: Library | None = None) -> i
 
 def _explain(error: Exception) -> int:
     """Say what went wrong and return the exit code for it."""
-    from opslib.cli.screen import Screen
+    from opslib.cli.screen import UNWRITTEN, Screen
 
     screen = Screen(sys.stderr)
     if isinstance(error, click.Abort):
@@ -100,6 +103,10 @@ def _explain(error: Exception) -> int:
         if isinstance(error, CarrierError):
             return FAILED
         return UNREACHABLE if isinstance(error, UnreachableError) else USAGE
+    if isinstance(error, OSError) and error.errno in NO_DEFECTS:
+        where = f": {os.fsdecode(error.filename)}" if isinstance(error.filename, str | bytes) else ""
+        screen.print(f"opslib: this machine says: {error.strerror}{where}")
+        return UNWRITTEN
     screen.print(
         f"opslib: internal error: {type(error).__name__}: {error}",
         f"This is a defect of opslib. {TRACEBACK}=1 shows where it is; a report of that would help.",

@@ -49,7 +49,7 @@ def run(context: click.Context, /, target: str, **values: Any) -> int:
 
     The summary goes to standard output, progress and remarks to standard error. The exit code is 0 when all is well,
     1 when something was wrong with what was asked and nothing was touched, 2 when some host failed, 4 when some host
-    was unreachable and none failed, 130 after an interruption.
+    was unreachable and none failed, 74 when all is well but a report could not be written, 130 after an interruption.
     """
     from opslib.cli.rows import Heading
     from opslib.cli.session import carry_out
@@ -73,14 +73,14 @@ def run(context: click.Context, /, target: str, **values: Any) -> int:
 
 
 def _list(library: Library, target: str, place: Place, pace: Pace, selection: Selection, *, steps: bool) -> int:
-    from opslib.cli.screen import Screen
+    from opslib.cli.screen import Screen, written
 
     screen = Screen(sys.stdout)
     for play in library.plays(target, place, pace, selection, steps=steps):
         count = len(play.hosts)
         screen.print(line((play.name, "bold"), f"  {count} host{'s' * (count != 1)}", (f"  {play.where}", "dim")))
         screen.print(*(_steps(play) if steps else (line(f"  {name}") for name in compact(play.hosts))))
-    return 0
+    return written(screen)
 
 
 def _steps(play: PlayOverview) -> list[Line]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from opslib.cli.click_parts import CONTEXT, Group, command, option
-from opslib.cli.screen import Screen
+from opslib.cli.screen import Screen, written
 from opslib.output.lines import BLANK, Line, Style, line
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def show_map(*, missing: bool, as_json: bool) -> int:
     from opslib.runbook_map import runbook_maps
 
     maps = runbook_maps()
+    screen = Screen(sys.stdout)
     if as_json:
         rows = [
             {
@@ -53,14 +54,13 @@ def show_map(*, missing: bool, as_json: bool) -> int:
             }
             for each in maps
         ]
-        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
-        return 0
-    screen = Screen(sys.stdout)
+        screen.write(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
+        return written(screen)
     for number, each in enumerate(maps):
         if number:
             screen.print(BLANK)
         screen.print(*_lines(each, missing=missing))
-    return 0
+    return written(screen)
 
 
 def _wanted(section: Section, *, missing: bool) -> bool:

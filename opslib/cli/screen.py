@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Literal, TextIO
 
@@ -15,10 +16,11 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-__all__ = ["ColorChoice", "Screen"]
+__all__ = ["UNWRITTEN", "ColorChoice", "Screen", "written"]
 
 ColorChoice = Literal["auto", "always", "never"]
 
+UNWRITTEN = 74  # EX_IOERR of sysexits.h
 NARROWEST = 30
 _COLORS: Mapping[Style, str] = {
     "plain": "",
@@ -123,6 +125,14 @@ class Screen:
                 os.close(null)
             return False
         return True
+
+
+def written(screen: Screen) -> int:
+    """Return the exit code of a command that did nothing but write: 0, or when that failed 74, after saying why."""
+    if screen.problem is None:
+        return 0
+    Screen(sys.stderr).print(f"opslib: standard output: {screen.problem}")
+    return UNWRITTEN
 
 
 def _is_terminal(stream: TextIO) -> bool:

@@ -14,7 +14,7 @@ from opslib.cli.live import LivePicture
 from opslib.cli.presentation import Presentation
 from opslib.cli.progress import LineByLine, Picture, Silence
 from opslib.cli.rows import Heading
-from opslib.cli.screen import Screen
+from opslib.cli.screen import UNWRITTEN, Screen
 from opslib.cli.tally import Tally
 from opslib.errors import InterruptedRunError, RunFailedError, UsageError
 from opslib.events import OnEvent
@@ -31,7 +31,8 @@ def carry_out(work: Work, heading: Heading, how: Presentation) -> int:
     """Do the work and return the exit code.
 
     Progress and remarks go to standard error, the summary to standard output; with `--json -` standard output holds
-    the JSON document and nothing else. Raises UsageError before anything is touched.
+    the JSON document and nothing else. When all is well but a report could not be written to where it was asked, the
+    exit code is 74. Raises UsageError before anything is touched.
     """
     files = _Files(how)
     out, err = Screen(sys.stdout, how.color), Screen(sys.stderr, how.color)
@@ -42,7 +43,7 @@ def carry_out(work: Work, heading: Heading, how: Presentation) -> int:
             report = work(picture.take, stop.cancel)
         except (InterruptedRunError, RunFailedError) as error:
             report = error.report
-    files.write(report, out, err)
+    delivered = files.write(report, out, err)
     if how.json != STDOUT:
         _show(report, out, how)
     elif err.live:
@@ -50,7 +51,7 @@ def carry_out(work: Work, heading: Heading, how: Presentation) -> int:
     if out.problem:
         err.print(f"opslib: standard output: {out.problem}")
         _show(report, err, how)
-    return report.exit_code
+    return report.exit_code if delivered else report.exit_code or UNWRITTEN
 
 
 def _picture(screen: Screen, tally: Tally, heading: Heading, how: Presentation) -> Picture:
@@ -97,25 +98,29 @@ class _Files:
         self._json = ResultFile(how.json, "--json") if how.json is not None and not self._to_stdout else None
         self._junit = ResultFile(how.junit, "--junit") if how.junit is not None else None
 
-    def write(self, report: Report, out: Screen, err: Screen) -> None:
-        """Write all of them; what cannot be written goes to the screen, with a word of why."""
+    def write(self, report: Report, out: Screen, err: Screen) -> bool:
+        """Write all of them; what cannot be written goes to the screen, with a word of why. Return whether all were."""
+        done = True
         if self._json is not None or self._to_stdout:
             from opslib.output.document import to_json
 
             text = to_json(report)
             if self._json is None:
-                out.write(text)
+                done = out.write(text) or out.problem is None
             else:
-                self._put(self._json, text, out, err)
+                done = self._put(self._json, text, out, err)
         if self._junit is not None:
             from opslib.output.junit import to_junit
 
-            self._put(self._junit, to_junit(report), out, err)
+            done = self._put(self._junit, to_junit(report), out, err) and done
+        return done
 
-    def _put(self, file: ResultFile, text: str, out: Screen, err: Screen) -> None:
+    def _put(self, file: ResultFile, text: str, out: Screen, err: Screen) -> bool:
         try:
             file.write(text)
         except OSError as error:
             spare, name = (err, "error") if self._to_stdout else (out, "output")
             err.print(f"opslib: cannot write {file.path}: {error.strerror or error}; it follows on standard {name}")
             spare.write(text)
+            return False
+        return True

@@ -15,7 +15,7 @@ from opslib.cli.click_parts import command
 from opslib.cli.complete import complete_name
 from opslib.cli.library import EntryPoint, Library, Role, Variable
 from opslib.cli.options import library_of
-from opslib.cli.screen import Screen
+from opslib.cli.screen import Screen, written
 from opslib.errors import UsageError
 from opslib.output.lines import BLANK, Line, Style, line
 
@@ -52,7 +52,7 @@ def show(context: click.Context, name: str) -> int:
     screen = Screen(sys.stdout)
     for number, page in enumerate(pages):
         screen.print(*([BLANK] if number else []), *page)
-    return 0
+    return written(screen)
 
 
 def _nothing(name: str, library: Library) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -53,6 +54,7 @@ def task(context: click.Context, /, name: str, parameters: tuple[str, ...], **va
     """
     import opslib
     from opslib.cli.rows import Heading
+    from opslib.cli.screen import Screen, written
     from opslib.cli.session import carry_out
 
     library = library_of(context)
@@ -60,9 +62,9 @@ def task(context: click.Context, /, name: str, parameters: tuple[str, ...], **va
     if values["engine"] == "ansible":
         raise UsageError("--engine ansible: a single task goes by the ssh engine; write a playbook for ansible-runner")
     if values["list_hosts"]:
-        for host in library.host_names(place):
-            click.echo(host)
-        return 0
+        screen = Screen(sys.stdout)
+        screen.print(*library.host_names(place))
+        return written(screen)
     unit = task_from_words(opslib.tasks.get(name), parameters)
     step = opslib.Step(task=unit)
     return carry_out(

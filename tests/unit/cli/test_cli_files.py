@@ -60,6 +60,15 @@ def test_a_pipe_is_written_to_directly(tmp_path: Path) -> None:
     assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
 
 
+def test_a_pipe_without_a_name_is_written_to() -> None:
+    """`--json >(jq ...)` and `--json /dev/stdout | jq ...`."""
+    reader, writer = os.pipe()
+    with os.fdopen(reader) as stream:
+        ResultFile(f"/dev/fd/{writer}", "--json").write("through")
+        os.close(writer)
+        assert stream.read() == "through"
+
+
 def test_surrogates_do_not_stop_it(tmp_path: Path) -> None:
     ResultFile(str(tmp_path / "r"), "--json").write("a\udcffb")
     assert (tmp_path / "r").read_text() == "a\\udcffb"

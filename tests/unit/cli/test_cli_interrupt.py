@@ -175,6 +175,16 @@ def test_a_full_disk_behind_stdout_is_told_and_the_summary_goes_to_stderr() -> N
     assert "2 hosts: 2 changed" in done.stderr
 
 
+@pytest.mark.parametrize("words", ["run site.yml -i x --json -", "run site.yml -i x --list-hosts"])
+def test_what_was_asked_for_but_not_written_is_no_success(words: str) -> None:
+    line = f"{sys.executable} {FAKE} 2 0 {words} > /dev/full"
+    done = subprocess.run(
+        ["bash", "-c", line], env=environment(), capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+    assert done.returncode == 74
+    assert "opslib: standard output: No space left on device" in done.stderr
+
+
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
 def test_closed_streams_are_no_trouble(closed: str) -> None:
     line = f"{sys.executable} {FAKE} 2 0 run site.yml -i x {closed}"

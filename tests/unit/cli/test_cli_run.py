@@ -159,7 +159,7 @@ def test_results_are_not_lost_when_the_file_turns_out_unwritable(tmp_path: Path,
             folder.rename(tmp_path / "elsewhere")
             return super()._run(*args)  # type: ignore[arg-type]
 
-    assert main(["run", "site.yml", "-i", "x", "--json", str(folder / "r.json")], Vanishing()) == 0
+    assert main(["run", "site.yml", "-i", "x", "--json", str(folder / "r.json")], Vanishing()) == 74
     shown = capsys.readouterr()
     assert f"cannot write {folder}/r.json: No such file or directory; it follows on standard output" in shown.err
     text = shown.out[: shown.out.index("\n}\n") + 3]
@@ -177,7 +177,7 @@ def test_junit_that_cannot_be_written_leaves_json_on_stdout_alone(tmp_path: Path
             return super()._run(*args)  # type: ignore[arg-type]
 
     words = ["run", "site.yml", "-i", "x", "--json", "-", "--junit", str(folder / "r.xml")]
-    assert main(words, Vanishing()) == 0
+    assert main(words, Vanishing()) == 74
     shown = capsys.readouterr()
     assert json.loads(shown.out)["schema"] == 1
     assert "it follows on standard error" in shown.err

@@ -109,6 +109,20 @@ def test_a_defect_is_not_taken_for_a_usage_error(capsys: Out, monkeypatch: pytes
         run("run", "p.yml", "-i", "x", library=library)
 
 
+def test_a_full_disk_is_not_taken_for_a_defect(capsys: Out) -> None:
+    library = FakeLibrary(error=OSError(28, "No space left on device", "/tmp/x"))
+    assert run("run", "p.yml", "-i", "x", library=library)[0] == 74
+    assert capsys.readouterr().err == "opslib: this machine says: No space left on device: /tmp/x\n"
+
+
+@pytest.mark.parametrize("command", ["list", "list --json", "show service", "runbook map", "completion bash"])
+def test_output_that_is_lost_is_no_success(command: str, monkeypatch: pytest.MonkeyPatch, capsys: Out) -> None:
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr("sys.stdout", full)
+        assert run(*command.split())[0] == 74
+    assert "opslib: standard output: No space left on device" in capsys.readouterr().err
+
+
 def test_version(capsys: Out) -> None:
     assert run("--version")[0] == 0
     assert capsys.readouterr().out == f"opslib {opslib.__version__}\n"
