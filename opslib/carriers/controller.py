@@ -74,7 +74,10 @@ def carry_out(job: Job) -> tuple[int, str, str]:
 
 
 class ControllerConnection:
-    """This machine, as the caller. patience: seconds that a channel's process may take to end itself."""
+    """The machine that opslib runs on, as the caller.
+
+    patience: seconds that a process may take to end itself, beyond the usual.
+    """
 
     alive = True
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from opslib.errors import UsageError
 
-__all__ = ["DROPPED", "FIXED", "PASSED", "PREFIXES", "make", "offer_collection"]
+__all__ = ["CLOUD", "DROPPED", "FIXED", "PASSED", "PREFIXES", "cloud", "make", "offer_collection"]
 
 PASSED = (
     "GNUPGHOME",
@@ -33,6 +33,25 @@ PASSED = (
     "XDG_RUNTIME_DIR",
 )
 PREFIXES = ("ANSIBLE_", "LC_")
+# What leads cloud tasks to their services, credentials among them: handed over through a pipe, never written down.
+CLOUD = (
+    "AWS_",
+    "CLOUDSDK_",
+    "DOCKER_",
+    "FIREBASE_",
+    "FIRESTORE_",
+    "GOOGLE_",
+    "OPSLIB_",
+    "REQUESTS_CA_BUNDLE",
+    "SENTRY_",
+    "SSL_CERT_",
+    "STORAGE_EMULATOR_HOST",
+    "SUPABASE_",
+    "VERCEL_",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "NO_PROXY",
+)
 # Would make it prompt, write its arguments down, or print in a way that ansible-runner does not understand.
 DROPPED = (
     "ANSIBLE_FORCE_COLOR",
@@ -83,6 +102,12 @@ def make(folder: Path, *, own: Mapping[str, str] | None = None, names: Sequence[
     if paths:
         made["PYTHONPATH"] = os.pathsep.join(paths)
     return made
+
+
+def cloud(own: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return what of the caller's environment leads cloud tasks to their services."""
+    own = os.environ if own is None else own
+    return {name: value for name, value in own.items() if name.upper().startswith(CLOUD) and _printable(value)}
 
 
 def offer_collection(folder: Path) -> list[str]:
