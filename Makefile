@@ -54,11 +54,11 @@ $(VENV)/.opslib: $(VENV)/.python $(SOURCES)
 
 $(VENV)/.test: $(VENV)/.opslib
 	@test "$$(id -u)" != 0 || .ci/apt
-	@$(BIN)/pip -q install $$($(PYTHON) .ci/extra test)
+	@$(BIN)/pip -q install $$($(PYTHON) .ci/extra test cloud)
 	@touch $@
 
 $(VENV)/.lint: $(VENV)/.opslib
-	@$(BIN)/pip -q install $$($(PYTHON) .ci/extra lint) $$($(PYTHON) .ci/extra test)
+	@$(BIN)/pip -q install $$($(PYTHON) .ci/extra lint test cloud)
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.test

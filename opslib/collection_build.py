@@ -51,7 +51,7 @@ _RESULT = {
     "warnings": ("list", "Remarks that do not fail the task."),
     "data": ("dict", "The facts that the task gathered."),
     "error": ("str", "What went wrong and what to do; null when nothing did."),
-    "seconds": ("float", "Time taken on the host."),
+    "seconds": ("float", "Time taken."),
 }
 
 
@@ -123,6 +123,10 @@ def _documentation(task: TaskReference) -> dict[str, Any]:
         "diff_mode": {"support": "full"},
         "platform": {"support": "full", "platforms": "posix"},
     }
+    here = task.runs_on == "controller"
+    if here:
+        attributes["connection"] = attributes["become"] = {"support": "none"}
+        attributes["delegation"] = {"support": "none"}
     own = [each.name for each in task.parameters]
     body: dict[str, Any] = {
         "module": task.name,
@@ -139,7 +143,7 @@ def _documentation(task: TaskReference) -> dict[str, Any]:
         "ansible.builtin.action_common_attributes.flow",
     ]
     body["attributes"] = attributes
-    body["requirements"] = ["opslib on the controller", "Python 3.8 or newer on the host"]
+    body["requirements"] = ["opslib on the controller", *([] if here else ["Python 3.8 or newer on the host"])]
     return body
 
 

@@ -40,7 +40,7 @@ class TaskReference:
     """A task as people see it.
 
     summary: one line; paragraphs: what it does, each on one line; data: what the result's `data` holds; shortest: as
-    few parameters as the task takes; example: as many as can be shown together.
+    few parameters as the task takes; example: as many as can be shown together; runs_on: `host` or `controller`.
     """
 
     name: str
@@ -50,6 +50,7 @@ class TaskReference:
     parameters: Sequence[Parameter]
     shortest: Mapping[str, Any]
     example: Mapping[str, Any]
+    runs_on: str = "host"
 
 
 def of_task(task_type: type[Task]) -> TaskReference:
@@ -65,6 +66,7 @@ def of_task(task_type: type[Task]) -> TaskReference:
         parameters=parameters,
         shortest=shortest,
         example=_example(task_type, parameters, shortest),
+        runs_on=task_type.runs_on,
     )
 
 

@@ -129,10 +129,11 @@ class Library:
         )
 
     def run_step(self, step: Step, place: Place, pace: Pace, on_event: OnEvent, cancel: threading.Event) -> Report:
-        """Run one step on all hosts of a place."""
+        """Run one step on all hosts of a place; without an inventory, here."""
         import opslib
 
-        targets = self.inventory(place).select("all", place.limit)
+        here = [opslib.Target(name="controller", carrier="local")]
+        targets = self.inventory(place).select("all", place.limit) if place.inventory else here
         with opslib.Fleet(targets, forks=pace.forks, timeout=pace.timeout, on_event=on_event, cancel=cancel) as fleet:
             return fleet.run([step], check=pace.check)
 
@@ -190,6 +191,8 @@ class Library:
 
     def host_names(self, place: Place) -> Sequence[str]:
         """Return the hosts of a place."""
+        if not place.inventory:
+            return ["controller"]
         return self.inventory(place).names("all", place.limit)
 
     def plays(self, target: str, place: Place, pace: Pace, selection: Selection, *, steps: bool) -> list[PlayOverview]:

@@ -31,13 +31,15 @@ def listing(context: click.Context, *, as_json: bool) -> int:
     import opslib
 
     roles = library_of(context).roles()
-    tasks = {name: summary_of(opslib.tasks.get(name)) for name in opslib.tasks.names()}
+    kinds = {name: opslib.tasks.get(name) for name in opslib.tasks.names()}
+    tasks = {name: summary_of(kind) for name, kind in kinds.items()}
     screen = Screen(sys.stdout)
     if as_json:
         entries = {role.name: {name: point.summary for name, point in role.entry_points.items()} for role in roles}
         screen.write(json.dumps({"roles": entries, "tasks": tasks}, indent=2) + "\n")
     else:
-        screen.print(*_lines(roles, tasks))
+        cloud = {name: tasks[name] for name, kind in kinds.items() if kind.runs_on == "controller"}
+        screen.print(*_lines(roles, {name: tasks[name] for name in tasks if name not in cloud}, cloud))
     return written(screen)
 
 
@@ -46,15 +48,19 @@ def summary_of(task_type: type[Task]) -> str:
     return (task_type.__doc__ or "").strip().split("\n")[0]
 
 
-def _lines(roles: Sequence[Role], tasks: Mapping[str, str]) -> Iterator[Line]:
+def _lines(roles: Sequence[Role], tasks: Mapping[str, str], cloud: Mapping[str, str]) -> Iterator[Line]:
     entries = {f"{role.name}:{name}": point.summary for role in roles for name, point in role.entry_points.items()}
-    column = max((len(name) for name in (*entries, *tasks)), default=0) + 4
+    column = max((len(name) for name in (*entries, *tasks, *cloud)), default=0) + 4
     if entries:
         yield line(("Roles", "bold"), ("  opslib run ROLE:ENTRY -i INVENTORY", "dim"))
         yield from _rows(entries, column)
         yield BLANK
-    yield line(("Tasks", "bold"), ("  opslib task NAME [K=V ...] -i INVENTORY", "dim"))
+    yield line(("Tasks on hosts", "bold"), ("  opslib task NAME [K=V ...] -i INVENTORY", "dim"))
     yield from _rows(tasks, column)
+    if cloud:
+        yield BLANK
+        yield line(("Tasks on cloud services", "bold"), ("  opslib task NAME [K=V ...]", "dim"))
+        yield from _rows(cloud, column)
 
 
 def _rows(entries: Mapping[str, str], column: int) -> Iterator[Line]:

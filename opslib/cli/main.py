@@ -12,7 +12,14 @@ import click
 import opslib
 from opslib.cli.click_parts import CONTEXT, Group
 from opslib.cli.library import Library
-from opslib.errors import CarrierError, InterruptedRunError, OpslibError, RunFailedError, UnreachableError
+from opslib.errors import (
+    CarrierError,
+    InterruptedRunError,
+    OpslibError,
+    RunFailedError,
+    UnreachableError,
+    UnwrittenError,
+)
 from opslib.host.params import ParamError as HostParamError
 
 __all__ = ["main", "program"]
@@ -100,8 +107,8 @@ def _explain(error: Exception) -> int:
             screen.print(f"  {text}" if number else f"opslib: {text}")
         if isinstance(error, RunFailedError | InterruptedRunError):
             return error.report.exit_code
-        if isinstance(error, CarrierError):
-            return FAILED
+        if isinstance(error, CarrierError | UnwrittenError):
+            return FAILED if isinstance(error, CarrierError) else UNWRITTEN
         return UNREACHABLE if isinstance(error, UnreachableError) else USAGE
     if isinstance(error, OSError) and error.errno in NO_DEFECTS:
         where = f": {os.fsdecode(error.filename)}" if isinstance(error.filename, str | bytes) else ""

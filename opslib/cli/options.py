@@ -18,8 +18,8 @@ Function = Callable[..., int]
 WHERE, HOW, RESULTS = "Where", "How", "Results"
 
 
-def place_options(function: Function) -> Function:
-    """Add the options that say which hosts."""
+def place_options(function: Function, *, required: bool = True) -> Function:
+    """Add the options that say which hosts. required: an inventory must be given."""
     for add in reversed(
         (
             option(
@@ -27,7 +27,7 @@ def place_options(function: Function) -> Function:
                 "--inventory",
                 "inventory",
                 multiple=True,
-                required=True,
+                required=required,
                 metavar="INVENTORY",
                 section=WHERE,
                 type=click.Path(),

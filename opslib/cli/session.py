@@ -8,7 +8,6 @@ import sys
 import threading
 from collections.abc import Callable
 
-from opslib.cli.files import ResultFile
 from opslib.cli.interruption import Interruption
 from opslib.cli.live import LivePicture
 from opslib.cli.presentation import Presentation
@@ -19,6 +18,7 @@ from opslib.cli.tally import Tally
 from opslib.errors import InterruptedRunError, RunFailedError, UsageError
 from opslib.events import OnEvent
 from opslib.result import Report
+from opslib.result_file import ResultFile
 
 __all__ = ["Work", "carry_out"]
 

@@ -85,7 +85,8 @@ def _task(task: TaskReference) -> Iterator[Line]:
     yield BLANK
     yield line(("Examples", "bold"))
     words = [_assignment(name, value) for name, value in task.example.items()]
-    yield line(f"  {' '.join(['opslib task', task.name, *words, '-i INVENTORY'])}", hang=6)
+    where = ["-i INVENTORY"] if task.runs_on == "host" else []
+    yield line(f"  {' '.join(['opslib task', task.name, *words, *where])}", hang=6)
     yield line(("  or in a playbook:", "dim"))
     yield line(f"    opslib.runbook.{task.name}:" + ("" if task.example else " {}"))
     for name, value in task.example.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -25,6 +26,10 @@ EXAMPLES = (
     ),
     ("opslib task disk_usage paths=/,/var fail=90% -i web1,web2,", "A list is given with commas."),
     (
+        "opslib task provider_status",
+        "Ask the status pages of the providers; what works on no host needs no inventory.",
+    ),
+    (
         'opslib task http_check url=http://localhost:8080/health \'json:={"status": "ok"}\' -i web1,',
         "NAME:=JSON gives a mapping, a list or a number; NAME=@FILE and NAME:=@FILE take it from a file.",
     ),
@@ -34,7 +39,7 @@ EXAMPLES = (
 @command("task", examples=EXAMPLES)
 @click.argument("name", shell_complete=complete_task)
 @click.argument("parameters", metavar="[K=V]...", nargs=-1, shell_complete=complete_assignment)
-@place_options
+@functools.partial(place_options, required=False)
 @option("-b", "--become", is_flag=True, section=WHERE, help="Work as root, by sudo.")
 @option("--become-user", metavar="USER", section=WHERE, help="Work as this user, by sudo.")
 @option(
@@ -50,7 +55,8 @@ EXAMPLES = (
 def task(context: click.Context, /, name: str, parameters: tuple[str, ...], **values: Any) -> int:
     """Run one task on the hosts of an inventory, with parameters as K=V.
 
-    `opslib list` names the tasks, `opslib show NAME` their parameters. Exit codes are those of `opslib run`.
+    A task on a cloud service runs here, and needs no inventory. `opslib list` names the tasks, `opslib show NAME` their
+    parameters. Exit codes are those of `opslib run`.
     """
     import opslib
     from opslib.cli.rows import Heading
@@ -61,11 +67,14 @@ def task(context: click.Context, /, name: str, parameters: tuple[str, ...], **va
     place, pace = place_of(values), pace_of(values)
     if values["engine"] == "ansible":
         raise UsageError("--engine ansible: a single task goes by the ssh engine; write a playbook for ansible-runner")
+    kind = opslib.tasks.get(name)
+    if not place.inventory and kind.runs_on == "host":
+        raise UsageError(f"{name} works on hosts: give their inventory with -i")
     if values["list_hosts"]:
         screen = Screen(sys.stdout)
         screen.print(*library.host_names(place))
         return written(screen)
-    unit = task_from_words(opslib.tasks.get(name), parameters)
+    unit = task_from_words(kind, parameters)
     step = opslib.Step(task=unit)
     return carry_out(
         lambda on_event, cancel: library.run_step(step, place, pace, on_event, cancel),

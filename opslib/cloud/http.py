@@ -180,7 +180,7 @@ class Http:
 
 def model_of(kind: type[M], value: Any, what: str) -> M:
     """Return an answer as the pydantic model it should be. Raises MalformedError that names the first wrong field."""
-    pydantic = load("pydantic", "cloud")
+    pydantic = load("pydantic", "http")
     try:
         return pydantic.TypeAdapter(kind).validate_python(value)  # type: ignore[no-any-return]
     except pydantic.ValidationError as error:

@@ -293,3 +293,10 @@ def test_the_sudo_password_is_asked_for_and_not_shown(capsys: Out, monkeypatch: 
     assert "ary" not in repr(place)
     shown = capsys.readouterr()
     assert 'can"ary' not in shown.out + shown.err
+
+
+def test_what_works_on_hosts_needs_an_inventory(capsys: Out) -> None:
+    library = FakeLibrary()
+    assert main(["task", "disk_usage"], library) == 1
+    assert "disk_usage works on hosts: give their inventory with -i" in capsys.readouterr().err
+    assert not library.calls
