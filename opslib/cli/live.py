@@ -6,10 +6,10 @@ import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from opslib.cli.rows import Heading, heading_line, host_line, short_name, step_row
+from opslib.cli.rows import Heading, heading_line, host_line, progress_lines, short_name, step_row
 from opslib.cli.screen import Screen
 from opslib.cli.tally import Tally
-from opslib.events import Event, HostEnded, Notice, RunStarted, StepEnded
+from opslib.events import Event, HostEnded, Notice, RunStarted, StepEnded, StepTold
 from opslib.output.detail import STYLES
 from opslib.output.lines import Line, Style, line
 from opslib.output.text import duration, shorten, visible, width
@@ -95,6 +95,8 @@ class LivePicture:
                     yield host_line(event.result, check=self._check)
                 elif self._aloud == MAX_ALOUD + 1:
                     yield line(("more hosts failed; the summary will tell", "dim"))
+            case StepTold():
+                yield from progress_lines(event)
             case Notice():
                 yield line((event.text, "dim"))
             case _:

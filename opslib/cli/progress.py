@@ -6,10 +6,10 @@ import threading
 from collections.abc import Iterator
 from typing import Protocol
 
-from opslib.cli.rows import Heading, heading_line, host_line, step_row
+from opslib.cli.rows import Heading, heading_line, host_line, progress_lines, step_row
 from opslib.cli.screen import Screen
 from opslib.cli.tally import Tally
-from opslib.events import Event, HostEnded, Notice, RunStarted, StepEnded
+from opslib.events import Event, HostEnded, Notice, RunStarted, StepEnded, StepTold
 from opslib.output.lines import Line, line
 
 __all__ = ["LineByLine", "Picture", "Silence"]
@@ -82,6 +82,8 @@ class LineByLine:
             case HostEnded():
                 place = f"{self._tally.done:>{len(str(len(self._tally.hosts)))}}/{len(self._tally.hosts)} "
                 yield host_line(event.result, check=self._check, place=place)
+            case StepTold():
+                yield from progress_lines(event)
             case Notice():
                 yield line((event.text, "dim"))
             case _:

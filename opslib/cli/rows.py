@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from opslib.events import RunStarted
+from opslib.events import RunStarted, StepTold
 from opslib.output.detail import STYLES, short_names, step_line
 from opslib.output.lines import Line, Style, line
 from opslib.output.names import listed
 from opslib.output.text import duration, shorten
 from opslib.result import HostResult, Status, StepResult
 
-__all__ = ["Heading", "heading_line", "host_line", "short_name", "step_row"]
+__all__ = ["Heading", "heading_line", "host_line", "progress_lines", "short_name", "step_row"]
 
 MAX_REASON = 300
 MAX_HOSTS_NAMED = 8
@@ -56,6 +56,14 @@ def step_row(host: str, step: StepResult, *, check: bool) -> Line:
     row = step_line(replace(step, name=short_name(step.name)), check=check, indent=0)
     more = line(f": {shorten(' '.join(said.split()), MAX_REASON)}") if said else line("")
     return Line((*line((host, "place"), ": ").pieces, *row.pieces, *more.pieces), hang=4)
+
+
+def progress_lines(event: StepTold) -> Sequence[Line]:
+    """Return how far a long step says it is, in one line; none when it says something else."""
+    text = event.message.get("progress")
+    if not isinstance(text, str):
+        return ()
+    return (line((event.host, "place"), (f": {shorten(' '.join(text.split()), MAX_REASON)}", "dim"), hang=4),)
 
 
 def short_name(name: str) -> str:

@@ -8,10 +8,10 @@ from collections import Counter
 
 from opslib.cli.live import LivePicture, picture
 from opslib.cli.progress import LineByLine, Silence
-from opslib.cli.rows import Heading, heading_line, host_line, step_row
+from opslib.cli.rows import Heading, heading_line, host_line, progress_lines, step_row
 from opslib.cli.screen import Screen
 from opslib.cli.tally import CONNECTING, Tally
-from opslib.events import HostEnded, HostStarted, Notice, RunEnded, RunStarted, StepEnded, StepStarted
+from opslib.events import HostEnded, HostStarted, Notice, RunEnded, RunStarted, StepEnded, StepStarted, StepTold
 from opslib.result import Change, HostResult, Report, Status, StepResult
 
 HOSTS = ("a", "b", "c", "d")
@@ -235,3 +235,16 @@ def test_run_ended_is_no_trouble() -> None:
     shown.take(started())
     shown.take(RunEnded(report=report))
     shown.close()
+
+
+def test_a_long_step_says_how_far_it_is() -> None:
+    told = StepTold(host="a", step="deploy", task="t", message={"progress": "operation 4f1 is\x1b[2J\nPENDING"})
+    assert [row.text for row in progress_lines(told)] == ["a: operation 4f1 is\\x1b[2J PENDING"]
+    screen = Screen(io.StringIO())
+    LineByLine(screen, Tally(), HEADING, verbose=False).take(told)
+    assert screen.stream.getvalue() == "a: operation 4f1 is\\x1b[2J PENDING\n"  # type: ignore[attr-defined]
+
+
+def test_what_else_a_step_tells_is_not_shown() -> None:
+    for message in ({"line": "x"}, {"progress": 7}, {}):
+        assert not progress_lines(StepTold(host="a", step="logs", task="t", message=message))
