@@ -54,7 +54,7 @@ def write(folder: int, name: str, detail: dict[str, Any]) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     fd = os.open(name, flags, 0o600, dir_fd=folder)
     try:
-        data = detail["text"].encode("utf-8")
+        data = detail["text"].encode("utf-8", "surrogateescape")
         while data:
             data = data[os.write(fd, data) :]
         os.fchown(fd, *detail["owner"])

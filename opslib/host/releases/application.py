@@ -16,9 +16,9 @@ from .folders import Folders
 from .git import Resolved
 from .ground import Ground, Served
 from .kinds import Inside
-from .records import Book, Pending
+from .records import CUT, FOUND, GOOD, Book, Pending
 from .serving import Serving
-from .transition import CUT, FOUND, GOOD
+from .unit_file import UnitFiles
 from .venv import Pip
 
 TYPE_CHECKING = False
@@ -43,6 +43,7 @@ class State(Record):
     built: dict[str, dict[str, Any]] = field(factory=dict)
     ground_problem: str = ""
     unit_problem: str = ""
+    unit_stale: bool = False
     down: str = ""
     resolved: Resolved = Resolved()
     rewritten: str = ""
@@ -95,6 +96,12 @@ class Application(Task):
     venv: str = param(
         Inside("name of a folder"), "Virtual environment, relative to the application.", default="venv", example=".venv"
     )
+    unit_file: str | None = param(
+        Inside(),
+        "The unit's file, from the repository's top: installed with the release, and back with the one before.",
+        default=None,
+        example="deploy/dashboard.service",
+    )
     records: str = param(Path(), "Folder in which releases are recorded, for its owner only.", default=RECORDS)
 
     def check(self) -> None:
@@ -102,6 +109,10 @@ class Application(Task):
             self.refuse("path cannot be /")
         if not self.venv:
             self.refuse("venv: it is empty; give a folder's name")
+        if self.unit_file == "":
+            self.refuse("unit_file: it is empty; give a file's name, or leave it out")
+        if self.unit_file is not None and self.unit is None:
+            self.refuse("unit_file needs unit: the name under which it is installed")
 
     # --- the parts
 
@@ -132,19 +143,23 @@ class Application(Task):
         """Return what is to work."""
         return Serving(unit=self.unit)
 
+    def unit_files(self, ground: Ground) -> UnitFiles:
+        """Return the unit file, as releases bring it along."""
+        return UnitFiles(ground=ground, unit=self.unit, source=self.unit_file or "")
+
     def notes(self) -> Sequence[str]:
         """Return what is to be said of the work so far."""
         return ()
 
     def state(self, ground: Ground, **more: Any) -> State:
         """Look at the application. Reads only."""
-        book, serving = ground.book, self.serving()
+        book, serving, unit_files = ground.book, self.serving(), self.unit_files(ground)
         history, pending = book.history(), book.pending()
         served = ground.served(history)
         kept = sorted(ground.kept())
         names = [name for name in [*kept, served.id] if name]
         names += [row["id"] for row in history if row["outcome"] in (GOOD, FOUND)][-100:]
-        problem = serving.problem()
+        problem = serving.problem(brought=bool(self.unit_file)) or unit_files.problem()
         return State(
             now=time.time(),
             history=history,
@@ -155,6 +170,7 @@ class Application(Task):
             built={name: facts for name in set(names) for facts in [book.built(name)] if facts},
             ground_problem="" if pending is not None else ground.problem(),
             unit_problem=problem,
+            unit_stale=not problem and unit_files.stale(served.commit),
             down="" if problem else serving.down(),
             **more,
         )

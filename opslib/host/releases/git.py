@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from opslib.host.record import Record
 from opslib.host.task import TaskError
-from opslib.host.words import printable
+from opslib.host.words import listed, printable
 
 from .actor import Actor, said
 from .kinds import is_hex
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 BRANCH, TAG, COMMIT = "branch", "tag", "commit"
 PINS = "refs/opslib/"
+_POINTER = "version https://git-lfs.github.com/spec/v1"
 _OPTIONS = (
     ("protocol.ext.allow", "never"),
     ("core.hooksPath", "/dev/null"),
@@ -36,11 +37,15 @@ _TRACKED = ("+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*")
 
 
 class Resolved(Record):
-    """What a ref means: a commit's hash and whether it is a branch, a tag or a commit; or why it means nothing."""
+    """What a ref means: a commit's hash and whether it is a branch, a tag or a commit; or why it means nothing.
+
+    tip: the newest commit of the ref, when an older one of it is asked for.
+    """
 
     commit: str = ""
     kind: str = ""
     problem: str = ""
+    tip: str = ""
 
 
 class Git(Record):
@@ -122,6 +127,25 @@ class Git(Record):
         text = self.call(*words, timeout=120).out.strip()
         return int(text) if text.isdigit() else 0
 
+    def content(self, commit: str, path: str, limit: int) -> str | None:
+        """Return a file as a commit has it, cut at `limit` bytes; None when it has none."""
+        done = self.call("cat-file", "blob", commit + ":" + path, ok=None, timeout=60)
+        return done.out[:limit] if done.code == 0 else None
+
+    def incomplete(self, commit: str) -> str:
+        """Return in words what of a commit does not come with it, submodules and LFS; an empty string for nothing."""
+        if self.call("cat-file", "-e", commit + ":.gitmodules", ok=None, timeout=60).code == 0:
+            words = ("config", "--blob", commit + ":.gitmodules", "--get-regexp", r"^submodule\..*\.path$")
+            paths = [line.partition(" ")[2] for line in self.call(*words, ok=None, timeout=60).out.splitlines()]
+            return "has submodules (%s), which are not fetched" % (listed([printable(each) for each in paths]) or "?")
+        tracked = ("grep", "--quiet", "-F", "-e", "filter=lfs", commit, "--", ":(glob)**/.gitattributes")
+        if self.call(*tracked, ok=None, timeout=120).code != 0:
+            return ""
+        done = self.call("grep", "-l", "-z", "-F", "-e", _POINTER, commit, "--", ok=None, timeout=600)
+        paths = [name.partition(":")[2] for name in done.out.split("\0") if name]
+        pointers = [printable(each) for each in paths if str(self.content(commit, each, 200)).startswith(_POINTER)]
+        return "keeps files in Git LFS (%s), of which only pointers are fetched" % listed(pointers) if pointers else ""
+
     def branch(self) -> str:
         """Return the branch that is checked out, an empty string when none is."""
         return self.call("symbolic-ref", "--quiet", "--short", "HEAD", ok=None, timeout=60).out.strip()
@@ -174,3 +198,11 @@ def parse_ls_remote(text: str, ref: str) -> Resolved:
         return Resolved(problem="%s is both a branch and a tag; write %s or %s" % (ref, *found))
     name = found[0]
     return Resolved(commit=rows.get(name + "^{}", rows[name]), kind=TAG if name.startswith("refs/tags/") else BRANCH)
+
+
+def rewritten(ref: str, old: str, new: str) -> str:
+    """Return what to say of a ref that no longer leads on from what was deployed of it."""
+    words = (
+        "%s was rewritten (a forced push, or a tag that moved): %s was deployed from it and is not in the history of %s"
+    )
+    return words % (ref, old[:12], new[:12]) + "; if that is meant, give allow_rewritten: true"

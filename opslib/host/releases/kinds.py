@@ -78,6 +78,18 @@ class Ref(Text):
         return value
 
 
+class Commit(Text):
+    """A commit, by its whole hash."""
+
+    def __init__(self) -> None:
+        super().__init__("commit")
+
+    def check(self, value: str) -> str:
+        if not is_hex(value, 40):
+            raise ParamError("%s is no commit: give all 40 digits, in small letters" % shown(value))
+        return value
+
+
 class Inside(Text):
     """A path within the repository. Canonical: without `.` and empty parts; the top is an empty text."""
 

@@ -12,9 +12,12 @@ from opslib.host.words import printable
 
 from .application import Application
 from .kinds import Place, Program
+from .records import title
+from .schema import Schema
 from .serving import Serving
-from .transition import Schema, Target, Transition, title
+from .transition import Target, Transition
 from .venv import Pip
+from .way_back import give_up, recover
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -134,6 +137,13 @@ class Mover(Application):
         words %= (at.act, title(at._values()))
         return [Change(kind=MODIFY, summary=words, detail={"do": "recover", "then": then, "known": state.history})]
 
+    def unit_change(self) -> list[Change]:
+        """Return the change that installs the release's unit file; whether that differs is known only then."""
+        if self.unit_file is None:
+            return []
+        words = "install %s of the release as %s, if it differs" % (printable(self.unit_file), self.unit)
+        return [Change(kind=MODIFY, summary=words, detail={"do": "unit"}, certain=False)]
+
     def start(self) -> list[Change]:
         """Return the change that has the release serve."""
         if self.unit is None and self.http is None:
@@ -158,7 +168,8 @@ class Mover(Application):
         run = self._run()
         if run is None:
             schema = Schema(up=self.migrate, down=self.migrate_down, env_file=self.env_file, timeout=self.timeout)
-            run = Transition(self.app, self.make_ground(), self.serving(), schema)
+            ground = self.make_ground()
+            run = Transition(self.app, ground, self.serving(), schema, self.unit_files(ground))
             run.enter(known)
             object.__setattr__(self, "_transition", run)
         return run
@@ -176,7 +187,7 @@ class Mover(Application):
 
     def _fail(self, run: Transition | None, words: str, data: dict[str, Any]) -> None:
         try:
-            words = run.give_up(words) if run is not None else words
+            words = give_up(run, words) if run is not None else words
         except TaskError as error:
             words = "%s; and %s" % (words, error)
         finally:
@@ -201,6 +212,8 @@ class Mover(Application):
             run.undo_schema()
         elif what == "switch":
             run.switch(detail["target"]["build"])
+        elif what == "unit":
+            run.install_unit()
         elif what == "serve":
             run.serve()
 
@@ -208,7 +221,7 @@ class Mover(Application):
         pending = run.book.pending()
         if pending is not None:
             run.notes += [
-                "of the %s that was cut short: %s" % (pending.act, "; ".join(run.recover(pending)) or "it had ended")
+                "of the %s that was cut short: %s" % (pending.act, "; ".join(recover(run, pending)) or "it had ended")
             ]
         then = then or run.ground.problem()
         if then:

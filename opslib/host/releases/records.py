@@ -1,8 +1,9 @@
 """What is known of an application's releases on this host, in a folder for its owner only.
 
 `history.jsonl`: one line per deployment, rollback or attempt. `pending`: what a run is about to do; when there is no
-run, what one that was cut short has left. `built/ID`: a release that is complete, with its locked packages. `lock`:
-held by the run at work, and free again when that dies.
+run, what one that was cut short has left. `built/ID`: a release that is complete, with its locked packages. `units/ID`:
+the unit file with which it served, once another replaces it. `lock`: held by the run at work, and free again when that
+dies.
 """
 
 from __future__ import annotations
@@ -18,20 +19,23 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-HISTORY, PENDING, BUILT, LOCK = "history.jsonl", "pending", "built", "lock"
+HISTORY, PENDING, BUILT, UNITS, LOCK = "history.jsonl", "pending", "built", "units", "lock"
 MOST_BYTES = 8 << 20
 MOST_LINES = 500
 LOOKED_AT = 0.3  # seconds; a run that only looks whether the lock is free has it for a moment
 NEW = ".new"
+_NO_RELEASE = "none"
 BUILDING, SWITCHING = "build", "switch"
+GOOD, FAILED, CUT, FOUND = "good", "failed", "cut short", "found"
 
 
 class Pending(Record):
     """A transition that has begun: to which release, from which (empty: none), and how far it came.
 
     act: deploy or rollback; phase: `build` while nothing that serves is touched, `switch` from then on (switched_at);
-    migrated: the schema was changed for it: "" no, "begun", "done". For in_place, branch and previous_branch: what is
-    to be checked out, and was; venv: there was an environment before.
+    migrated: the schema was changed for it: "" no, "begun", "done"; unit_kept: the unit file may be another by now,
+    and the one before is kept. For in_place, branch and previous_branch: what is to be checked out, and was; venv:
+    there was an environment before.
     """
 
     act: str
@@ -43,6 +47,7 @@ class Pending(Record):
     phase: str = BUILDING
     switched_at: str = ""
     migrated: str = ""
+    unit_kept: bool = False
     previous: str = ""
     previous_commit: str = ""
     previous_branch: str = ""
@@ -85,6 +90,10 @@ class Book:
     def built(self, identity: str) -> dict[str, Any]:
         """Return what is known of a complete release: commit, build, packages; empty when it is not complete."""
         return self._object(BUILT + "/" + identity)
+
+    def unit_kept(self, identity: str) -> dict[str, Any]:
+        """Return the unit file that was kept of a release: unit, text (None: there was none), mode; empty: unknown."""
+        return self._object(UNITS + "/" + (identity or _NO_RELEASE))
 
     def holder(self) -> str:
         """Return who holds the lock, in words; an empty string when nobody does. Reads only."""
@@ -150,8 +159,8 @@ class Book:
                 os.close(lock)
                 words = "%s is at work on this application; run again when it is done"
                 raise TaskError(words % (self.holder() or "another run")) from None
-        for folder in (self.folder, self.folder + "/" + BUILT):
-            for name in os.listdir(folder):
+        for folder in (self.folder, self.folder + "/" + BUILT, self.folder + "/" + UNITS):
+            for name in os.listdir(folder) if os.path.isdir(folder) else ():
                 if name.endswith(NEW):  # of a run that was killed
                     os.unlink(folder + "/" + name)
         os.ftruncate(lock, 0)
@@ -179,6 +188,12 @@ class Book:
     def forget(self, identity: str) -> None:
         """Take back that a release is complete."""
         self._remove(BUILT + "/" + identity)
+        self._remove(UNITS + "/" + identity)
+
+    def keep_unit(self, identity: str, facts: dict[str, Any]) -> None:
+        """Keep the unit file with which a release served; identity: empty for before the first release."""
+        os.makedirs(self.folder + "/" + UNITS, 0o750, exist_ok=True)
+        self._write(UNITS + "/" + (identity or _NO_RELEASE), wire.dumps(facts))
 
     def append(self, row: dict[str, Any]) -> None:
         """Add to the history; the oldest lines go when there are too many."""
@@ -217,6 +232,13 @@ class Book:
             os.fsync(fd)
         finally:
             os.close(fd)
+
+
+def title(row: dict[str, Any]) -> str:
+    """Return a release as people call it: its ref and the beginning of its commit."""
+    ref, commit = str(row.get("ref", "")), str(row.get("commit", ""))
+    short = commit[:12]
+    return short if not ref or ref == commit or commit.startswith(ref) else "%s (%s)" % (ref, short)
 
 
 def stamp(when: float) -> str:

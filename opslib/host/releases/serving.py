@@ -34,12 +34,15 @@ class Serving(Record):
     start_timeout: float = 90
     watch: float = 0
 
-    def problem(self) -> str:
-        """Return why the unit cannot be restarted whatever is in place, in words; or an empty string. Reads only."""
+    def problem(self, *, brought: bool = False) -> str:
+        """Return why the unit cannot be restarted whatever is in place, in words; or an empty string. Reads only.
+
+        brought: the release brings the unit file along, so it may still be missing.
+        """
         if self.unit is None:
             return ""
         unit = systemd.show(self.unit)
-        if unit.load == "not-found":
+        if unit.load == "not-found" and not brought:
             return "%s does not exist on this host; install its unit file first" % unit.label
         if unit.masked:
             return "%s is masked, so it could not be restarted; unmask it first" % unit.label
@@ -50,7 +53,7 @@ class Serving(Record):
         if self.unit is None:
             return ""
         unit = systemd.show(self.unit)
-        return "" if unit.active == "active" else "%s is %s" % (unit.label, unit.words)
+        return "" if unit.active == "active" or unit.load == "not-found" else "%s is %s" % (unit.label, unit.words)
 
     def begin(self) -> None:
         """Restart the unit and see it through its start; then watch. Raises TaskError, with the log in its data."""

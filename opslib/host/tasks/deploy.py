@@ -6,10 +6,11 @@ from opslib.host.params import Boolean, Number
 from opslib.host.plan import ACTION, CREATE, MODIFY, REMOVE, Change, Plan
 from opslib.host.releases import git as repositories
 from opslib.host.releases import records
-from opslib.host.releases.git import Resolved
-from opslib.host.releases.kinds import Inside, Ref, Repository
+from opslib.host.releases.git import Resolved, rewritten
+from opslib.host.releases.kinds import Commit, Inside, Ref, Repository, is_hex
 from opslib.host.releases.mover import Mover
-from opslib.host.releases.transition import FOUND, GOOD, Transition, rewritten, title
+from opslib.host.releases.records import FOUND, GOOD, title
+from opslib.host.releases.transition import Target, Transition
 from opslib.host.task import param
 from opslib.host.words import printable
 
@@ -29,18 +30,22 @@ class Deploy(Mover, name="deploy"):
     The ref is resolved to a commit before anything changes. With `strategy: releases` the commit gets a folder and a
     virtual environment of its own below `path`/releases, and the link `path`/current is replaced in one step; with
     `in_place` the checkout at `path` and its environment are changed where they are, a copy of the environment aside.
-    Then the migration runs, the unit is restarted, must stay up for `settle` seconds with its `port` and its answer
-    (`http`), and is watched for `watch` seconds more. When anything fails the release before comes back by itself:
-    code, environment and unit; the step fails and says so. Without a release before, the unit is stopped. A schema is
-    taken back only by `migrate_down`.
+    Then the migration runs, the release's `unit_file` is installed, the unit is restarted, must stay up for `settle`
+    seconds with its `port` and its answer (`http`), and is watched for `watch` seconds more. When anything fails the
+    release before comes back by itself: code, environment and unit, its file included; the step fails and says so.
+    Without a release before, the unit is stopped. A schema is taken back only by `migrate_down`.
 
     Each attempt is recorded on the host, in `records`/`app`/history.jsonl: commit, ref, who, when, outcome, packages.
     A run that was cut short at any instant is put right by the next. One run at a time works on an application.
     What is deployed already is left alone. `keep` releases stay for `rollback`.
 
+    A branch may lead on between the moments at which two hosts ask for it. So with `pinned` a branch is refused unless
+    `commit` says which of its commits is meant; the error names the newest.
+
     Nothing the repository says is run but setup code of its packages, migrations and the unit, none of it as root
-    when `path` belongs to another user, or `user` is given. git uses that user's SSH keys and credential helpers, and
-    asks nobody; hooks, submodules and Git's remote helpers are not used.
+    when `path` belongs to another user, or `user` is given. With `unit_file` the repository does say what systemd
+    runs, and as whom. git uses that user's SSH keys and credential helpers, and asks nobody; hooks and Git's remote
+    helpers are not used, and a release with submodules or files in Git LFS is refused.
 
     data: `app`, `release` (in place now), `commit`, `ref`, `since` (when it came), `packages` (locked), `kept`
     (releases that could be switched to at once), `history` (the last 10 events), `pending` (a run was cut short).
@@ -57,6 +62,10 @@ class Deploy(Mover, name="deploy"):
         example="git@git.example.com:team/app.git",
     )
     ref: str = param(Ref(), "Branch, tag or commit (all 40 digits) to deploy.", example="v1.4.0")
+    commit: str | None = param(
+        Commit(), "Commit (all 40 digits) of ref to deploy; its newest, if not given.", default=None
+    )
+    pinned: bool = param(Boolean(), "Whether a branch needs commit, so that all hosts get the same.", default=False)
     requirements: str | None = param(
         Inside(),
         "Requirements file, relative to subfolder; requirements.txt, if there is one, unless given.",
@@ -76,13 +85,16 @@ class Deploy(Mover, name="deploy"):
         super().check()
         if self.requirements == "":
             self.refuse("requirements: it is empty; give a file's name, or leave it out")
+        if self.commit is not None and is_hex(self.ref) and not self.commit.startswith(self.ref):
+            self.refuse("commit %s is not the commit that ref names (%s)" % (self.commit[:12], self.ref))
 
     def make_ground(self) -> Ground:
         return self.ground(self.pip(), self.requirements or "requirements.txt", missing_ok=self.requirements is None)
 
     def build_words(self) -> list[str]:
         """Return what a release is built with, to tell one that can be used as it is."""
-        return [self.python, self.subfolder, self.requirements or "", self.venv]
+        words = [self.python, self.subfolder, self.requirements or "", self.venv]
+        return [*words, self.unit_file] if self.unit_file else words
 
     def probe(self) -> State:
         ground = self.make_ground()
@@ -90,14 +102,30 @@ class Deploy(Mover, name="deploy"):
         mirror = ground.git if state.history or self.in_place() else None
         resolved = repositories.resolve(ground.actor, self.repository, self.ref, mirror, min(ASKING, self.timeout))
         before = self._deployed_before(state.history)
-        moved = ""
-        if before and resolved.commit and not self.allow_rewritten:
-            if resolved.kind == repositories.TAG and resolved.commit != before:
-                moved = rewritten(self.ref, before, resolved.commit)
-            elif resolved.commit != before and mirror is not None and mirror.has(resolved.commit):
-                gone = mirror.has(before) and not mirror.is_ancestor(before, resolved.commit)
-                moved = rewritten(self.ref, before, resolved.commit) if gone else ""
-        return type(state)(**dict(state._values(), resolved=resolved, rewritten=moved))
+        moved, tip = "", resolved.commit
+        if before and tip and not self.allow_rewritten:
+            if resolved.kind == repositories.TAG and tip != before:
+                moved = rewritten(self.ref, before, tip)
+            elif tip != before and mirror is not None and mirror.has(tip):
+                gone = mirror.has(before) and not mirror.is_ancestor(before, tip)
+                moved = rewritten(self.ref, before, tip) if gone else ""
+        return type(state)(**dict(state._values(), resolved=self._chosen(resolved), rewritten=moved))
+
+    def _chosen(self, resolved: Resolved) -> Resolved:
+        """Return what is deployed of what the ref means."""
+        tip = resolved.commit
+        if not tip or self.commit == tip:
+            return resolved
+        branch = resolved.kind == repositories.BRANCH
+        if self.commit is not None and not branch:
+            words = "%s is commit %s, not %s" % (self.ref, tip[:12], self.commit[:12])
+            return Resolved(problem="%s; leave commit out, or name the tag that is meant" % words)
+        if self.commit is not None:
+            return Resolved(commit=self.commit, kind=resolved.kind, tip=tip)
+        if branch and self.pinned:
+            words = "%s is a branch, which may lead on while hosts are served one after the other" % self.ref
+            return Resolved(problem="%s; give a tag, or its commit: %s" % (words, tip))
+        return resolved
 
     def _deployed_before(self, history: Sequence[dict[str, Any]]) -> str:
         """Return the commit that was last deployed from the same ref."""
@@ -117,7 +145,8 @@ class Deploy(Mover, name="deploy"):
             return Plan(changes=changes, warnings=warnings, data=data)
         here, before = (at.previous, at.previous_commit) if at else (state.served.id, state.served.commit)
         built = state.built.get(here, {})
-        if before == resolved.commit and built.get("build") == self.build_words():
+        same = before == resolved.commit and built.get("build") == self.build_words()
+        if same and not (state.unit_stale and here == state.served.id):
             since = str(state.row(here).get("at", ""))
             reason = (
                 "" if changes else "%s is deployed already, since %s" % (self._title(resolved), since or "long ago")
@@ -139,6 +168,7 @@ class Deploy(Mover, name="deploy"):
             "act": "deploy",
             "build": self.build_words(),
             "branch": self.ref if resolved.kind == repositories.BRANCH and not self.ref.startswith("refs/") else "",
+            "tip": resolved.tip,
         }
         found: list[Change] = []
 
@@ -160,6 +190,7 @@ class Deploy(Mover, name="deploy"):
         add(MODIFY if before else CREATE, "switch", words, before=old, after=new)
         if self.migrate and self.in_place():
             add(ACTION, "migrate", migration)
+        found += self.unit_change()
         found += self.start()
         if doomed:
             summary = "remove %d old release%s" % (len(doomed), "" if len(doomed) == 1 else "s")
@@ -188,6 +219,6 @@ class Deploy(Mover, name="deploy"):
         super().carry_out(run, detail)
         if detail["do"] == "fetch":
             before = "" if self.allow_rewritten else self._deployed_before(run.book.history())
-            run.fetch(self.repository, before)
+            run.fetch(self.repository, Target(**detail["target"]), before)
         elif detail["do"] == "prune":
             run.ground.prune(run.ground.kept() - set(detail["doomed"]))

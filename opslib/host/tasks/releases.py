@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from opslib.host.plan import Plan
 from opslib.host.releases.application import Application
-from opslib.host.releases.transition import title
+from opslib.host.releases.records import title
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,7 +15,8 @@ class Releases(Application, name="releases"):
     """Tell which release of an application is in place, and fail when it is not what was deployed.
 
     Nothing is changed. It fails when a run was cut short and has left something half-done, when a checkout has local
-    changes or something else was put in place by hand, when nothing was ever deployed, and when the unit is down.
+    changes or something else (code, the unit file) was put in place by hand, when nothing was ever deployed, and when
+    the unit is down.
 
     data: as `deploy`.
     Sources: readlink(2), git-status(1).
@@ -36,6 +37,8 @@ class Releases(Application, name="releases"):
             failure = state.unit_problem or state.ground_problem or state.served.problem
         elif not row:
             failure = "nothing of %s was deployed here" % self.app
+        elif state.unit_stale:
+            failure = "the unit file of %s is not the one that %s brought along" % (self.unit, title(row))
         elif state.down:
             failure = state.down
         if state.holder:

@@ -7,7 +7,7 @@ from opslib.host.plan import ACTION, MODIFY, Change, Plan
 from opslib.host.releases import kinds
 from opslib.host.releases.git import Resolved
 from opslib.host.releases.mover import Mover
-from opslib.host.releases.transition import FOUND, GOOD, title
+from opslib.host.releases.records import FOUND, GOOD, title
 from opslib.host.task import param
 from opslib.host.words import printable
 
@@ -128,4 +128,4 @@ class Rollback(Mover, name="rollback"):
         old, new = title(state.row(here)) or None, title(target)
         words = "go back from %s to %s" % (old or "what is there", new)
         found.append(Change(kind=MODIFY, summary=words, before=old, after=new, detail=dict(detail, do="switch")))
-        return found + self.start()
+        return found + self.unit_change() + self.start()

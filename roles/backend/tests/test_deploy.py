@@ -1,7 +1,6 @@
-"""What must be true of a host after a deployment; read by testinfra, not by opslib.
+"""What must be true of a host after a deployment; read by testinfra, not by opslib."""
 
-What test_status.py says must be true as well: `opslib verify backend` runs both.
-"""
+ALSO = ("status",)
 
 
 def test_last_event_is_a_good_deployment(events, in_place):

@@ -1,5 +1,7 @@
 """What must be true of a host after a rollback; read by testinfra, not by opslib."""
 
+ALSO = ("status",)
+
 
 def test_an_earlier_release_is_in_place(events, in_place):
     """What was in place before the last deployment, or what was named, is back."""

@@ -38,6 +38,17 @@ def test_environment_fits_together(host, in_place, as_root):
     assert done.rc == 0, done.stdout
 
 
+def test_unit_file_is_the_one_of_the_release(host, variables, as_root):
+    """What systemd was given is what the release has."""
+    source = variables.get("backend_unit_file")
+    if source:
+        unit = variables["backend_unit"]
+        unit = unit if "." in unit else f"{unit}.service"
+        below = "" if variables.get("backend_strategy") == "in_place" else "/current"
+        wanted = host.file(f"{variables['backend_path']}{below}/{source}").content_string
+        assert host.file(f"/etc/systemd/system/{unit}").content_string == wanted
+
+
 def test_unit_is_active(host, variables):
     """The unit runs."""
     unit = variables.get("backend_unit")

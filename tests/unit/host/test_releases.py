@@ -18,6 +18,7 @@ from opslib.host.releases import actor as users
 from opslib.host.releases import git as repositories
 from opslib.host.releases import ground as grounds
 from opslib.host.releases import records
+from opslib.host.releases import unit_file as unit_files
 from opslib.host.releases.application import State
 from opslib.host.releases.checkout import Checkout
 from opslib.host.releases.folders import Folders
@@ -25,11 +26,13 @@ from opslib.host.releases.git import Resolved
 from opslib.host.releases.ground import Ground, Served
 from opslib.host.releases.kinds import Inside, Place, Program, Ref, Repository
 from opslib.host.releases.records import Book, Pending
+from opslib.host.releases.serving import Serving
 from opslib.host.runtime import run_step
 from opslib.host.task import TaskError
 from opslib.host.tasks.deploy import Deploy
 from opslib.host.tasks.releases import Releases
 from opslib.host.tasks.rollback import Rollback
+from opslib.host.units import hold, systemd
 
 STRATEGIES = ("releases", "in_place")
 HOSTILE = ["-oProxyCommand=x", "$(id)", "../x", "a\nb", "a\0b", "\udcff\x1b[31m", "", "x" * 70000]
@@ -124,7 +127,7 @@ class Site:
     def is_tidy(self):
         """Nothing unfinished lies about."""
         names = {path.name for path in (self.records / "demo").iterdir() if path.suffix != ".new"}
-        assert names <= {"built", "history.jsonl", "lock"}
+        assert names <= {"built", "history.jsonl", "lock", "units"}
         found = [path for path in self.path.rglob("*") if path.name.endswith((".lock", ".partial", ".broken", ".new"))]
         assert found == []
         if self.strategy == "releases":
@@ -332,6 +335,9 @@ BAD = {
     "requirements": ["-x", "../x", "a\nb", "a\0b", "", "/etc/passwd", []],
     "keep": [*HOSTILE, 0, 101, 1.5, []],
     "allow_rewritten": ["maybe", 2, []],
+    "unit_file": ["-x", "../x", "a\nb", "a\0b", "", "/etc/passwd", ".git/config", []],
+    "commit": [*HOSTILE, "main", "0" * 39, "A" * 40, []],
+    "pinned": ["maybe", 2, []],
     "to": [*HOSTILE[:1], *HOSTILE[2:], "a..b", []],
 }
 
@@ -355,6 +361,8 @@ def test_every_parameter_has_bad_values():
         {"port": 80},
         {"no_index": True},
         {"migrate_down": ["true"]},
+        {"unit_file": "demo.service"},
+        {"ref": "0" * 40, "commit": "1" * 40},
     ],
 )
 def test_contradictions(args):
@@ -846,6 +854,172 @@ def test_hooks_and_settings_of_a_repository_are_not_run(site):
     assert not mark.exists()
 
 
+# --- the unit file that a release brings along
+
+UNIT = "[Service]\nExecStart=/srv/%s\n"
+
+
+class Manager:
+    """Stands for systemd: which unit file it has read, and whether the unit runs."""
+
+    def __init__(self, folder):
+        self.path = folder / "demo.service"
+        self.runs = None
+
+    def read(self):
+        return self.path.read_text() if self.path.exists() else None
+
+    def show(self, name):
+        load = "not-found" if self.read() is None else "bad-setting" if "Exec" not in self.read() else "loaded"
+        return systemd.Unit(name=name, id=name, load=load, active="inactive" if self.runs is None else "active")
+
+    def begin(self, serving):
+        self.runs = self.read()
+        if "bad" in self.runs:
+            raise TaskError("demo.service failed")
+
+    def stop(self, serving):
+        self.runs = None
+
+
+@pytest.fixture
+def manager(tmp_path, monkeypatch):
+    (tmp_path / "units").mkdir()
+    manager = Manager(tmp_path / "units")
+    monkeypatch.setattr(unit_files, "FOLDER", str(tmp_path / "units"))
+    monkeypatch.setattr(hold, "reload", lambda: None)
+    monkeypatch.setattr(systemd, "show", manager.show)
+    monkeypatch.setattr(Serving, "begin", lambda serving: manager.begin(serving))
+    monkeypatch.setattr(Serving, "stop", lambda serving: manager.stop(serving))
+    return manager
+
+
+@pytest.fixture
+def with_unit(site):
+    """A site whose releases v3, v4 and bad bring a unit file along; v1 and v2 have none."""
+    (site.source.path / "deploy").mkdir()
+    for tag in ("v3", "v4", "bad"):
+        (site.source.path / "deploy" / "demo.service").write_text(UNIT % tag)
+        site.source.release(tag, "good " + tag)
+    return site
+
+
+BRINGS = {"unit": "demo.service", "unit_file": "deploy/demo.service"}
+
+
+def test_unit_file_comes_and_goes_with_its_release(with_unit, manager):
+    site = with_unit
+    manager.path.write_text(UNIT % "before")
+    manager.path.chmod(0o600)
+    site.good("deploy", ref="v1", unit="demo.service")
+    planned = site.good("deploy", ref="v3", check=True, **BRINGS)
+    (change,) = [one for one in planned["changes"] if "demo.service of the release" in one["summary"]]
+    assert not change["certain"]
+    assert manager.read() == UNIT % "before"
+    for ref in ("v3", "v4"):
+        assert site.good("deploy", ref=ref, **BRINGS)["status"] == "changed"
+        assert manager.runs == manager.read() == UNIT % ref
+        assert manager.path.stat().st_mode & 0o777 == 0o644
+        assert site.good("deploy", ref=ref, **BRINGS)["status"] == "ok"
+        assert site.good("releases", **BRINGS)["status"] == "ok"
+    assert site.good("rollback", **BRINGS)["status"] == "changed"
+    assert manager.runs == manager.read() == UNIT % "v3"
+    assert site.good("rollback", to="v1", **BRINGS)["status"] == "changed"  # which brings none: what was there before
+    assert manager.runs == manager.read() == UNIT % "before"
+    assert manager.path.stat().st_mode & 0o777 == 0o600
+    assert site.is_tidy()
+    assert [path.name for path in manager.path.parent.iterdir()] == ["demo.service"]
+
+
+def test_unit_file_of_the_release_before_comes_back_by_itself(with_unit, manager):
+    site = with_unit
+    words = site.deploy("bad", **BRINGS)["error"]
+    assert "there is no earlier release" in words
+    assert (manager.runs, manager.read()) == (None, None)
+    site.good("deploy", ref="v3", **BRINGS)
+    assert "v3 (" in fails(site, serves=("good v3", "demo==1\n"), **BRINGS)
+    assert manager.runs == manager.read() == UNIT % "v3"
+    (site.source.path / "deploy" / "demo.service").write_text("[Service]\n")
+    site.source.release("empty", "good empty")
+    assert "systemd does not take the release's deploy/demo.service (bad-setting)" in fails(
+        site, "empty", ("good v3", "demo==1\n"), **BRINGS
+    )
+    assert manager.runs == manager.read() == UNIT % "v3"
+
+
+def test_unit_file_that_was_changed_by_hand(with_unit, manager):
+    site = with_unit
+    site.good("deploy", ref="v3", **BRINGS)
+    manager.path.write_text(UNIT % "mended")
+    assert "is not the one that v3" in site.run("releases", **BRINGS)["error"]
+    assert site.good("deploy", ref="v3", **BRINGS)["status"] == "changed"
+    assert manager.runs == manager.read() == UNIT % "v3"
+
+
+@pytest.mark.parametrize("site", ["releases"], indirect=True)
+def test_unit_files_that_are_refused(with_unit, manager):
+    site = with_unit
+    os.symlink("/etc/shadow", str(site.source.path / "deploy" / "link"))
+    (site.source.path / "deploy" / "text").write_text("[Service]\0")
+    site.source.release("v5", "good 5")
+    for name, words in (("link", "is no unit file"), ("text", "is no unit file"), ("none", "has no deploy/none")):
+        assert words in site.deploy("v5", **dict(BRINGS, unit_file="deploy/" + name))["error"]
+    os.symlink("/dev/null", str(manager.path))
+    assert "is a symbolic link, so it is not replaced" in site.deploy("v5", **BRINGS)["error"]
+    assert os.readlink(str(manager.path)) == "/dev/null"
+    assert site.serves() is None
+
+
+# --- a branch that leads on, and releases that are not whole
+
+
+def test_a_branch_means_the_same_on_every_host(at_v1):
+    before = tree(at_v1.folder)
+    words = fails(at_v1, "main", pinned=True)
+    assert "main is a branch, which may lead on" in words
+    assert words.endswith("its commit: " + at_v1.commits["v2"])
+    assert tree(at_v1.folder) == before
+    at_v1.source.release("v3", "good 3")  # pushed while another host was served
+    asked = {"ref": "main", "pinned": True, "commit": at_v1.commits["v2"]}
+    assert at_v1.good("deploy", **asked)["data"]["commit"] == at_v1.commits["v2"]
+    assert at_v1.serves() == V2
+    assert at_v1.good("deploy", **asked)["status"] == "ok"
+    assert at_v1.good("deploy", ref="main")["status"] == "changed"
+    assert at_v1.good("deploy", **asked)["status"] == "changed"  # back on the same branch, which nobody rewrote
+    assert at_v1.serves() == V2
+
+
+@pytest.mark.parametrize("at_v1", ["releases"], indirect=True)
+def test_a_commit_that_is_not_the_refs(at_v1):
+    at_v1.source.git("checkout", "-q", "-b", "other", "v1")
+    elsewhere = at_v1.source.git("commit-tree", "-m", "x", "-p", "v1", "v1^{tree}")
+    at_v1.source.git("branch", "third", elsewhere)
+    assert "is not in the history of main" in fails(at_v1, "main", commit=elsewhere)
+    assert "v2 is commit %s, not %s" % (at_v1.commits["v2"][:12], elsewhere[:12]) in fails(
+        at_v1, "v2", commit=elsewhere
+    )
+    assert at_v1.good("deploy", ref="v2", commit=at_v1.commits["v2"], pinned=True)["status"] == "changed"
+
+
+@pytest.mark.parametrize("at_v1", ["releases"], indirect=True)
+def test_releases_that_are_not_whole(at_v1):
+    source = at_v1.source
+    (source.path / ".gitmodules").write_text('[submodule "x"]\n\tpath = vendor/x\n\turl = /srv/x.git\n')
+    source.release("bad", "good")
+    assert "the release has submodules (vendor/x), which are not fetched" in fails(at_v1)
+    (source.path / ".gitmodules").unlink()
+    (source.path / "model").mkdir()
+    (source.path / "model" / ".gitattributes").write_text("*.bin filter=lfs diff=lfs merge=lfs -text\n")
+    source.release("v3", "good 3")  # it could, but does not
+    assert at_v1.good("deploy", ref="v3")["status"] == "changed"
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:%064x\nsize 12\n" % 7
+    (source.path / "model" / "a.bin").write_text(pointer)
+    (source.path / "notes.txt").write_text("a pointer begins with " + pointer)
+    source.release("large", "good 4")
+    said = fails(at_v1, "large", ("good 3", "demo==1\n"))
+    assert "keeps files in Git LFS (model/a.bin), of which only pointers are fetched" in said
+
+
 # --- a run that is killed at any instant
 
 EFFECTS = ("rename", "symlink", "unlink")
@@ -916,6 +1090,29 @@ def test_killed_at_any_instant(at_v1, templates, monkeypatch):
             result = site.good("rollback", to="v1")
             assert site.serves() == V1, (last, result)
         assert site.is_tidy(), last
+
+
+@pytest.mark.parametrize("site", ["releases"], indirect=True)
+def test_unit_file_when_killed_at_any_instant(with_unit, manager, monkeypatch):
+    site = with_unit
+    site.good("deploy", ref="v3", **BRINGS)
+    for name in ("srv", "records"):
+        copy(site.folder / name, site.folder / (name + ".v3"))
+    number = effects(site, monkeypatch, lambda: site.deploy("v4", **BRINGS))
+    for last in range(number - 9, number + 1):
+        for name in ("srv", "records"):
+            shutil.rmtree(str(site.folder / name))
+            copy(site.folder / (name + ".v3"), site.folder / name)
+        manager.path.write_text(UNIT % "v3")
+        assert killed(monkeypatch, last, lambda: site.deploy("v4", **BRINGS))
+        ref = "v4" if last % 2 else "v3"
+        if last % 2:
+            site.good("deploy", ref="v4", **BRINGS)
+        else:
+            site.good("rollback", to="v3", **BRINGS)
+        assert (site.serves()[0], manager.read()) == ("good " + ref, UNIT % ref), last
+        assert site.is_tidy(), last
+        assert [path.name for path in manager.path.parent.iterdir()] == ["demo.service"]
 
 
 @pytest.mark.parametrize("at_v1", ["in_place"], indirect=True)

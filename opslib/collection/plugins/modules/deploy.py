@@ -15,18 +15,23 @@ description:
     commit gets a folder and a virtual environment of its own below O(path)/releases, and the
     link O(path)/current is replaced in one step; with C(in_place) the checkout at O(path) and
     its environment are changed where they are, a copy of the environment aside. Then the migration
-    runs, the unit is restarted, must stay up for O(settle) seconds with its O(port) and its
-    answer (O(http)), and is watched for O(watch) seconds more. When anything fails the release
-    before comes back by itself: code, environment and unit; the step fails and says so. Without
-    a release before, the unit is stopped. A schema is taken back only by O(migrate_down).'
+    runs, the release''s O(unit_file) is installed, the unit is restarted, must stay up for
+    O(settle) seconds with its O(port) and its answer (O(http)), and is watched for O(watch)
+    seconds more. When anything fails the release before comes back by itself: code, environment
+    and unit, its file included; the step fails and says so. Without a release before, the unit
+    is stopped. A schema is taken back only by O(migrate_down).'
   - 'Each attempt is recorded on the host, in O(records)/O(app)/history.jsonl: commit, ref,
     who, when, outcome, packages. A run that was cut short at any instant is put right by the
     next. One run at a time works on an application. What is deployed already is left alone.
     O(keep) releases stay for C(rollback).'
+  - A branch may lead on between the moments at which two hosts ask for it. So with O(pinned)
+    a branch is refused unless O(commit) says which of its commits is meant; the error names
+    the newest.
   - Nothing the repository says is run but setup code of its packages, migrations and the unit,
-    none of it as root when O(path) belongs to another user, or O(user) is given. git uses that
-    user's SSH keys and credential helpers, and asks nobody; hooks, submodules and Git's remote
-    helpers are not used.
+    none of it as root when O(path) belongs to another user, or O(user) is given. With O(unit_file)
+    the repository does say what systemd runs, and as whom. git uses that user's SSH keys and
+    credential helpers, and asks nobody; hooks and Git's remote helpers are not used, and a
+    release with submodules or files in Git LFS is refused.
   - 'Errors: a ref that does not exist, is ambiguous, or was rewritten (a forced push, a moved
     tag); a remote that cannot be read; a dirty checkout; packages that cannot be had or do
     not fit together; a failing migration; a full disk; a unit that does not come up, stay up
@@ -79,6 +84,12 @@ options:
       - Name of a folder.
     type: str
     default: venv
+  unit_file:
+    description:
+      - 'The unit''s file, from the repository''s top: installed with the release, and back
+        with the one before.'
+      - Path within the repository.
+    type: str
   records:
     description:
       - Folder in which releases are recorded, for its owner only.
@@ -174,6 +185,16 @@ options:
       - Branch, tag or commit.
     type: str
     required: true
+  commit:
+    description:
+      - Commit (all 40 digits) of ref to deploy; its newest, if not given.
+      - Commit.
+    type: str
+  pinned:
+    description:
+      - Whether a branch needs commit, so that all hosts get the same.
+    type: bool
+    default: false
   requirements:
     description:
       - Requirements file, relative to subfolder; requirements.txt, if there is one, unless
@@ -237,6 +258,7 @@ EXAMPLES = r"""
     user: dashboard
     subfolder: python-service
     venv: .venv
+    unit_file: deploy/dashboard.service
     port: 8000
     http:
       url: http://127.0.0.1:8000/health
@@ -303,7 +325,7 @@ opslib:
       returned: always
       type: str
     seconds:
-      description: Time taken on the host.
+      description: Time taken.
       returned: always
       type: float
     changes:

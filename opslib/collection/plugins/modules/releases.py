@@ -12,8 +12,8 @@ short_description: Tell which release of an application is in place, and fail wh
 version_added: 0.1.0
 description:
   - Nothing is changed. It fails when a run was cut short and has left something half-done,
-    when a checkout has local changes or something else was put in place by hand, when nothing
-    was ever deployed, and when the unit is down.
+    when a checkout has local changes or something else (code, the unit file) was put in place
+    by hand, when nothing was ever deployed, and when the unit is down.
 author:
   - opslib contributors (@opslib)
 options:
@@ -61,6 +61,12 @@ options:
       - Name of a folder.
     type: str
     default: venv
+  unit_file:
+    description:
+      - 'The unit''s file, from the repository''s top: installed with the release, and back
+        with the one before.'
+      - Path within the repository.
+    type: str
   records:
     description:
       - Folder in which releases are recorded, for its owner only.
@@ -110,6 +116,7 @@ EXAMPLES = r"""
     user: dashboard
     subfolder: python-service
     venv: .venv
+    unit_file: deploy/dashboard.service
 """
 
 RETURN = r"""
@@ -153,7 +160,7 @@ opslib:
       returned: always
       type: str
     seconds:
-      description: Time taken on the host.
+      description: Time taken.
       returned: always
       type: float
     changes:

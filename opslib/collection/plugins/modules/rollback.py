@@ -69,6 +69,12 @@ options:
       - Name of a folder.
     type: str
     default: venv
+  unit_file:
+    description:
+      - 'The unit''s file, from the repository''s top: installed with the release, and back
+        with the one before.'
+      - Path within the repository.
+    type: str
   records:
     description:
       - Folder in which releases are recorded, for its owner only.
@@ -201,6 +207,7 @@ EXAMPLES = r"""
     user: dashboard
     subfolder: python-service
     venv: .venv
+    unit_file: deploy/dashboard.service
     port: 8000
     http:
       url: http://127.0.0.1:8000/health
@@ -263,7 +270,7 @@ opslib:
       returned: always
       type: str
     seconds:
-      description: Time taken on the host.
+      description: Time taken.
       returned: always
       type: float
     changes:
