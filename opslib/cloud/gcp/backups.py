@@ -1,0 +1,271 @@
+"""Backups in Cloud Storage: found by the time at which they were complete, never by their names, and proven.
+
+A Firestore export is a folder; its completion marker `NAME.overall_export_metadata` is written last, and names the
+parts, each of which names its outputs. Without the marker the export has failed or is under way.
+Source: https://cloud.google.com/firestore/docs/manage-data/export-import.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from opslib.cloud.gcp.arrival import CorruptError, fetch, read
+from opslib.cloud.gcp.export_log import DamagedError, LogReader, Part, names_in, parts_in, records
+from opslib.cloud.gcp.objects import Item, said
+from opslib.cloud.gcp.storage import Storage
+from opslib.cloud.libraries import load
+
+__all__ = ["MARKER", "Backup", "Proof", "folders", "prove", "single_objects"]
+
+MARKER = ".overall_export_metadata"
+_MOST_META = 16 << 20  # bytes of a marker or of a part's metadata
+_SLACK = timedelta(minutes=1)  # between the clocks of the service's servers
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """What a listing tells of a backup: a folder with an export, or a single object.
+
+    name: of the folder (no slash at its end) or of the object; items: its objects; finished: when it was complete, None
+    for an export without a marker.
+    """
+
+    bucket: str
+    name: str
+    items: Sequence[Item]
+    finished: datetime | None
+
+    @property
+    def shown(self) -> str:
+        """Its address, on one printable line."""
+        return f"gs://{self.bucket}/{said(self.name)}"
+
+    @property
+    def bytes(self) -> int:
+        """The size of all its objects."""
+        return sum(item.size for item in self.items)
+
+    @property
+    def newest(self) -> datetime:
+        """When the last of its objects was written."""
+        return max(item.created for item in self.items)
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What was found of one export.
+
+    problems: why it must not be relied on, in words, empty for a good one (then `complete` is True); remarks: what is
+    odd about it and no problem. finished: when its marker was written, None without one. documents: how many it holds
+    by its marker, None when that does not tell. items: its objects, with sizes and checksums. verified: whether every
+    byte was read and compared with its checksum.
+    """
+
+    bucket: str
+    folder: str
+    problems: Sequence[str]
+    remarks: Sequence[str]
+    finished: datetime | None
+    documents: int | None
+    items: Sequence[Item]
+    verified: bool
+
+    @property
+    def complete(self) -> bool:
+        """Whether it can be restored from, as far as was looked."""
+        return not self.problems
+
+    @property
+    def url(self) -> str:
+        """Its address, as an import takes it."""
+        return f"gs://{self.bucket}/{self.folder}"
+
+    @property
+    def bytes(self) -> int:
+        """The size of all its objects."""
+        return sum(item.size for item in self.items)
+
+
+def folders(bucket: str, prefix: str, items: Iterable[Item]) -> list[Backup]:
+    """Return the exports among the objects below a prefix, the newest complete one first, then those without a marker.
+
+    An export is a folder that holds a marker; what lies in no such folder is taken together by the first part of the
+    names after the prefix. Objects outside any folder belong to no export.
+    """
+    items = list(items)
+    ends = {item.name.rpartition("/")[0]: item for item in items if item.name.endswith(MARKER) and "/" in item.name}
+    groups: dict[str, list[Item]] = {}
+    for item in items:
+        name = _folder(item.name, prefix, ends)
+        if name:
+            groups.setdefault(name, []).append(item)
+    found = [
+        Backup(bucket, name, group, ends[name].created if name in ends else None) for name, group in groups.items()
+    ]
+    return sorted(found, key=_age_order, reverse=True)
+
+
+def single_objects(bucket: str, items: Iterable[Item]) -> list[Backup]:
+    """Return the backups of which each is one object (a dump), the newest first; objects appear only when complete."""
+    found = [Backup(bucket, item.name, [item], item.created) for item in items if not item.name.endswith("/")]
+    return sorted(found, key=_age_order, reverse=True)
+
+
+def prove(
+    storage: Storage,
+    bucket: str,
+    folder: str,
+    *,
+    verify: bool = False,
+    told: Callable[[str], object] | None = None,
+) -> Proof:
+    """Prove that a folder holds a whole Firestore export, and return what was found.
+
+    bucket: without gs://; folder: the export's, as given to `gcloud firestore export` without the bucket; verify: read
+    every byte (this costs what a download costs) and hold it against the object's checksum, and the records of the
+    outputs against theirs and against the number of documents; told: takes a line of progress, now and then.
+
+    Proven are: there is one marker, it is no older than any other object, it is undamaged, each part that it names is
+    there, each output that a part names is there, and nothing but the marker of an empty export is empty. A folder that
+    does not hold this is no error: the proof's `problems` say what is wrong. Raises what reading raises: RefusedError,
+    ExpiredError, MalformedError, and the last transient error when time is up.
+    """
+    folder = folder.rstrip("/")
+    items = storage.items(bucket, f"{folder}/")
+    found = _Findings(folder, {item.name: item for item in items})
+    marker = _marker(found)
+    if marker is not None:
+        _follow(storage, marker, found)
+        if verify:
+            _verify(storage, found, told or (lambda _line: None))
+    return Proof(
+        bucket=bucket,
+        folder=folder,
+        problems=found.problems,
+        remarks=found.remarks,
+        finished=marker.created if marker is not None else None,
+        documents=found.documents,
+        items=items,
+        verified=verify and marker is not None and not found.problems,
+    )
+
+
+@dataclass(slots=True)
+class _Findings:
+    folder: str
+    items: dict[str, Item]
+    problems: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    documents: int | None = None
+    outputs: list[Item] = field(default_factory=list)
+
+
+def _age_order(backup: Backup) -> tuple[bool, datetime, str]:
+    return backup.finished is not None, backup.finished or backup.newest, backup.name
+
+
+def _folder(name: str, prefix: str, ends: dict[str, Item]) -> str:
+    """Return the name of the export that an object belongs to, "" for none."""
+    place = name.rpartition("/")[0]
+    while place and len(place) >= len(prefix.rstrip("/")):
+        if place in ends:
+            return place
+        place = place.rpartition("/")[0]
+    first, slash, _rest = name[len(prefix) :].partition("/")
+    return prefix + first if slash and (prefix + first).strip("/") else ""
+
+
+def _marker(found: _Findings) -> Item | None:
+    """Find the completion marker, and see that it was written last."""
+    inside = len(found.folder) + 1
+    markers = [item for item in found.items.values() if item.name.endswith(MARKER) and "/" not in item.name[inside:]]
+    if not found.items:
+        found.problems.append("there is nothing in this folder")
+    elif not markers:
+        found.problems.append(f"it has no completion marker (*{MARKER}): the export is under way or has failed")
+    elif len(markers) > 1:
+        found.problems.append(f"it has {len(markers)} completion markers: more than one export was written here")
+    if len(markers) != 1:
+        return None
+    late = [item for item in found.items.values() if item.created > markers[0].created + _SLACK]
+    for item in late[:3]:
+        found.problems.append(f"{said(item.name)} was written after the export was complete")
+    return markers[0]
+
+
+def _follow(storage: Storage, marker: Item, found: _Findings) -> None:
+    """Follow the names from the marker to the parts, and from them to the outputs."""
+    crc32c = load("google_crc32c", "gcp").value
+    if not marker.size:
+        found.problems.append("its completion marker is empty")
+        return
+    try:
+        parts = parts_in(records(read(storage, marker, most=_MOST_META), crc32c))
+    except (DamagedError, CorruptError) as error:
+        found.problems.append(f"its completion marker is damaged: {error}")
+        return
+    counts = [part.documents for part in parts if part.documents is not None]
+    found.documents = sum(counts) if len(counts) == len(parts) else None
+    outside = _layout(found)
+    if not parts:
+        found.remarks.append("its marker names no part" + ("" if outside else ": the database was empty"))
+    for part in parts:
+        _follow_part(storage, part, found)
+    named = {item.name for item in found.outputs}
+    for name in sorted(outside - named) if parts else ():
+        found.remarks.append(f"{said(name)} is named by no part")
+
+
+def _layout(found: _Findings) -> set[str]:
+    """Return the outputs that are there, whoever names them."""
+    return {name for name in found.items if name.rpartition("/")[2].startswith("output-")}
+
+
+def _follow_part(storage: Storage, part: Part, found: _Findings) -> None:
+    name = f"{found.folder}/{part.name}"
+    meta = found.items.get(name)
+    if meta is None or not meta.size:
+        found.problems.append(f"its part {said(part.name)} is {'missing' if meta is None else 'empty'}")
+        return
+    try:
+        outputs = names_in(read(storage, meta, most=_MOST_META))
+    except CorruptError as error:
+        found.problems.append(str(error))
+        return
+    if not outputs and part.documents:
+        found.remarks.append(f"its part {said(part.name)} names no output")
+    total = 0
+    for output in outputs:
+        item = found.items.get(f"{name.rpartition('/')[0]}/{output}")
+        if item is None or not item.size:
+            found.problems.append(f"{output} of {said(part.name)} is {'missing' if item is None else 'empty'}")
+        else:
+            found.outputs.append(item)
+            total += item.size
+    if part.bytes is not None and total != part.bytes and not found.problems:
+        found.remarks.append(f"the outputs of {said(part.name)} have {total} bytes; its marker tells {part.bytes}")
+
+
+def _verify(storage: Storage, found: _Findings, told: Callable[[str], object]) -> None:
+    """Read everything once; what is wrong with one object does not keep the others from being read."""
+    crc32c = load("google_crc32c", "gcp").value
+    outputs = {item.name for item in found.outputs}
+    count, done, total = 0, 0, sum(item.size for item in found.items.values())
+    for item in found.items.values():
+        log = LogReader(crc32c)
+        take: Callable[[bytes], object] = log.write if item.name in outputs else len
+        try:
+            fetch(storage, item, take)
+            if item.name in outputs:
+                log.close()
+        except CorruptError as error:
+            found.problems.append(str(error))
+        except DamagedError as error:
+            found.problems.append(f"{item.shown} is damaged: {error}")
+        count += log.count
+        done += item.size
+        told(f"read {done} of {total} bytes of gs://{item.bucket}/{said(found.folder)}")
+    if found.documents is not None and count != found.documents and not found.problems:
+        found.problems.append(f"its outputs hold {count} documents; its marker tells {found.documents}")

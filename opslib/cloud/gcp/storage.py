@@ -1,0 +1,181 @@
+"""Cloud Storage as tasks use it: buckets, listings that are whole, objects pinned by generation, careful deletions."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from opslib.cloud.errors import MalformedError, MismatchError, RefusedError
+from opslib.cloud.gcp.objects import Item, item_of, said
+from opslib.cloud.gcp.task import GcpTask
+from opslib.cloud.libraries import load
+from opslib.cloud.settled import settle
+
+__all__ = ["TIMEOUT", "Bucket", "Storage"]
+
+TIMEOUT = (10.0, 60.0)  # seconds to connect, and between two pieces of an answer
+MOST = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """What tasks need to know of a bucket.
+
+    rules: of its lifecycle, as the JSON API words them; retention: seconds, 0 without a policy; locked: whether that
+    can no longer be shortened; soft_delete: seconds for which deleted objects can be restored; metageneration: changes
+    with any of this.
+    """
+
+    name: str
+    metageneration: int
+    rules: tuple[Mapping[str, Any], ...]
+    retention: int
+    locked: bool
+    soft_delete: int
+    location: str
+
+
+class Storage:
+    """The service, for one task: its credentials, its project, its patience."""
+
+    def __init__(self, task: GcpTask) -> None:
+        self.task = task
+
+    @functools.cached_property
+    def client(self) -> Any:
+        """Google's client; every call is given `retry=None` and a timeout, since the task itself is patient."""
+        return load("google.cloud.storage", "gcp").Client(project=self.task.project, credentials=self.task.credentials)
+
+    @functools.cached_property
+    def _missing(self) -> type[Exception]:
+        kind: type[Exception] = load("google.api_core.exceptions", "gcp").NotFound
+        return kind
+
+    def bucket(self, name: str) -> Bucket:
+        """Read a bucket. Raises RefusedError when there is none of that name."""
+        doing = f"reading bucket {name}"
+
+        def ask() -> Bucket:
+            return _bucket(self.client.get_bucket(name, retry=None, timeout=TIMEOUT), doing)
+
+        return self.task.ask(ask, doing=doing)
+
+    def prove_project(self, name: str) -> str:
+        """See that a bucket belongs to the task's project. Raises MismatchError when it does not.
+
+        Returns why that cannot be seen, "" when it was. Names of buckets are the whole world's, so the project is asked
+        for its own buckets, which takes the permission storage.buckets.list.
+        """
+        project = self.task.project
+        ask = functools.partial(self.client.list_buckets, project=project, prefix=name)
+        try:
+            pages = self._pages(ask, "storage#buckets", f"listing the buckets of project {project}")
+            known = any(bucket.name == name for bucket in pages)
+        except RefusedError as error:
+            if error.status != 403:
+                raise
+            return f"whether bucket {name} is of project {project} cannot be seen: storage.buckets.list is not granted"
+        if known:
+            return ""
+        raise MismatchError(
+            f"project {project} has no bucket {name}; nothing was touched: correct the bucket or the project"
+        )
+
+    def items(self, bucket: str, prefix: str = "", *, most: int = MOST) -> list[Item]:
+        """Return all live objects whose names begin with `prefix`, in the order of their names.
+
+        Raises MalformedError for a listing that is cut, goes round in circles or holds what was not asked for;
+        RefusedError when there are more than `most`.
+        """
+        doing = f"listing gs://{bucket}/{said(prefix)}"
+        found: list[Item] = []
+        before = b""
+        listing = functools.partial(self.client.list_blobs, bucket, prefix=prefix)
+        for blob in self._pages(listing, "storage#objects", doing):
+            item = item_of(bucket, blob, doing)
+            order = item.name.encode("utf-8", "surrogatepass")
+            if not item.name.startswith(prefix) or order <= before:
+                raise MalformedError(f"{doing}: the listing makes no sense: {said(item.name)} does not belong there")
+            before = order
+            found.append(item)
+            if len(found) > most:
+                raise RefusedError(f"{doing}: there are more than {most} objects; name a longer prefix")
+        return found
+
+    def item(self, bucket: str, name: str) -> Item | None:
+        """Return an object, None when there is none of that name."""
+        doing = f"looking at gs://{bucket}/{said(name)}"
+
+        def ask() -> Item | None:
+            blob = self.client.bucket(bucket).blob(name)
+            try:
+                blob.reload(retry=None, timeout=TIMEOUT)
+            except self._missing:
+                return None
+            return item_of(bucket, blob, doing)
+
+        found = self.task.ask(ask, doing=doing)
+        if found is not None and found.name != name:
+            raise MalformedError(f"{doing}: the answer is about another object, {said(found.name)}")
+        return found
+
+    def delete(self, item: Item) -> None:
+        """Delete an object if its content and its metadata, holds among it, are still as they were seen.
+
+        One that is gone already is no error. Raises RefusedError: it changed meanwhile (status 412), or it is held or
+        retained (403).
+        """
+        doing = f"deleting {item.shown}"
+
+        def send() -> None:
+            with contextlib.suppress(self._missing):
+                self.client.bucket(item.bucket).blob(item.name).delete(
+                    if_generation_match=item.generation,
+                    if_metageneration_match=item.metageneration,
+                    retry=None,
+                    timeout=TIMEOUT,
+                )
+
+        settle(self.task, send, lambda: self.item(item.bucket, item.name) is None, doing=doing)
+
+    def _pages(self, listing: Callable[..., Any], kind: str, doing: str) -> Iterator[Any]:
+        """Yield what all pages of a listing hold. Raises MalformedError for one that never ends, or is no listing."""
+        token: str | None = None
+        seen: set[str] = set()
+        while True:
+            found, token = self.task.ask(functools.partial(_page, listing, token, kind, doing), doing=doing)
+            yield from found
+            if token is None:
+                return
+            if token in seen:
+                raise MalformedError(f"{doing}: the listing goes round in circles")
+            seen.add(token)
+
+
+def _page(listing: Callable[..., Any], token: str | None, kind: str, doing: str) -> tuple[list[Any], str | None]:
+    pages = listing(page_token=token, retry=None, timeout=TIMEOUT)
+    page = next(pages.pages)
+    if not isinstance(page.raw_page, dict) or page.raw_page.get("kind") != kind:
+        raise MalformedError(f"{doing}: the answer is no listing")
+    following = pages.next_page_token
+    if following is not None and not isinstance(following, str):
+        raise MalformedError(f"{doing}: the listing has no sensible token of its next page")
+    return list(page), following
+
+
+def _bucket(found: Any, doing: str) -> Bucket:
+    retention, soft = found.retention_period or 0, found.soft_delete_policy.retention_duration_seconds or 0
+    if not isinstance(found.metageneration, int) or not isinstance(retention, int):
+        raise MalformedError(f"{doing}: the answer makes no sense")
+    return Bucket(
+        name=found.name,
+        metageneration=found.metageneration,
+        rules=tuple(dict(rule) for rule in found.lifecycle_rules),
+        retention=retention,
+        locked=bool(found.retention_policy_locked),
+        soft_delete=int(soft),
+        location=said(found.location or ""),
+    )
