@@ -1,0 +1,129 @@
+"""The services that cloud tasks talk to in tests: each is started once, and is as new for every test."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.apprunner import AppRunner, Site
+from services.ecs_express import EcsExpress
+from services.moto import Moto
+from services.google_cloud import GoogleCloud
+from services.postgres import Cluster
+from services.receivers import Mail, Receiver
+from services.sentry import Sentry
+from services.statuspage import Statuspage
+from services.supabase import Management, PostgREST, Project
+from services.vercel import Vercel
+
+
+def served(kind):
+    """Return a fixture that yields a service, reset before each test."""
+
+    @pytest.fixture(scope="session")
+    def running():
+        with kind() as service:
+            yield service
+
+    return running
+
+
+def behind_a_site(kind):
+    """Return such a fixture of a container service, whose services are all one web site."""
+
+    @pytest.fixture(scope="session")
+    def running():
+        with Site() as site, kind(site) as service:
+            yield service
+
+    return running
+
+
+moto_server = served(Moto)
+apprunner_server = behind_a_site(AppRunner)
+ecs_server = behind_a_site(EcsExpress)
+vercel_server = served(Vercel)
+management_server = served(Management)
+sentry_server = served(Sentry)
+statuspage_server = served(Statuspage)
+receiver_server = served(Receiver)
+
+
+def known(service, monkeypatch):
+    """Return a service at its beginning, to which the environment leads."""
+    service.reset()
+    for name, value in getattr(service, "environment", {}).items():
+        monkeypatch.setenv(name, value)
+    return service
+
+
+@pytest.fixture
+def moto(moto_server, monkeypatch):
+    return known(moto_server, monkeypatch)
+
+
+@pytest.fixture
+def apprunner(apprunner_server, monkeypatch):
+    return known(apprunner_server, monkeypatch)
+
+
+@pytest.fixture
+def ecs(ecs_server, monkeypatch):
+    return known(ecs_server, monkeypatch)
+
+
+@pytest.fixture
+def vercel(vercel_server, monkeypatch):
+    return known(vercel_server, monkeypatch)
+
+
+@pytest.fixture
+def management(management_server, monkeypatch):
+    return known(management_server, monkeypatch)
+
+
+@pytest.fixture
+def sentry(sentry_server, monkeypatch):
+    return known(sentry_server, monkeypatch)
+
+
+@pytest.fixture
+def statuspage(statuspage_server, monkeypatch):
+    return known(statuspage_server, monkeypatch)
+
+
+@pytest.fixture
+def receiver(receiver_server, monkeypatch):
+    return known(receiver_server, monkeypatch)
+
+
+@pytest.fixture(scope="session")
+def supabase_project():
+    with Cluster() as cluster, PostgREST(cluster) as rest, Project(rest) as project:
+        yield project
+
+
+@pytest.fixture
+def project(supabase_project, monkeypatch):
+    return known(supabase_project, monkeypatch)
+
+
+@pytest.fixture
+def mail():
+    with Mail() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def google_services():
+    cloud = GoogleCloud()
+    try:
+        cloud.start()
+    except RuntimeError as error:  # what is missing is said, and fails in CI
+        pytest.skip(str(error))
+    yield cloud
+    cloud.stop()
+
+
+@pytest.fixture
+def google(google_services, monkeypatch):
+    return known(google_services, monkeypatch)
