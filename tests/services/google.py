@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from werkzeug.wrappers import Request, Response
+
 from services.back_end import BackEnd
 from services.discovery import Method, described
 from services.faults import Call, Fault
-from werkzeug.wrappers import Request, Response
 
 __all__ = ["Answer", "Google", "GoogleCall", "GoogleProblem", "own"]
 
@@ -72,11 +73,11 @@ class Answer:
         return Response(body if plain else json.dumps(body), self.status, headers=headers)
 
 
-def own(operation: str, *, mutates: bool | None = None) -> Any:
-    """Let a method of a fake answer an operation, named by the end of its name in Google's description."""
+def own(*operations: str, mutates: bool | None = None) -> Any:
+    """Let a method of a fake answer operations, named by the end of their names in Google's description."""
 
     def mark(function: Any) -> Any:
-        function.operation, function.mutates = operation, mutates
+        function.operations, function.mutates = operations, mutates
         return function
 
     return mark
@@ -98,7 +99,7 @@ class Google(BackEnd):
         self.state = threading.RLock()
         self.crashes: list[BaseException] = []
         members = [getattr(type(self), name) for name in dir(type(self))]
-        self.handlers = {each.operation: each for each in members if hasattr(each, "operation")}
+        self.handlers = {name: each for each in members for name in getattr(each, "operations", ())}
         self.forget()
 
     def forget(self) -> None:
@@ -225,7 +226,7 @@ class Google(BackEnd):
         changed = change(body)
         if isinstance(changed, Response):
             return changed
-        return Answer(body if changed is None else changed, response.status_code, dict(response.headers)).response()
+        return Answer(body if changed is None else changed, response.status_code).response()
 
     def _admit(self, call: GoogleCall) -> None:
         if call.operation not in self.handlers:
@@ -244,11 +245,14 @@ class Google(BackEnd):
 
     def _hold(self, call: GoogleCall, answer: Answer) -> None:
         schema = call.method.response if call.method else None
-        if answer.status != 200 or isinstance(answer.body, bytes) or call.method is None:
+        bodies = answer.body if isinstance(answer.body, list) else [answer.body]  # several where the answer is a stream
+        bodies = [body for body in bodies if not isinstance(body, bytes) and (body is not None or schema)]
+        if answer.status != 200 or call.method is None:
             return
-        if isinstance(answer.body, list) or (answer.body is None and schema is None):
-            return
-        wrong = self.description.problems(schema, answer.body) if schema else [f"this answers nothing: {answer.body!r}"]
+        if schema is None:
+            wrong = [f"it answers nothing, not {body!r}" for body in bodies]
+        else:
+            wrong = [problem for body in bodies for problem in self.description.problems(schema, body)]
         if wrong:
             raise AssertionError(f"{call.operation} was answered wrongly: {'; '.join(wrong)}")
 
