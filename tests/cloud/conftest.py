@@ -6,8 +6,8 @@ import pytest
 
 from services.apprunner import AppRunner, Site
 from services.ecs_express import EcsExpress
-from services.moto import Moto
 from services.google_cloud import GoogleCloud
+from services.moto import Moto
 from services.postgres import Cluster
 from services.receivers import Mail, Receiver
 from services.sentry import Sentry

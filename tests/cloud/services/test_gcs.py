@@ -13,6 +13,7 @@ from google.api_core import exceptions
 from google.auth.credentials import AnonymousCredentials
 from google.auth.exceptions import InvalidOperation
 from google.cloud import storage
+
 from services.gcs import Gcs
 
 
