@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import importlib.util
 import marshal
-import pkgutil
-import py_compile
 import re
 import secrets
-import sys
 import threading
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.machinery import SourceFileLoader
 from importlib.util import MAGIC_NUMBER
 from pathlib import Path
 from types import CodeType
@@ -130,24 +127,10 @@ def _module(name: str) -> _Module:
     if spec is None or not spec.origin or not spec.origin.endswith(".py"):
         raise UsageError(f"{name} cannot be sent to a host: it has no source file")
     text = Path(spec.origin).read_text(encoding="utf-8")
-    return _Module(_code(name, spec.origin, text), text, tuple(dict.fromkeys(_imports(name, text))))
-
-
-def _code(name: str, origin: str, text: str) -> CodeType:
-    """Return a module's byte code without docstrings, from where Python keeps byte code, or else compiled and kept."""
-    status = Path(origin).stat()
-    made_from = b"".join(number.to_bytes(4, "little") for number in (int(status.st_mtime), status.st_size & 0xFFFFFFFF))
-    kept = importlib.util.cache_from_source(origin, optimization=2)
-    with contextlib.suppress(OSError, ValueError, EOFError, TypeError):
-        data = Path(kept).read_bytes()
-        if data[:16] == MAGIC_NUMBER + bytes(4) + made_from:
-            code = marshal.loads(data[16:])  # noqa: S302 - Python itself would load it from here
-            if isinstance(code, CodeType):
-                return code
-    if not sys.dont_write_bytecode:
-        with contextlib.suppress(OSError, py_compile.PyCompileError):
-            py_compile.compile(origin, kept, f"{name}.py", doraise=True, optimize=2)
-    return compile(text, f"{name}.py", "exec", dont_inherit=True, optimize=2)
+    code = spec.loader.get_code(name) if isinstance(spec.loader, SourceFileLoader) else None  # kept by Python, mostly
+    if code is None:
+        code = compile(text, spec.origin, "exec", dont_inherit=True)
+    return _Module(code, text, tuple(dict.fromkeys(_imports(name, text))))
 
 
 def _imports(name: str, text: str) -> Iterator[str]:
@@ -163,7 +146,7 @@ def _imports(name: str, text: str) -> Iterator[str]:
             base = importlib.util.resolve_name(base, name.rpartition(".")[0])
         if not _within(base, _PACKAGE):
             continue
-        if base in _packages():
+        if _is_package(base):
             names = "" if plain else names.strip("()")
             yield from (f"{base}.{each.split()[0]}" for each in names.split(",") if each.strip())
         else:
@@ -176,10 +159,10 @@ def _within(name: str, package: str) -> bool:
 
 
 @functools.cache
-def _packages() -> frozenset[str]:
-    """Return the names of the host package and of those in it, which hold no code and are not sent."""
-    found = pkgutil.walk_packages(importlib.import_module(_PACKAGE).__path__, _PACKAGE + ".")
-    return frozenset({_PACKAGE, *(each.name for each in found if each.ispkg)})
+def _is_package(name: str) -> bool:
+    """Whether a name of the host package is that of a package: those hold no code and are not sent."""
+    spec = importlib.util.find_spec(name)
+    return spec is not None and spec.submodule_search_locations is not None
 
 
 @functools.cache

@@ -68,7 +68,8 @@ class SshConnector:
 
     def _client(self, host: str, target: Target, login: Target | None) -> fabric.Connection:
         """Return a connection that is not open yet; `login` gives user, port and keys, None for those of the config."""
-        kwargs: dict[str, Any] = {"compress": False}  # an empty mapping would be replaced by one that all hosts share
+        # not empty, or it would be replaced by a mapping that all hosts share
+        kwargs: dict[str, Any] = {"transport_factory": _transport}
         if login and login.password:
             kwargs["password"] = login.password
         if login and login.identity_files:
@@ -271,6 +272,17 @@ class SshChannel:
         """Close the channel; the payload's input ends with it."""
         with contextlib.suppress(OSError, EOFError):
             self._channel.close()
+
+
+def _transport(*args: Any, **options: Any) -> paramiko.Transport:
+    """Return a transport that prefers ciphers which check a packet's integrity themselves.
+
+    For all others paramiko compares each packet's code byte by byte in Python: a tenth of what connecting costs it.
+    """
+    transport = paramiko.Transport(*args, **options)
+    chosen = transport.get_security_options()
+    chosen.ciphers = sorted(chosen.ciphers, key=lambda name: "gcm" not in name)
+    return transport
 
 
 def _dial(host: str, port: int, limit: Deadline) -> socket.socket:

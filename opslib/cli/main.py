@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -22,7 +23,7 @@ from opslib.errors import (
 )
 from opslib.host.params import ParamError as HostParamError
 
-__all__ = ["main", "program"]
+__all__ = ["main", "program", "start"]
 
 EXAMPLES = (
     ("opslib list", "What there is to run."),
@@ -86,6 +87,15 @@ def main(args: Sequence[str] | None = None, library: Library | None = None) -> i
     return code if isinstance(code, int) else 0
 
 
+def start() -> int:
+    """Run the program in a process of its own, and return its exit code."""
+    gc.set_threshold(50_000, 20, 20)  # what is loaded at the start stays to the end: looking it through is for nothing
+    try:
+        return main()
+    finally:
+        gc.freeze()  # the same goes for the end
+
+
 def _explain(error: Exception) -> int:
     """Say what went wrong and return the exit code for it."""
     from opslib.cli.screen import UNWRITTEN, Screen
@@ -127,4 +137,4 @@ def _in_words(error: click.ClickException) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(start())
