@@ -125,6 +125,19 @@ def test_rolling_stops_at_the_first_bad_host(systems: Sequence[System], inventor
     assert verify("backend:status", inventory, limit="lab1", on_output=told.append) == 0, told
 
 
+def test_a_branch_means_one_commit_for_all_hosts(systems: Sequence[System], inventory: Path) -> None:
+    newest, older = (systems[0].commit(ref) for ref in ("main", "v1.1.0"))
+    pinned = {"backend_ref": "main", "backend_commit": older, "deploy_backend_serial": 2}  # main has moved on meanwhile
+    for engine in ("ssh", "ansible"):
+        refused = run(inventory, "deploy_backend", engine, check=True, extra_vars={"backend_ref": "main"})
+        assert statuses(refused)[0] is Status.FAILED
+        assert f"give a tag, or its commit: {newest}" in str(refused.hosts["lab1"].failure)
+        planned = run(inventory, "deploy_backend", engine, check=True, extra_vars=pinned)
+        planned.raise_for_failures()
+        for host in planned.hosts.values():
+            assert [step.data["wanted"] for step in host.steps if step.task == "deploy"] == [older]
+
+
 def test_every_entry_point_has_a_suite() -> None:
     folder = role_folder("backend")
     entries = {path.stem for path in (folder / "tasks").glob("*.yml")} - {"main"}

@@ -43,7 +43,7 @@ def common(system: System, **changes: Any) -> dict[str, Any]:
 
 
 def deploy(system: System, ref: str, **changes: Any) -> Task:
-    return tasks.deploy(**common(system, repository=system.remote, ref=ref, **changes))
+    return tasks.deploy(**common(system, **{"repository": system.remote, "ref": ref, **changes}))
 
 
 def rollback(system: System, **changes: Any) -> Task:
@@ -276,6 +276,107 @@ def test_releases_side_by_side(system: System) -> None:
     back = good(system.apply(rollback(system, **changes)))
     assert back.status is Status.OK
     is_tidy(system)
+
+
+BRINGS = "deploy/ai-cost-dashboard.service"
+
+
+def test_the_unit_file_comes_and_goes_with_its_release(system: System) -> None:
+    """A new release brings a unit file; a bad one after it is taken back with its own; a rollback brings back the first."""
+    path = f"/etc/systemd/system/{system.unit}"
+    first = system.host.read(path)
+    texts = [first.replace("[Service]", f"[Service]\nEnvironment=BROUGHT_BY={name}") for name in ("good", "bad")]
+    texts[1] = texts[1].replace("dashboard.app:app", "dashboard.app:nothing")
+    system.push("refs/tags/v1.3.0", {BRINGS: texts[0]})
+    system.push("refs/tags/v1.4.0", {BRINGS: texts[1]}, "v1.3.0")
+    more: dict[str, Any] = {"unit_file": BRINGS}
+    planned = good(system.rehearse(deploy(system, "v1.3.0", **more)))
+    assert [change.summary for change in planned.changes if not change.certain] == [
+        f"install {BRINGS} of the release as {system.unit}, if it differs"
+    ]
+    assert good(system.apply(deploy(system, "v1.3.0", **more))).status is Status.CHANGED
+    brought = f"tr '\\0' '\\n' < /proc/$(systemctl show --value -p MainPID {system.unit})/environ | grep BROUGHT_BY"
+    seen = system.witness
+    assert seen.check_output(brought) == "BROUGHT_BY=good"
+    assert (seen.file(path).content_string, seen.file(path).mode) == (texts[0], 0o644)
+    said = failure(system.apply(deploy(system, "v1.4.0", **more)))
+    assert "v1.3.0" in said
+    assert "serves again" in said
+    assert seen.file(path).content_string == texts[0]
+    assert seen.check_output(brought) == "BROUGHT_BY=good"
+    for check in (True, False):
+        assert good(system.apply(deploy(system, "v1.3.0", **more), check=check)).status is Status.OK
+    system.host.write(path, first + "# mended by hand\n")
+    told = tasks.releases(app=APP, path=system.folder, strategy="in_place", unit=system.unit, **more)
+    assert "is not the one that v1.3.0" in failure(system.rehearse(told))
+    assert good(system.apply(deploy(system, "v1.3.0", **more))).status is Status.CHANGED
+    assert seen.file(path).content_string == texts[0]
+    assert good(system.apply(rollback(system, to="v1.3.0", **more))).status is Status.OK
+    assert good(system.apply(rollback(system, to="main", **more))).status is Status.CHANGED
+    is_serving(system, V1_1)
+    assert seen.file(path).content_string == first
+    assert seen.run(brought).rc == 1
+    is_tidy(system)
+
+
+def test_what_would_be_deployed_in_part_is_refused(steady: System) -> None:
+    modules = '[submodule "ui"]\n\tpath = vendor/ui\n\turl = https://git.example.com/ui.git\n'
+    steady.push("refs/heads/with-submodules", {".gitmodules": modules})
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
+    steady.push("refs/heads/with-lfs", {".gitattributes": "*.bin filter=lfs -text\n", "model/a.bin": pointer})
+    for ref, words in (("with-submodules", "has submodules (vendor/ui)"), ("with-lfs", "in Git LFS (model/a.bin)")):
+        assert words in failure(steady.apply(deploy(steady, ref)))
+
+
+REMOTES = {
+    "ssh": "ssh://ops@localhost/srv/git/ai-cost-dashboard.git",
+    "https": "https://localhost:8443/ai-cost-dashboard.git",
+}
+OFFERS = {
+    "ssh": """
+install -d -m 700 /root/.ssh && ssh-keygen -q -t ed25519 -N '' -f /root/.ssh/id_ed25519
+cat /root/.ssh/id_ed25519.pub >> /home/ops/.ssh/authorized_keys
+printf '[safe]\n\tdirectory = *\n' > /home/ops/.gitconfig
+""",
+    "https": """
+mkdir /srv/ca && cd /srv/ca
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=localhost \
+    -addext subjectAltName=DNS:localhost -keyout key -out ca.pem 2>/dev/null
+git -C /srv/git/ai-cost-dashboard.git update-server-info
+printf '%s\n' 'import http.server, ssl' 'context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)' \
+    'context.load_cert_chain("/srv/ca/ca.pem", "/srv/ca/key")' \
+    'server = http.server.ThreadingHTTPServer(("127.0.0.1", 8443), http.server.SimpleHTTPRequestHandler)' \
+    'server.socket = context.wrap_socket(server.socket, server_side=True)' 'server.serve_forever()' > serve.py
+systemd-run -q --unit=git-server --working-directory=/srv/git python3 /srv/ca/serve.py
+until ss -Htln | grep -q :8443; do sleep 0.05; done
+""",
+}
+TRUSTS = {
+    "ssh": "(printf 'localhost '; cut -d' ' -f1,2 /etc/ssh/ssh_host_ed25519_key.pub) > /root/.ssh/known_hosts",
+    "https": "git config --global http.sslCAInfo /srv/ca/ca.pem",
+}
+ENDS = {
+    "ssh": "rm -r /root/.ssh/id_* /root/.ssh/known_hosts /home/ops/.gitconfig; sed -i '$d' /home/ops/.ssh/authorized_keys",
+    "https": "systemctl stop git-server; rm -r /srv/ca /root/.gitconfig",
+}
+
+
+@pytest.mark.parametrize(("way", "words"), [("ssh", "Host key verification failed"), ("https", "certificate")])
+def test_a_remote_that_is_reached_over_the_network(steady: System, way: str, words: str) -> None:
+    """A stranger's key or certificate is refused, and nobody is asked; one that the user trusts opens the remote."""
+    host, remote = steady.host, {"repository": REMOTES[way], "migrate": []}
+    host.run(["sh", "-ec", OFFERS[way]])
+    try:
+        refused = failure(steady.apply(deploy(steady, "v1.2.0", **remote)))
+        assert "the remote repository cannot be read" in refused
+        assert words in refused
+        host.run(["sh", "-ec", TRUSTS[way]])
+        assert good(steady.rehearse(deploy(steady, "v1.2.0", **remote))).status is Status.CHANGED
+        for ref, status in (("v1.2.0", Status.CHANGED), ("v1.2.0", Status.OK), ("v1.1.0", Status.CHANGED)):
+            assert good(steady.apply(deploy(steady, ref, **remote))).status is status
+            is_serving(steady, {"v1.2.0": V1_2, "v1.1.0": V1_1}[ref])
+    finally:
+        host.run(["sh", "-c", ENDS[way]], check=False)
 
 
 def test_two_at_once(steady: System) -> None:

@@ -85,6 +85,22 @@ class System:
         """Return the commit of a tag or branch of the service's repository."""
         return self.host.run(["git", "-C", self.remote, "rev-parse", f"{ref}^{{commit}}"]).stdout.strip()
 
+    def push(self, ref: str, files: Mapping[str, str], parent: str = "v1.2.0") -> str:
+        """Push a commit with these files to a branch or tag (`refs/tags/…`) of the repository; return the commit."""
+        people = [
+            f"GIT_{who}_{what}=nobody@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
+        ]
+        git = ["env", "GIT_INDEX_FILE=/tmp/push-index", *people, "git", "-C", self.remote]
+        self.host.run([*git, "read-tree", parent])
+        for path, text in files.items():
+            blob = self.host.run([*git, "hash-object", "-w", "--stdin"], input=text).stdout.strip()
+            self.host.run([*git, "update-index", "--add", "--cacheinfo", f"100644,{blob},{path}"])
+        tree = self.host.run([*git, "write-tree"]).stdout.strip()
+        commit = self.host.run([*git, "commit-tree", "-m", "More", "-p", parent, tree]).stdout.strip()
+        self.host.run([*git, "update-ref", ref, commit])
+        self.host.run(["rm", "/tmp/push-index"])
+        return commit
+
     # --- steps, as other tests run them ---
 
     def apply(self, steps: Steps, *, check: bool = False, login: str = "root", timeout: float = 240) -> HostResult:
