@@ -135,7 +135,7 @@ opslib:
       returned: always
       type: str
     seconds:
-      description: Time taken on the host.
+      description: Time taken.
       returned: always
       type: float
     changes:
