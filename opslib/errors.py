@@ -8,6 +8,7 @@
     │   └── MissingError           a program or library that is needed is not installed
     ├── UnreachableError           no connection to a host: name, network, host key, authentication, become
     ├── CarrierError               the connection broke, or the host answered what no payload answers
+    ├── UnwrittenError             a report could not be written, when all else was over (exit code 74)
     ├── InterruptedRunError        the caller stopped the run; carries the partial report (exit code 130)
     └── RunFailedError             hosts failed or were unreachable; carries the report (exit code 2 or 4)
 
@@ -33,6 +34,7 @@ __all__ = [
     "PlaybookError",
     "RunFailedError",
     "UnreachableError",
+    "UnwrittenError",
     "UsageError",
 ]
 
@@ -55,6 +57,10 @@ class UnreachableError(OpslibError):
 
 class CarrierError(OpslibError):
     """A connection broke, or an answer was not of the protocol."""
+
+
+class UnwrittenError(OpslibError):
+    """A report could not be written, when all that it tells of was over; the message says where and why."""
 
 
 class _ReportError(OpslibError):

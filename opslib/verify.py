@@ -1,12 +1,14 @@
 """Verify hosts against what a role promises: its testinfra suite, run over the inventory's own connection settings.
 
-A role keeps its suite in `tests/test_ENTRY.py`. The suite knows nothing of opslib's tasks: testinfra reads the state of
-a host by its own means, so a mistake in our parsers cannot hide itself. The fixture `variables` gives a suite the
-variables of the host it looks at: the role's defaults, overlaid by the inventory.
+A role keeps its suite in `tests/test_ENTRY.py`; what must hold besides is named there, as `ALSO = ("ENTRY", ...)`. The
+suite knows nothing of opslib's tasks: testinfra reads the state of a host by its own means, so a mistake in our parsers
+cannot hide itself. The fixture `variables` gives a suite the variables of the host it looks at: the role's defaults,
+overlaid by the inventory.
 """
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import json
 import os
@@ -22,8 +24,9 @@ from typing import TYPE_CHECKING, Any
 from xml.sax import saxutils
 
 from opslib import openssh
-from opslib.errors import InventoryError, MissingError, PlaybookError, UsageError
+from opslib.errors import InventoryError, MissingError, PlaybookError, UnwrittenError
 from opslib.host import wire
+from opslib.result_file import ResultFile
 from opslib.target import Target
 
 if TYPE_CHECKING:
@@ -37,7 +40,7 @@ _KEPT = (
 )
 _PYTEST = (
     *("-P", "-m", "pytest", "-q", "-p", "opslib.verify_fixtures", "-p", "no:cacheprovider"),
-    *("--import-mode=importlib", "--tb=short", "--show-capture=no", "--disable-warnings"),
+    *("--import-mode=importlib", "--tb=short", "--show-capture=no", "--disable-warnings", "-rfEs"),
 )
 _AS_PROMISED, _NOT_AS_PROMISED = 0, 1
 
@@ -52,18 +55,19 @@ def verify(
 ) -> int:
     """Run the suite of `ROLE` or `ROLE:ENTRY` against hosts; return 0 when all is as promised, 2 when it is not.
 
+    Of an entry point that builds on others, theirs are run too; of a role all suites are.
+
     limit: a host pattern; junit: where to write a JUnit report; on_output: gets the lines of pytest's output. Secrets
     of the inventory are masked in both.
 
     Raises PlaybookError when there is no such suite or it cannot be run, InventoryError for hosts that testinfra cannot
-    reach the way the inventory says, UsageError for a report that cannot be written,
-    MissingError without an ssh client.
+    reach the way the inventory says, UsageError for a report that cannot be written as things are, UnwrittenError when
+    that turns out in the end, MissingError without an ssh client.
     """
     from opslib.inventory import Inventory
 
     suites, defaults = _suites(role)
-    if junit is not None and not os.access(Path(junit).parent, os.W_OK):
-        raise UsageError(f"the JUnit report {junit} cannot be written: {Path(junit).parent} is no folder to write to")
+    kept = ResultFile(str(junit), "the JUnit report") if junit is not None else None
     hosts = inventory if isinstance(inventory, Inventory) else Inventory.load(inventory)
     targets = hosts.select("all", limit)
     if any(target.carrier == "ssh" for target in targets) and shutil.which("ssh") is None:
@@ -77,8 +81,8 @@ def verify(
         report = Path(folder, "junit.xml")
         if code not in (_AS_PROMISED, _NOT_AS_PROMISED) or not report.is_file():
             raise PlaybookError(f"the suite of {role} cannot be run (exit code {code} of pytest); see its output")
-        if junit is not None:
-            _write(Path(junit), _masked_xml(report.read_text(encoding="utf-8"), secrets))
+        if kept is not None:
+            _write(kept, _masked_xml(report.read_text(encoding="utf-8"), secrets))
     return 0 if code == _AS_PROMISED else 2
 
 
@@ -91,7 +95,7 @@ def _suites(role: str) -> tuple[list[Path], dict[str, Any]]:
     name, _, entry = role.partition(":")
     folder = role_folder(name).resolve()
     known = {path.stem.removeprefix("test_"): path for path in sorted(folder.glob("tests/test_*.py"))}
-    suites = [known[entry]] if entry in known else [] if entry else list(known.values())
+    suites = list(_with_others(entry, known)) if entry else list(known.values())
     if not suites:
         raise PlaybookError(f"there is no suite to verify {role} with; {name} has {', '.join(known) or 'none'}")
     defaults = folder / "defaults" / "main.yml"
@@ -100,6 +104,34 @@ def _suites(role: str) -> tuple[list[Path], dict[str, Any]]:
         return suites, dict(loaded or {})
     except (OSError, ValueError, TypeError, yaml.YAMLError) as error:
         raise PlaybookError(f"{defaults} cannot be read: {' '.join(str(error).split())}") from error
+
+
+def _with_others(entry: str, known: Mapping[str, Path]) -> dict[Path, None]:
+    """Return the test file of an entry point and those of the entry points that it builds on; nothing without one."""
+    found: dict[Path, None] = {}
+    waiting = [entry]
+    while waiting:
+        name = waiting.pop(0)
+        if name not in known:
+            if name == entry:
+                break
+            raise PlaybookError(f"{next(reversed(found))}: ALSO names {name!r}, of which there is no suite")
+        if known[name] not in found:
+            found[known[name]] = None
+            waiting += _also(known[name])
+    return found
+
+
+def _also(suite: Path) -> Sequence[str]:
+    """Read what a suite says in ALSO, without running it."""
+    try:
+        body = ast.parse(suite.read_text(encoding="utf-8")).body
+        for node in body:
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "ALSO":
+                return [str(name) for name in ast.literal_eval(node.value)]
+    except (OSError, ValueError, TypeError, SyntaxError):  # pytest will say what is wrong with it
+        return ()
+    return ()
 
 
 def _pytest(
@@ -186,8 +218,8 @@ def _masked_xml(text: str, secrets: frozenset[str]) -> str:
     return masked
 
 
-def _write(path: Path, text: str) -> None:
+def _write(file: ResultFile, text: str) -> None:
     try:
-        path.write_text(text, encoding="utf-8")
+        file.write(text)
     except OSError as error:
-        raise UsageError(f"the JUnit report {path} cannot be written: {error.strerror}") from error
+        raise UnwrittenError(f"the JUnit report {file.path} cannot be written: {error.strerror}") from error

@@ -12,6 +12,7 @@ from opslib.cli.click_parts import command, option
 from opslib.cli.complete import complete_role
 from opslib.cli.options import RESULTS, library_of, place_of, place_options, variables_option, vault_option
 from opslib.cli.screen import Screen
+from opslib.result_file import ResultFile
 
 __all__ = ["verify"]
 
@@ -35,6 +36,8 @@ def verify(context: click.Context, /, role: str, **values: Any) -> int:
     is 0 when all is as promised, 2 when it is not (also when a host does not answer), 1 when nothing could be verified.
     """
     junit = values.pop("junit")
+    if junit is not None:
+        ResultFile(junit, "--junit")
     screen = Screen(sys.stdout)
     # pytest is a child that must not outlive us: SIGTERM is to unwind as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -13,7 +13,15 @@ from support.sources import imports, modules
 # From the bottom to the top: a module imports those of its own layer and of layers below it.
 LAYERS = [
     {"opslib.host", "opslib"},
-    {"opslib.errors", "opslib.result", "opslib.events", "opslib.step", "opslib.target", "opslib.log_entry"},
+    {
+        "opslib.errors",
+        "opslib.result",
+        "opslib.events",
+        "opslib.step",
+        "opslib.target",
+        "opslib.log_entry",
+        "opslib.result_file",
+    },
     {"opslib.tasks", "opslib.reference", "opslib.connection", "opslib.openssh", "opslib.carriers", "opslib.cloud"},
     {"opslib.engines.ansible_core"},
     {"opslib.inventory"},

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from opslib.engines.roles import role_folder
-from opslib.errors import InventoryError, PlaybookError, UsageError
+from opslib.errors import InventoryError, PlaybookError, UnwrittenError, UsageError
 from opslib.lab import Lab, LabHost
 from opslib.verify import verify
 from support import site
@@ -117,6 +117,49 @@ def test_changed_host_key_is_refused(lab: Lab, hosts: Sequence[LabHost], invento
     assert any("Host key verification failed" in line for line in told), told
 
 
+def test_an_entry_point_is_verified_with_those_it_builds_on(
+    hosts: Sequence[LabHost], inventory: Path, tmp_path: Path
+) -> None:
+    report = tmp_path / "report.xml"
+    assert verify("maintenance:weekly", inventory, limit="lab2", junit=report) == 2
+    cases = ET.parse(report).getroot().iter("testcase")
+    failed = {case.get("name") for case in cases if case.find("failure") is not None}
+    assert failed == {"test_services_run[ssh://lab2]", "test_endpoints_answer[ssh://lab2]"}  # those of daily
+
+
+def test_all_that_is_asked_of_health_is_verified(hosts: Sequence[LabHost], inventory: Path, tmp_path: Path) -> None:
+    inventory.write_text(
+        inventory.read_text() + "    health_url: http://127.0.0.1:8080\n    health_endpoints: {x: [{path: /health}]}\n"
+    )
+    assert verify("health:all", inventory, limit="lab1") == 0
+    assert verify("health:all", inventory, limit="lab2") == 2
+
+
+def test_what_could_not_be_looked_at_is_said_to_be_skipped(hosts: Sequence[LabHost], tmp_path: Path, lab: Lab) -> None:
+    check = {"url": site.URL, "request_headers": {"X-Token": "hush-hush"}}
+    inventory = site.inventory(lab, tmp_path / "inventory.yml", hosts[1:], service_http=check)
+    told: list[str] = []
+    verify("service:status", inventory, on_output=told.append)
+    assert any(line.startswith("SKIPPED") and f"only the task can ask {site.URL}" in line for line in told), told
+    assert "hush-hush" not in "".join(told)
+
+
+def test_a_suite_that_names_none_is_refused(inventory: Path, tmp_path: Path) -> None:
+    role = suite(tmp_path, "ALSO = ('nowhere',)\ndef test(): pass")
+    with pytest.raises(PlaybookError, match=r"test_main\.py: ALSO names 'nowhere', of which there is no suite"):
+        verify(f"{role}:main", inventory)
+
+
+def test_report_is_private_and_whole(inventory: Path, tmp_path: Path) -> None:
+    report = tmp_path / "report.xml"
+    verify("service:status", inventory, limit="lab1", junit=report)
+    assert report.stat().st_mode & 0o777 == 0o600
+    (tmp_path / "gone").mkdir()
+    role = suite(tmp_path, f"import os\ndef test(): os.rmdir({str(tmp_path / 'gone')!r})")
+    with pytest.raises(UnwrittenError, match=r"gone/report\.xml cannot be written: No such file"):
+        verify(role, inventory, limit="lab1", junit=tmp_path / "gone" / "report.xml")
+
+
 def test_local_host(tmp_path: Path) -> None:
     inventory = tmp_path / "local.yml"
     inventory.write_text("all: {hosts: {here: {ansible_connection: local, maintenance_disk_fail: 101%}}}\n")
@@ -205,5 +248,5 @@ def test_suite_that_cannot_be_run(inventory: Path, tmp_path: Path, text: str) ->
 
 
 def test_report_that_cannot_be_written(inventory: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="cannot be written"):
+    with pytest.raises(UsageError, match="the JUnit report: cannot write .*/no does not exist"):
         verify("service:status", inventory, limit="lab1", junit=tmp_path / "no" / "folder.xml")

@@ -1,5 +1,7 @@
 """What must be true of a host whose forecasts work; read by testinfra, not by opslib."""
 
+ALSO = ("package", "data")
+
 
 def test_health_endpoint_answers(variables, check_answer):
     """The service says that it can forecast."""

@@ -1,5 +1,7 @@
 """What must be true of a host after its daily maintenance; read by testinfra, not by opslib."""
 
+ALSO = ("capacity", "checklist")
+
 
 def test_services_run(host, variables):
     """Every unit that must run is active."""

@@ -1,5 +1,7 @@
 """What must be true of a host after its monthly maintenance; read by testinfra, not by opslib."""
 
+ALSO = ("weekly", "security")
+
 MINUTES = {"s": 1 / 60, "m": 1, "h": 60, "d": 1440, "w": 10080}
 ROTATED = ["*.log.*", "*.log-*"]
 

@@ -1,7 +1,6 @@
-"""What must be true of a host after its quarterly maintenance; read by testinfra, not by opslib.
+"""What must be true of a host after its quarterly maintenance; read by testinfra, not by opslib."""
 
-What the other suites of this role say must be true as well: `opslib verify maintenance` runs all of them.
-"""
+ALSO = ("monthly",)
 
 
 def test_programs_are_as_they_were_installed(host, variables, as_root):

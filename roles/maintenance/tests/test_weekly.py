@@ -1,5 +1,7 @@
 """What must be true of a host after its weekly maintenance; read by testinfra, not by opslib."""
 
+ALSO = ("daily",)
+
 # du(1) with patterns worked out on the host, and names taken as they are.
 MEASURE = """
 import glob, subprocess, sys

@@ -1,7 +1,6 @@
-"""What must be true of a host after its service was restarted; read by testinfra, not by opslib.
+"""What must be true of a host after its service was restarted; read by testinfra, not by opslib."""
 
-What test_status.py says must be true as well: `opslib verify service` runs both.
-"""
+ALSO = ("status",)
 
 
 def test_unit_is_up(unit, shown):
