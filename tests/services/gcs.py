@@ -178,7 +178,10 @@ class Gcs(GcsStore):
             kind, _is, value = line.strip().partition("=")
             if kind in ("crc32c", "md5"):
                 session[{"crc32c": "crc32c", "md5": "md5Hash"}[kind]] = value
-        return self._created(session["bucket"], session["name"], session.get("_holds", {}), self._emulate(call))
+        answer = self._emulate(call)
+        if answer.status == 308 and not self.store.get_resumable_byte_count(call.query["upload_id"]):
+            answer = Answer(None, 308)  # the emulator says `bytes=0-0` where nothing has arrived
+        return self._created(session["bucket"], session["name"], session.get("_holds", {}), answer)
 
     @own("objects.patch")
     def _patch_object(self, call: GoogleCall) -> Any:

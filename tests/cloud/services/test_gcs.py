@@ -232,6 +232,15 @@ def test_faults_come_as_scripted(bucket, gcs):
         bucket.get_blob("x")
 
 
+def test_an_upload_of_which_nothing_has_arrived_says_so(bucket, client, gcs):
+    address = bucket.blob("x").create_resumable_upload_session(size=5)
+    asked = {"headers": {"Content-Range": "bytes */5"}}
+    nothing = client._http.put(address, **asked)
+    assert (nothing.status_code, nothing.headers.get("Range")) == (308, None)
+    client._http.put(address, data=b"12", headers={"Content-Range": "bytes 0-1/5"})
+    assert client._http.put(address, **asked).headers["Range"] == "bytes=0-1"
+
+
 def test_looking_is_no_mutation_and_uploading_is(bucket, client, gcs):
     gcs.put("backups", "x")
     list(client.list_blobs("backups"))
