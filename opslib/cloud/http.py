@@ -66,6 +66,8 @@ class Http:
         attempt: float = _ATTEMPT,
     ) -> None:
         self._requests = load("requests", extra)
+        below = load("urllib3.exceptions", extra)
+        self._broken, self._late = below.HTTPError, below.ReadTimeoutError
         self._name = name
         self._base = base.rstrip("/")
         self._patience = patience
@@ -142,16 +144,16 @@ class Http:
                 return Answer(got.status_code, lower, body, time.monotonic() - began)
         except errors.ConnectTimeout as error:
             raise UnknownOutcomeError(f"{what}: no connection within {timeout:.3g} seconds") from error
-        except errors.Timeout as error:
+        except (errors.Timeout, self._late) as error:
             raise UnknownOutcomeError(f"{what}: no answer within {timeout:.3g} seconds") from error
         except errors.SSLError as error:
             raise RefusedError(f"{what}: the certificate is not good: {_reason(error)}") from error
-        except errors.RequestException as error:
+        except (errors.RequestException, self._broken) as error:
             raise UnknownOutcomeError(f"{what}: the connection failed: {_reason(error)}") from error
 
     def _body(self, got: Any, what: str, ends: float) -> bytes:
         body = bytearray()
-        for piece in got.iter_content(65536):
+        while piece := got.raw.read1(65536, decode_content=True):  # what has come, however little it is
             body += piece
             if len(body) > _MAX_BODY:
                 raise MalformedError(f"{what}: the answer is longer than {_MAX_BODY >> 20} MiB; it is dropped")
