@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from opslib import errors, events, tasks
     from opslib.fleet import Fleet
     from opslib.inventory import Inventory
-    from opslib.live_logs import LogQuery, LogReading, follow_logs, read_logs
+    from opslib.live_logs import CloudWatch, LogQuery, LogReading, follow_logs, read_logs
     from opslib.log_entry import LogEntry
     from opslib.result import Change, HostResult, Report, Status, StepResult
     from opslib.run import run_playbook
@@ -32,6 +32,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Become": "step",
     "Change": "result",
+    "CloudWatch": "live_logs",
     "Fleet": "fleet",
     "HostResult": "result",
     "Inventory": "inventory",
@@ -52,6 +53,7 @@ _MODULES = ("errors", "events", "tasks")
 __all__ = [
     "Become",
     "Change",
+    "CloudWatch",
     "Fleet",
     "HostResult",
     "Inventory",

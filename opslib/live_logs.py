@@ -1,4 +1,4 @@
-"""Logs and journals of many hosts at once: read and put in the order of time, or followed as they grow."""
+"""Logs of many hosts, or of CloudWatch: read and put in the order of time, or followed as they grow."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ from opslib.errors import UsageError
 from opslib.events import Event, Notice, OnEvent, RunStarted, StepTold
 from opslib.fleet import MAX_FORKS, Fleet
 from opslib.host.params import shown
+from opslib.host.task import Task
 from opslib.host.tasks.logs import Logs
 from opslib.log_entry import LogEntry
 from opslib.result import Report
 from opslib.step import Become, Step
 from opslib.target import Target
 
-__all__ = ["LogQuery", "LogReading", "follow_logs", "read_logs"]
+__all__ = ["CloudWatch", "LogQuery", "LogReading", "follow_logs", "read_logs"]
 
 OnEntry = Callable[[LogEntry], object]
+_SLACK = 15.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,15 +68,32 @@ class LogQuery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CloudWatch:
+    """Log groups of CloudWatch, in place of hosts.
+
+    groups: log groups, or App Runner services whose logs are wanted, by name or ARN; account, region: where they are;
+    part: of a service's logs, `application` or `service`; pattern: a filter pattern of CloudWatch Logs, to have it send
+    less; profile: of the AWS configuration files. An entry's host is then the group, its source the stream.
+    """
+
+    groups: Sequence[str]
+    account: str
+    region: str
+    part: str = "application"
+    pattern: str | None = None
+    profile: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LogReading:
-    """What was read: the entries of all hosts in the order of time, and how each host ended."""
+    """What was read: the entries of all hosts or groups in the order of time, and how each host ended."""
 
     entries: tuple[LogEntry, ...]
     report: Report
 
 
 def read_logs(
-    targets: Sequence[Target],
+    targets: Sequence[Target] | CloudWatch,
     query: LogQuery,
     *,
     search: bool = False,
@@ -90,15 +109,17 @@ def read_logs(
     that none holds up the others for longer; the rest as for Fleet. Never raises for a host: see the reading's report.
     Raises UsageError for a wrong argument.
     """
-    heard = _Heard(on_event, None)
-    step = Step(task=query.task("search" if search else "tail"), become=become)
-    with Fleet(targets, forks=forks, timeout=timeout, on_event=heard.take, cancel=cancel) as fleet:
+    heard = _Heard(on_event, None, targets)
+    mode = "search" if search else "tail"
+    places, step, slack = _work(targets, query, mode, None, become, timeout)
+    limit = None if timeout is None else timeout + slack
+    with Fleet(places, forks=forks, timeout=limit, on_event=heard.take, cancel=cancel) as fleet:
         report = fleet.run([step])
     return LogReading(entries=tuple(heard.merged()), report=report)
 
 
 def follow_logs(
-    targets: Sequence[Target],
+    targets: Sequence[Target] | CloudWatch,
     query: LogQuery,
     on_entry: OnEntry,
     *,
@@ -115,22 +136,70 @@ def follow_logs(
     """
     if not callable(on_entry):
         raise UsageError(f"on_entry is {shown(on_entry)}; give a function that takes an entry")
-    heard = _Heard(on_event, on_entry)
-    step = Step(task=query.task("follow", lasting), become=become)
-    if len(targets) > MAX_FORKS:
-        raise UsageError(f"{len(targets)} hosts are too many to follow at once; at most {MAX_FORKS}")
-    with Fleet(targets, forks=max(len(targets), 1), on_event=heard.take, cancel=cancel) as fleet:
+    heard = _Heard(on_event, on_entry, targets)
+    places, step, _slack = _work(targets, query, "follow", lasting, become, None)
+    if len(places) > MAX_FORKS:
+        raise UsageError(f"{len(places)} hosts are too many to follow at once; at most {MAX_FORKS}")
+    with Fleet(places, forks=max(len(places), 1), on_event=heard.take, cancel=cancel) as fleet:
         return fleet.run([step])
+
+
+def _work(
+    targets: Sequence[Target] | CloudWatch,
+    query: LogQuery,
+    mode: str,
+    lasting: str | float | None,
+    become: Become | bool | None,
+    timeout: float | None,
+) -> tuple[Sequence[Target], Step, float]:
+    """Return where to run which step, and the seconds beyond `timeout` that it needs to tell what it has."""
+    if not isinstance(targets, CloudWatch):
+        return targets, Step(task=query.task(mode, lasting), become=become), 0.0
+    if query.paths or query.units or query.timezone or become:
+        raise UsageError("paths, units, timezone and become are for hosts; CloudWatch has groups")
+    task = _cloudwatch_task(targets, query, mode, lasting, timeout)
+    name = targets.groups[0] if len(targets.groups) == 1 else "CloudWatch"
+    return [Target(name=name, carrier="local")], Step(task=task), _SLACK
+
+
+def _cloudwatch_task(
+    place: CloudWatch, query: LogQuery, mode: str, lasting: str | float | None, timeout: float | None
+) -> Task:
+    from opslib.cloud.tasks.cloudwatch_logs import CloudwatchLogs
+
+    settings: dict[str, Any] = {
+        "account": place.account,
+        "region": place.region,
+        "profile": place.profile,
+        "groups": list(place.groups),
+        "part": place.part,
+        "pattern": place.pattern,
+        "mode": mode,
+        "lines": query.lines,
+        "since": query.since,
+        "until": query.until,
+        "levels": list(query.levels),
+        "match": query.match,
+        "fields": dict(query.fields),
+        "longest": query.longest,
+        "masked": query.masked,
+        "lasting": lasting,
+        "wait": timeout,
+    }
+    return CloudwatchLogs(**settings)
 
 
 class _Heard:
     """Takes a run's events: entries go where they are wanted, all else to the caller."""
 
-    def __init__(self, on_event: OnEvent | None, on_entry: OnEntry | None) -> None:
+    def __init__(
+        self, on_event: OnEvent | None, on_entry: OnEntry | None, place: Sequence[Target] | CloudWatch = ()
+    ) -> None:
         if on_event is not None and not callable(on_event):
             raise UsageError(f"on_event is {shown(on_event)}; give a function that takes an event")
         self._on_event = on_event
         self._on_entry = on_entry
+        self._groups = tuple(place.groups) if isinstance(place, CloudWatch) else ()
         self._entries: dict[str, list[LogEntry]] = {}
 
     def take(self, event: Event) -> None:
@@ -140,10 +209,10 @@ class _Heard:
         if not isinstance(event, StepTold):
             self._pass_on(event)
             return
-        note = event.message.get("note")
+        note, group = event.message.get("note"), event.message.get("group")
         if isinstance(note, str):
             self._pass_on(Notice(text=f"{event.host}: {note}"))
-        for entry in _entries(event.host, event.message.get("entries")):
+        for entry in _entries(group if group in self._groups else event.host, event.message.get("entries")):
             if self._on_entry is not None:
                 self._on_entry(entry)
             else:

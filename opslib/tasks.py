@@ -13,6 +13,7 @@ from opslib.errors import UsageError
 from opslib.host.task import Task
 
 if TYPE_CHECKING:
+    from opslib.cloud.tasks.cloudwatch_logs import CloudwatchLogs as cloudwatch_logs
     from opslib.host.tasks.capacity_trend import CapacityTrend as capacity_trend
     from opslib.host.tasks.certificates import Certificates as certificates
     from opslib.host.tasks.checklist import Checklist as checklist
@@ -58,6 +59,7 @@ __all__ = [
     "capacity_trend",
     "certificates",
     "checklist",
+    "cloudwatch_logs",
     "deploy",
     "diagnose",
     "disk_usage",
@@ -103,6 +105,7 @@ _MODULES = {
     "capacity_trend": "opslib.host.tasks.capacity_trend",
     "certificates": "opslib.host.tasks.certificates",
     "checklist": "opslib.host.tasks.checklist",
+    "cloudwatch_logs": "opslib.cloud.tasks.cloudwatch_logs",
     "deploy": "opslib.host.tasks.deploy",
     "diagnose": "opslib.host.tasks.diagnose",
     "disk_usage": "opslib.host.tasks.disk_usage",

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from opslib.engines.roles import Entry
     from opslib.events import OnEvent
     from opslib.inventory import Inventory
-    from opslib.live_logs import LogQuery, LogReading, OnEntry
+    from opslib.live_logs import CloudWatch, LogQuery, LogReading, OnEntry
     from opslib.result import Report
     from opslib.step import Step
+    from opslib.target import Target
 
 __all__ = ["EntryPoint", "Library", "Pace", "Place", "PlayOverview", "Role", "Selection", "Variable"]
 
@@ -140,18 +141,18 @@ class Library:
     def read_logs(
         self,
         query: LogQuery,
-        place: Place,
+        place: Place | CloudWatch,
         search: bool,
         forks: int,
         timeout: float | None,
         on_event: OnEvent,
         cancel: threading.Event,
     ) -> LogReading:
-        """Read logs of all hosts of a place."""
+        """Read logs of all hosts of a place, or of CloudWatch."""
         import opslib
 
         return opslib.read_logs(
-            self.inventory(place).select("all", place.limit),
+            self._log_place(place),
             query,
             search=search,
             forks=forks,
@@ -163,23 +164,26 @@ class Library:
     def follow_logs(
         self,
         query: LogQuery,
-        place: Place,
+        place: Place | CloudWatch,
         lasting: str | None,
         on_entry: OnEntry,
         on_event: OnEvent,
         cancel: threading.Event,
     ) -> Report:
-        """Follow logs of all hosts of a place."""
+        """Follow logs of all hosts of a place, or of CloudWatch."""
         import opslib
 
         return opslib.follow_logs(
-            self.inventory(place).select("all", place.limit),
+            self._log_place(place),
             query,
             on_entry,
             lasting=lasting,
             on_event=on_event,
             cancel=cancel,
         )
+
+    def _log_place(self, place: Place | CloudWatch) -> Sequence[Target] | CloudWatch:
+        return self.inventory(place).select("all", place.limit) if isinstance(place, Place) else place
 
     def inventory(self, place: Place) -> Inventory:
         """Load an inventory."""

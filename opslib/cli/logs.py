@@ -1,7 +1,8 @@
-"""`opslib logs`: what logs and units say, on many hosts at once."""
+"""`opslib logs`: what logs and units say, on many hosts at once, and what CloudWatch holds."""
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -29,14 +30,15 @@ from opslib.output.lines import line
 from opslib.result import Report, Status
 
 if TYPE_CHECKING:
-    from opslib.live_logs import LogQuery
+    from opslib.cli.library import Place
+    from opslib.live_logs import CloudWatch, LogQuery
     from opslib.log_entry import LogEntry
     from opslib.output.log_lines import LogStyle
 
 __all__ = ["errors", "follow", "logs", "search", "tail"]
 
 Function = Callable[..., int]
-WHAT = "What"
+WHAT, CLOUDWATCH = "What", "CloudWatch, in place of hosts"
 LEVELS = ("ERROR", "CRITICAL", "FATAL")
 TIMEOUT = 30.0
 INTERRUPTED = 130
@@ -50,6 +52,10 @@ EXAMPLES = (
         "What concerned one user, JSON laid out.",
     ),
     ("opslib logs tail /srv/app/logs/app.log -i web1, --json | jq .text", "Hand entries to another program."),
+    (
+        "opslib logs errors --cloudwatch spendsense-api --account 123456789012 --region us-east-1",
+        "Errors of an App Runner service, or of any log group.",
+    ),
 )
 COMMANDS = {
     "tail": ("Show the newest entries, in the order of time.", "opslib.cli.logs:tail"),
@@ -61,8 +67,9 @@ COMMANDS = {
 
 @click.group("logs", cls=Group, homes=COMMANDS, examples=EXAMPLES, context_settings=CONTEXT)
 def logs() -> None:
-    """Read what log files and systemd units say, on many hosts at once. The hosts do the filtering.
+    """Read what log files and systemd units say, on many hosts at once, or what CloudWatch holds.
 
+    Hosts do the filtering, so that only what is wanted travels.
     Entries go to standard output, remarks and hosts that fail to standard error. Exit codes are those of `opslib run`.
     """
 
@@ -112,7 +119,8 @@ def what_options(function: Function) -> Function:
             option(
                 "--unmasked", is_flag=True, section=WHAT, help="Show what looks like a password, token or key as it is."
             ),
-            place_options,
+            cloudwatch_options,
+            functools.partial(place_options, required=False),
             variables_option,
             vault_option,
             option("-b", "--become", is_flag=True, section=WHERE, help="Read as root, by sudo."),
@@ -129,6 +137,36 @@ def what_options(function: Function) -> Function:
     return function
 
 
+def cloudwatch_options(function: Function) -> Function:
+    """Add the options that say which log groups."""
+    for add in reversed(
+        (
+            option(
+                "--cloudwatch",
+                "groups",
+                multiple=True,
+                metavar="NAME|ARN",
+                section=CLOUDWATCH,
+                help="Log group, or App Runner service whose logs are wanted. Repeatable.",
+            ),
+            option("--account", metavar="NUMBER", section=CLOUDWATCH, help="AWS account; any other is refused."),
+            option("--region", metavar="REGION", section=CLOUDWATCH, help="AWS region, such as us-east-1."),
+            option("--profile", metavar="NAME", section=CLOUDWATCH, help="Profile of the AWS configuration files."),
+            option(
+                "--part",
+                type=click.Choice(["application", "service"]),
+                section=CLOUDWATCH,
+                help="Of a service: what its program writes (default), or what App Runner says of deployments.",
+            ),
+            option(
+                "--pattern", metavar="PATTERN", section=CLOUDWATCH, help="Filter pattern of CloudWatch: less is read."
+            ),
+        )
+    ):
+        function = add(function)
+    return function
+
+
 def lines_option(default: int) -> Callable[[Function], Function]:
     """Add how many entries."""
     return option(
@@ -139,7 +177,7 @@ def lines_option(default: int) -> Callable[[Function], Function]:
         show_default=True,
         metavar="N",
         section=WHAT,
-        help="At most so many entries of each host, the newest.",
+        help="At most so many entries of each host or group, the newest.",
     )
 
 
@@ -228,7 +266,7 @@ def follow(context: click.Context, /, **values: Any) -> int:
     """
     library, lasting = library_of(context), values.pop("lasting")
     show = _Show(values)
-    place, query = place_of(values), _query(values)
+    place, query = _place(values), _query(values)
 
     def work() -> Report:
         return library.follow_logs(query, place, lasting, show.entry, show.event, show.cancel)
@@ -239,7 +277,7 @@ def follow(context: click.Context, /, **values: Any) -> int:
 def _read(context: click.Context, values: dict[str, Any], *, search: bool) -> int:
     library, forks, timeout = library_of(context), values.pop("forks"), values.pop("timeout")
     show = _Show(values)
-    place, query = place_of(values), _query(values)
+    place, query = _place(values), _query(values)
 
     def work() -> Report:
         reading = library.read_logs(query, place, search, forks, timeout, show.event, show.cancel)
@@ -248,6 +286,26 @@ def _read(context: click.Context, values: dict[str, Any], *, search: bool) -> in
         return reading.report
 
     return show.carry_out(work)
+
+
+def _place(values: dict[str, Any]) -> Place | CloudWatch:
+    """Take where to read out of a command's values: hosts, or log groups of CloudWatch."""
+    aws = {name: values.pop(name) for name in ("groups", "account", "region", "profile", "part", "pattern")}
+    place = place_of(values)
+    if not aws["groups"]:
+        stray = [name for name in aws if aws[name] and name != "groups"]
+        if stray:
+            raise UsageError(f"--{stray[0]} is of CloudWatch: give --cloudwatch NAME, too")
+        if not place.inventory:
+            raise UsageError("say where: -i INVENTORY, or --cloudwatch NAME with --account and --region")
+        return place
+    if place.inventory or place.limit or place.extra_vars or values["paths"] or values["units"] or values["timezone"]:
+        raise UsageError("--cloudwatch reads no hosts: leave out PATH, -u, -i, -l, -e, sudo and --timezone")
+    if not aws["account"] or not aws["region"]:
+        raise UsageError("--cloudwatch needs --account and --region: where the log groups are")
+    from opslib.live_logs import CloudWatch
+
+    return CloudWatch(**{name: value for name, value in aws.items() if value})
 
 
 def _query(values: dict[str, Any]) -> LogQuery:
@@ -297,7 +355,7 @@ class _Show:
         )
         self.cancel = self._interruption.cancel
         self._style: LogStyle | None = None
-        self._width = 0
+        self._width = max(map(len, values["groups"]), default=0)
 
     def carry_out(self, work: Callable[[], Report]) -> int:
         """Do the work and return the exit code."""
@@ -316,7 +374,7 @@ class _Show:
         """Say what is worth it."""
         match event:
             case RunStarted():
-                self._width = max((len(host) for host in event.hosts), default=0)
+                self._width = max([self._width, *map(len, event.hosts)])
             case Notice():
                 self._err.print(line((event.text, "dim")))
             case HostEnded():

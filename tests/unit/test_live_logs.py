@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from opslib import LogEntry, LogQuery, Status, Target, follow_logs, read_logs
+from opslib import CloudWatch, LogEntry, LogQuery, Status, Target, follow_logs, read_logs
 from opslib.errors import ParamError, UsageError
 from opslib.events import Event, Notice, StepTold
 from opslib.live_logs import _Heard
@@ -47,6 +47,9 @@ def test_a_wrong_question_is_refused_before_anything_is_touched() -> None:
             read_logs([here()], query)
     with pytest.raises(ParamError, match="needs since"):
         read_logs([here()], LogQuery(paths=["/a"]), search=True)
+    service = CloudWatch(groups=["api"], account="123456789012", region="us-east-1")
+    with pytest.raises(UsageError, match="CloudWatch has groups"):
+        read_logs(service, LogQuery(paths=["/a"]))
     with pytest.raises(UsageError, match="on_entry is 5"):
         follow_logs([here()], LogQuery(paths=["/a"]), 5)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="on_event is 5"):

@@ -17,7 +17,7 @@ from opslib.cloud.errors import (
     UnknownOutcomeError,
 )
 from opslib.cloud.libraries import load
-from opslib.cloud.task import CloudTask, param
+from opslib.cloud.task import CloudTask, TaskError, param
 from opslib.host.params import Name, ParamError, Text, shown
 
 __all__ = ["AwsTask", "account_id", "region_name"]
@@ -207,10 +207,12 @@ def _translated(doing: str) -> Iterator[None]:
         raise UnknownOutcomeError(f"{doing}: {error}") from error
     except exceptions.ParamValidationError as error:
         raise RefusedError(f"{doing}: {' '.join(str(error).split())}") from error
-    except exceptions.ResponseParserError as error:
-        raise MalformedError(f"{doing}: the answer makes no sense") from error
     except exceptions.BotoCoreError as error:
         raise RefusedError(f"{doing}: {' '.join(str(error).split())}") from error
+    except TaskError:
+        raise
+    except Exception as error:  # botocore's parsers fall over answers that are not of the service's model
+        raise MalformedError(f"{doing}: the answer makes no sense ({type(error).__name__})") from error
 
 
 def _of_service(error: Any, doing: str) -> ServiceError:

@@ -13,7 +13,7 @@ import pytest
 from opslib.cli.library import Place
 from opslib.cli.main import main
 from opslib.events import HostEnded, Notice, OnEvent, RunStarted
-from opslib.live_logs import LogQuery, LogReading, OnEntry
+from opslib.live_logs import CloudWatch, LogQuery, LogReading, OnEntry
 from opslib.log_entry import LogEntry
 from opslib.output.log_lines import MAX_LINES, LogStyle, entry_lines
 from opslib.result import HostResult, Report, Status, StepResult
@@ -185,6 +185,60 @@ def test_a_failed_host_is_told_and_counts(capsys: Out) -> None:
 
 def test_an_interruption_is_130() -> None:
     assert main(["logs", "follow", "/a.log", "-i", "x"], Logs(cancelled=True)) == 130
+
+
+CLOUD = ["--cloudwatch", "api", "--account", "123456789012", "--region", "us-east-1"]
+
+
+def test_cloudwatch_takes_the_place_of_hosts() -> None:
+    library = Logs()
+    words = [
+        "--cloudwatch",
+        "/g",
+        "--profile",
+        "ops",
+        "--part",
+        "service",
+        "--pattern",
+        "?a ?b",
+        "-L",
+        "WARN",
+        "-n",
+        "3",
+    ]
+    assert main(["logs", "tail", *CLOUD, *words], library) == 0
+    query, place, search, _forks, _timeout = library.calls[0]
+    assert place == CloudWatch(
+        groups=("api", "/g"),
+        account="123456789012",
+        region="us-east-1",
+        part="service",
+        pattern="?a ?b",
+        profile="ops",
+    )
+    assert (query.lines, query.levels, query.paths, search) == (3, ("WARN",), (), False)
+    assert main(["logs", "follow", *CLOUD], library) == 0
+    assert library.calls[1][1] == CloudWatch(groups=("api",), account="123456789012", region="us-east-1")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["/a.log"], "say where: -i INVENTORY, or --cloudwatch NAME"),
+        (["/a.log", "-i", "x", "--region", "us-east-1"], "--region is of CloudWatch"),
+        (["--cloudwatch", "api", "--region", "us-east-1"], "needs --account and --region"),
+        ([*CLOUD, "/a.log"], "reads no hosts"),
+        ([*CLOUD, "-i", "x"], "reads no hosts"),
+        ([*CLOUD, "-u", "nginx"], "reads no hosts"),
+        ([*CLOUD, "-b"], "reads no hosts"),
+        ([*CLOUD, "--timezone", "UTC"], "reads no hosts"),
+    ],
+)
+def test_hosts_or_cloudwatch(words: list[str], said: str, capsys: Out) -> None:
+    library = Logs()
+    assert main(["logs", "tail", *words], library) == 1
+    assert said in capsys.readouterr().err
+    assert library.calls == []
 
 
 @pytest.mark.parametrize("field", ["x", "=x", ""])
