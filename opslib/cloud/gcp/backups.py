@@ -17,7 +17,7 @@ from opslib.cloud.gcp.objects import Item, said
 from opslib.cloud.gcp.storage import Storage
 from opslib.cloud.libraries import load
 
-__all__ = ["MARKER", "Backup", "Proof", "folders", "prove", "single_objects"]
+__all__ = ["MARKER", "Backup", "Proof", "folders", "prove", "prove_items", "single_objects"]
 
 MARKER = ".overall_export_metadata"
 _MOST_META = 16 << 20  # bytes of a marker or of a part's metadata
@@ -133,7 +133,19 @@ def prove(
     ExpiredError, MalformedError, and the last transient error when time is up.
     """
     folder = folder.rstrip("/")
-    items = storage.items(bucket, f"{folder}/")
+    return prove_items(storage, bucket, folder, storage.items(bucket, f"{folder}/"), verify=verify, told=told)
+
+
+def prove_items(
+    storage: Storage,
+    bucket: str,
+    folder: str,
+    items: Sequence[Item],
+    *,
+    verify: bool = False,
+    told: Callable[[str], object] | None = None,
+) -> Proof:
+    """Prove an export whose objects have been listed already; see `prove`."""
     found = _Findings(folder, {item.name: item for item in items})
     marker = _marker(found)
     if marker is not None:

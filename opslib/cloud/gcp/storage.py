@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterator, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ __all__ = ["TIMEOUT", "Bucket", "Storage"]
 
 TIMEOUT = (10.0, 60.0)  # seconds to connect, and between two pieces of an answer
 MOST = 200_000
+_NO_TELEMETRY = "DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"  # a thread that would ask for buckets, for traces
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ class Storage:
     @functools.cached_property
     def client(self) -> Any:
         """Google's client; every call is given `retry=None` and a timeout, since the task itself is patient."""
+        os.environ.setdefault(_NO_TELEMETRY, "true")
         return load("google.cloud.storage", "gcp").Client(project=self.task.project, credentials=self.task.credentials)
 
     @functools.cached_property
@@ -62,6 +65,29 @@ class Storage:
             return _bucket(self.client.get_bucket(name, retry=None, timeout=TIMEOUT), doing)
 
         return self.task.ask(ask, doing=doing)
+
+    def set_lifecycle(self, seen: Bucket, rules: Sequence[Mapping[str, Any]], retention: int) -> None:
+        """Set a bucket's rules and retention (seconds, 0 for none), if its settings are still as they were seen.
+
+        Raises RefusedError (status 412) when they are not.
+        """
+        doing = f"setting the lifecycle of bucket {seen.name}"
+
+        def send() -> None:
+            bucket = self.client.bucket(seen.name)
+            bucket.lifecycle_rules = [dict(rule) for rule in rules]
+            if retention != seen.retention:
+                bucket.retention_period = retention or None
+            bucket.patch(if_metageneration_match=seen.metageneration, retry=None, timeout=TIMEOUT)
+
+        def done() -> bool:
+            now = self.bucket(seen.name)
+            return now.metageneration != seen.metageneration and (list(now.rules), now.retention) == (
+                [dict(rule) for rule in rules],
+                retention,
+            )
+
+        settle(self.task, send, done, doing=doing)
 
     def prove_project(self, name: str) -> str:
         """See that a bucket belongs to the task's project. Raises MismatchError when it does not.
@@ -170,10 +196,13 @@ def _bucket(found: Any, doing: str) -> Bucket:
     retention, soft = found.retention_period or 0, found.soft_delete_policy.retention_duration_seconds or 0
     if not isinstance(found.metageneration, int) or not isinstance(retention, int):
         raise MalformedError(f"{doing}: the answer makes no sense")
+    rules = tuple(dict(rule) for rule in found.lifecycle_rules)
+    if not all(isinstance(rule.get(part), dict) for rule in rules for part in ("action", "condition")):
+        raise MalformedError(f"{doing}: the answer makes no sense: a lifecycle rule has no action or no condition")
     return Bucket(
         name=found.name,
         metageneration=found.metageneration,
-        rules=tuple(dict(rule) for rule in found.lifecycle_rules),
+        rules=rules,
         retention=retention,
         locked=bool(found.retention_policy_locked),
         soft_delete=int(soft),
