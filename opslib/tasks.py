@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from opslib.host.tasks.env_file import EnvFile as env_file
     from opslib.host.tasks.error_rate import ErrorRate as error_rate
     from opslib.host.tasks.file_audit import FileAudit as file_audit
+    from opslib.cloud.tasks.firestore_export import FirestoreExport as firestore_export
     from opslib.host.tasks.http_check import HttpCheck as http_check
     from opslib.host.tasks.job_trigger import JobTrigger as job_trigger
     from opslib.host.tasks.listening_ports import ListeningPorts as listening_ports
@@ -66,6 +67,7 @@ __all__ = [
     "env_file",
     "error_rate",
     "file_audit",
+    "firestore_export",
     "get",
     "http_check",
     "job_trigger",
@@ -112,6 +114,7 @@ _MODULES = {
     "env_file": "opslib.host.tasks.env_file",
     "error_rate": "opslib.host.tasks.error_rate",
     "file_audit": "opslib.host.tasks.file_audit",
+    "firestore_export": "opslib.cloud.tasks.firestore_export",
     "http_check": "opslib.host.tasks.http_check",
     "job_trigger": "opslib.host.tasks.job_trigger",
     "listening_ports": "opslib.host.tasks.listening_ports",

@@ -1,0 +1,45 @@
+"""A small production database in Firestore, looked at by Google's own client."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import firestore
+
+PROD = {"project": "spendsense-production", "wait": 20, "poll": 0.005}
+SANDBOX = {"project": "spendsense-test", "wait": 20, "poll": 0.005}
+DAILY = "gs://spendsense-backups/daily/2026-01-31"
+
+
+def client(project: str = PROD["project"], database: str = "(default)") -> Any:
+    """Return Google's client, which asks the emulator itself."""
+    return firestore.Client(project=project, database=database, credentials=AnonymousCredentials())
+
+
+def seed(google: Any) -> Any:
+    """Make two projects with a database, a bucket, and six documents of production; return the services."""
+    for project in (PROD["project"], SANDBOX["project"]):
+        google.firestore.make_database(project)
+    google.gcs.make_bucket("spendsense-backups")
+    users = client().collection("users")
+    for number in range(4):
+        users.document(f"u{number}").set({"n": number})
+    users.document("u1").collection("orders").document("o1").set({"paid": True})
+    client().collection("recommendations").document("rec_001").set({"status": "wrong", "weight": 1.5})
+    google.forget_requests()
+    return google
+
+
+def paths(project: str = PROD["project"], database: str = "(default)") -> list[str]:
+    """Return the paths of all documents."""
+    found = client(project, database).collection_group("users").get()
+    for group in ("orders", "recommendations", "opslib_latency"):
+        found += client(project, database).collection_group(group).get()
+    return sorted(document.reference.path for document in found)
+
+
+def operations(google: Any, *, mutating: bool = True) -> list[str]:
+    """Return what was asked of Firestore, by name."""
+    calls = google.firestore.mutations if mutating else google.firestore.requests
+    return [call.operation for call in calls]
