@@ -9,72 +9,120 @@ from opslib.host.words import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Iterator, Sequence
+    from typing import Any, Callable, Collection, Iterator, Sequence
 
 NAMES = (".ssh/authorized_keys", ".ssh/authorized_keys2")
 MOST = 1000
-_LONGEST = 1 << 20
+LONGEST = 16 << 20
+_CONFIG = "/etc/ssh/sshd_config"
+_OTHERS = ("authorizedkeysfile", "authorizedkeyscommand")
 _KINDS = ("ssh-", "ecdsa-", "sk-")
 
 
-def authorized(accounts: Sequence[tuple[str, str]], since: float) -> list[dict[str, Any]]:
-    """Return the keys of accounts (name and home).
+def authorized(
+    accounts: Sequence[tuple[str, str]],
+    since: float,
+    *,
+    only: Collection[str] | None = None,
+    problem: Callable[[str], object] | None = None,
+) -> list[dict[str, Any]]:
+    """Return the keys of accounts (name and home), at most 1000; each file once, by the path that no link leads to.
 
-    A key is new when its file changed since then, as the kernel has it: nobody can set that time back.
+    A key is new when its file changed since then, as the kernel has it: nobody can set that time back. only: the
+    fingerprints that are looked for, so that no heap of other keys hides them; problem: told of files that cannot be
+    read, its path first.
     """
     rows: list[dict[str, Any]] = []
-    seen: set[tuple[int, int]] = set()
+    seen: set[str] = set()
     for user, home in accounts:
         for name in NAMES:
-            path = home.rstrip("/") + "/" + name
-            try:
-                fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-            except OSError:
+            path = os.path.realpath(home.rstrip("/") + "/" + name)
+            if path in seen:
                 continue
+            seen.add(path)
             try:
-                status = os.fstat(fd)
-                if not stat.S_ISREG(status.st_mode) or (status.st_dev, status.st_ino) in seen:
-                    continue
-                seen.add((status.st_dev, status.st_ino))
-                text = os.read(fd, _LONGEST).decode("utf-8", "replace")
-            except OSError:
+                text, status = read(path)
+            except OSError as error:
+                if problem is not None and error.errno not in (2, 20):  # ENOENT, ENOTDIR
+                    problem("%s: %s" % (printable(path), error.strerror))
                 continue
-            finally:
-                os.close(fd)
             for key in parse(text):
-                if len(rows) < MOST:
-                    rows.append(
-                        dict(
-                            key, user=user, path=printable(path), changed=status.st_ctime, new=status.st_ctime >= since
-                        )
-                    )
+                if len(rows) < MOST and (only is None or key["fingerprint"] in only):
+                    rows.append(dict(key, user=user, path=path, changed=status.st_ctime, new=status.st_ctime >= since))
     return rows
 
 
+def elsewhere() -> str:
+    """Return a warning when sshd takes keys from elsewhere than the usual files, as far as its configuration says."""
+    found = []
+    try:
+        parts = sorted(name for name in os.listdir(_CONFIG + ".d") if name.endswith(".conf"))
+    except OSError:
+        parts = []
+    for path in (_CONFIG, *("%s.d/%s" % (_CONFIG, name) for name in parts)):
+        try:
+            with open(path, "rb") as file:
+                lines = file.read(1 << 20).decode("utf-8", "replace").splitlines()
+        except OSError:
+            continue
+        for line in lines:
+            words = line.replace("=", " ", 1).split()
+            name = words[0].lower() if len(words) > 1 else ""
+            usual = {word.replace("%h/", "") for word in words[1:]} <= {*NAMES, "none"}
+            if name in _OTHERS and not usual:
+                found.append(printable(" ".join(words)))
+    return "sshd takes keys from elsewhere too, where they were not looked for: %s" % "; ".join(found) if found else ""
+
+
+def read(path: str, folder: int | None = None) -> tuple[str, os.stat_result]:
+    """Return the text and status of a file of keys, which may be named from an open folder; no link is followed.
+
+    Raises OSError, also for one that is no regular file or larger than 16 MiB.
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    try:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(22, "it is no regular file", path)
+        data = b""
+        while len(data) <= LONGEST:
+            piece = os.read(fd, 1 << 20)
+            if not piece:
+                return data.decode("utf-8", "surrogateescape"), status
+            data += piece
+        raise OSError(27, "it is larger than %d MiB" % (LONGEST >> 20), path)
+    finally:
+        os.close(fd)
+
+
 def parse(text: str) -> Iterator[dict[str, Any]]:
-    """Yield the keys in an authorized_keys: type, fingerprint as of ssh-keygen -l, comment, whether restricted."""
+    """Yield the keys in an authorized_keys: type, fingerprint as of ssh-keygen -l, comment, whether restricted.
+
+    Whatever looks like a key is one, wherever in a line it stands: options may hold blanks and the names of key types,
+    and must not hide the key that follows them.
+    """
     import base64
     import binascii
     import hashlib
 
-    for line in text.splitlines():
-        words = line.strip().split()
+    for line in text.split("\n"):
+        words = line.split()
         if not words or words[0].startswith("#"):
             continue
-        at = next((number for number, word in enumerate(words) if word.startswith(_KINDS)), None)
-        if at is None or at + 1 >= len(words):
-            continue
-        try:
-            blob = base64.b64decode(words[at + 1], validate=True)
-        except (binascii.Error, ValueError):
-            continue
-        digest = base64.b64encode(hashlib.sha256(blob).digest()).decode("ascii").rstrip("=")
-        yield {
-            "type": words[at][:40],
-            "fingerprint": "SHA256:" + digest,
-            "comment": printable(" ".join(words[at + 2 :]))[:100],
-            "options": at > 0,
-        }
+        for at in range(len(words) - 1):
+            if not words[at].startswith(_KINDS):
+                continue
+            try:
+                blob = base64.b64decode(words[at + 1], validate=True)
+            except (binascii.Error, ValueError):
+                continue
+            digest = base64.b64encode(hashlib.sha256(blob).digest()).decode("ascii").rstrip("=")
+            yield {
+                "type": printable(words[at])[:40],
+                "fingerprint": "SHA256:" + digest,
+                "comment": printable(" ".join(words[at + 2 :]))[:100],
+                "options": at > 0,
+            }
 
 
 def accounts() -> list[tuple[str, str]]:

@@ -14,27 +14,30 @@ from . import keys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Collection, Iterator, Sequence
+    from typing import Any, Callable, Collection, Iterator, Sequence
 
 _ASIDE = ".opslib-new"
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_LONGEST = 1 << 20
 
 
-def found(accounts: Sequence[tuple[str, str]], fingerprints: Collection[str]) -> Iterator[dict[str, Any]]:
-    """Yield where these keys open accounts (name and home): user, path, fingerprint, comment."""
-    for row in keys.authorized(accounts, 0):
-        if row["fingerprint"] in fingerprints:
-            yield {name: row[name] for name in ("user", "path", "fingerprint", "comment")}
+def found(
+    accounts: Sequence[tuple[str, str]], fingerprints: Collection[str], problem: Callable[[str], object] | None = None
+) -> Iterator[dict[str, Any]]:
+    """Yield where these keys open accounts (name and home): user, path, fingerprint, comment.
+
+    problem: told of files that cannot be looked into.
+    """
+    for row in keys.authorized(accounts, 0, only=fingerprints, problem=problem):
+        yield {name: row[name] for name in ("user", "path", "fingerprint", "comment")}
 
 
 def without(text: str, fingerprints: Collection[str]) -> str:
     """Return an authorized_keys without the lines of these keys."""
     kept = []
-    for line in text.splitlines(keepends=True):
+    for line in text.split("\n"):
         if not any(key["fingerprint"] in fingerprints for key in keys.parse(line)):
             kept.append(line)
-    return "".join(kept)
+    return "\n".join(kept)
 
 
 def remove(path: str, fingerprints: Collection[str]) -> None:
@@ -42,14 +45,7 @@ def remove(path: str, fingerprints: Collection[str]) -> None:
     parent, name = os.path.split(path)
     folder = tree.open_folder(parent)
     try:
-        fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
-        try:
-            status = os.fstat(fd)
-            if not stat.S_ISREG(status.st_mode) or status.st_size > _LONGEST:
-                raise OSError(22, "it is no file of keys", path)
-            text = os.read(fd, _LONGEST).decode("utf-8", "surrogateescape")
-        finally:
-            os.close(fd)
+        text, status = keys.read(name, folder)
         try:
             os.unlink(name + _ASIDE, dir_fd=folder)
         except FileNotFoundError:

@@ -11,6 +11,7 @@ from opslib.host.params import USER, Boolean, ListOf, ParamError, Text, shown
 from opslib.host.plan import ACTION, MODIFY, REMOVE, Change, Plan
 from opslib.host.system import processes, sessions
 from opslib.host.task import Task, TaskError, param
+from opslib.host.words import listed, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,11 +41,14 @@ class RevokeAccess(Task, name="revoke_access"):
     A locked account has no password that matches and is expired, so that keys open it no more either (usermod --lock
     --expiredate 1; undone by usermod --unlock --expiredate ''). With `processes` everything that runs as it is killed,
     sessions included. Refused, before anything is changed: root, the user who runs this, and keys with which somebody
-    logged in, during the last day, from where this run comes from.
+    logged in, during the last day, from where this run comes from. What cannot be changed does not keep the rest from
+    being revoked; the step then fails in the end. Keys are looked for in .ssh/authorized_keys and authorized_keys2 of
+    all homes in /etc/passwd; where sshd_config names other files (AuthorizedKeysFile) or a command, a warning says so.
 
     data: `keys`: `user`, `path`, `fingerprint`, `comment` of those found; `users`: `user`, `locked`, `processes`.
 
-    Errors: no such user; a file cannot be changed. Sources: usermod(8), shadow(5), sshd(8), sshd_config(5) (UsePAM).
+    Errors: no such user; a file cannot be read or changed. Sources: usermod(8), shadow(5), sshd(8), sshd_config(5)
+    (UsePAM, AuthorizedKeysFile).
     """
 
     keys: list[str] = param(
@@ -55,6 +59,8 @@ class RevokeAccess(Task, name="revoke_access"):
     )
     users: list[str] = param(ListOf(USER, longest=100), "Accounts to lock.", default=[], example=["eve"])
     processes: bool = param(Boolean(), "Whether to kill what runs as the locked accounts.", default=True)
+
+    _failed: Any = None
 
     def check(self) -> None:
         if not self.keys and not self.users:
@@ -71,9 +77,12 @@ class RevokeAccess(Task, name="revoke_access"):
             for one in logins.read("auto", now - _DAY, now).events:
                 if one.kind == auth_log.LOGIN and one.address in operators and one.key:
                     used.add(one.key)
+        problems: list[str] = []
         running = _running({accounts[user][0] for user in self.users if user in accounts})
         return {
-            "keys": list(revocation.found(keys.accounts(), set(self.keys))),
+            "keys": list(revocation.found(keys.accounts(), set(self.keys), problems.append)) if self.keys else [],
+            "problems": problems,
+            "elsewhere": keys.elsewhere() if self.keys else "",
             "used": used,
             "uids": {user: accounts[user][0] for user in self.users if user in accounts},
             "locked": {user: _locked(user) for user in self.users if user in accounts},
@@ -107,9 +116,8 @@ class RevokeAccess(Task, name="revoke_access"):
         for path in sorted({row["path"] for row in state["keys"]}):
             rows = [row for row in state["keys"] if row["path"] == path]
             words = ", ".join("%(fingerprint)s (%(comment)s)" % row for row in rows)
-            changes.append(
-                Change(kind=REMOVE, summary="remove %s from %s" % (words, path), before=words, detail=("keys", path))
-            )
+            summary = "remove %s from %s" % (words, printable(path))
+            changes.append(Change(kind=REMOVE, summary=summary, before=words, detail=("keys", path)))
         for user in self.users:
             if not state["locked"][user]:
                 changes.append(
@@ -119,8 +127,12 @@ class RevokeAccess(Task, name="revoke_access"):
                 number = state["running"][user]
                 words = "kill %d process%s of %s" % (number, "" if number == 1 else "es", user)
                 changes.append(Change(kind=ACTION, summary=words, detail=("kill", state["uids"][user])))
+        warnings = ["cannot be searched for keys: " + words for words in state["problems"]]
+        warnings += [state["elsewhere"]] if state["elsewhere"] else []
+        if state["problems"] and not changes:
+            failure = "the keys may still be where they cannot be looked for: " + listed(state["problems"])
         reason = "" if changes else "no account knows these keys, and these users are locked"
-        return Plan(changes=changes, reason=reason, data=data)
+        return Plan(changes=changes, reason=reason, failure=failure, warnings=warnings, data=data)
 
     def apply(self, change: Change) -> None:
         what, which = change.detail
@@ -128,11 +140,22 @@ class RevokeAccess(Task, name="revoke_access"):
             try:
                 revocation.remove(which, set(self.keys))
             except OSError as error:
-                raise TaskError("%s cannot be changed: %s" % (which, error.strerror)) from None
+                self._keep_failure("%s cannot be changed: %s" % (printable(which), error.strerror))
         elif what == "lock":
-            run(("usermod", "--lock", "--expiredate", "1", "--", which), timeout=30)
+            try:
+                run(("usermod", "--lock", "--expiredate", "1", "--", which), timeout=30)
+            except TaskError as error:
+                self._keep_failure(str(error))
         else:
             _kill(which)
+
+    def _keep_failure(self, words: str) -> None:
+        """Keep what went wrong until all else is done: whoever broke in must not be able to stop it half way."""
+        object.__setattr__(self, "_failed", [*(self._failed or ()), words])
+
+    def verify(self, plan: Plan) -> None:
+        if self._failed:
+            raise TaskError("; ".join(self._failed))
 
 
 def _accounts() -> dict[str, tuple[int, str]]:

@@ -15,9 +15,12 @@ description:
     either (usermod --lock --expiredate 1; undone by usermod --unlock --expiredate ''''). With
     O(processes) everything that runs as it is killed, sessions included. Refused, before anything
     is changed: root, the user who runs this, and keys with which somebody logged in, during
-    the last day, from where this run comes from.'
-  - 'Errors: no such user; a file cannot be changed. Sources: usermod(8), shadow(5), sshd(8),
-    sshd_config(5) (UsePAM).'
+    the last day, from where this run comes from. What cannot be changed does not keep the rest
+    from being revoked; the step then fails in the end. Keys are looked for in .ssh/authorized_keys
+    and authorized_keys2 of all homes in /etc/passwd; where sshd_config names other files (AuthorizedKeysFile)
+    or a command, a warning says so.'
+  - 'Errors: no such user; a file cannot be read or changed. Sources: usermod(8), shadow(5),
+    sshd(8), sshd_config(5) (UsePAM, AuthorizedKeysFile).'
 author:
   - opslib contributors (@opslib)
 options:
