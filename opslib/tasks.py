@@ -14,6 +14,12 @@ from opslib.host.task import Task
 
 if TYPE_CHECKING:
     from opslib.cloud.tasks.cloudwatch_logs import CloudwatchLogs as cloudwatch_logs
+    from opslib.cloud.tasks.firestore_export import FirestoreExport as firestore_export
+    from opslib.cloud.tasks.gcs_backups import GcsBackups as gcs_backups
+    from opslib.cloud.tasks.gcs_download import GcsDownload as gcs_download
+    from opslib.cloud.tasks.gcs_lifecycle import GcsLifecycle as gcs_lifecycle
+    from opslib.cloud.tasks.gcs_prune import GcsPrune as gcs_prune
+    from opslib.cloud.tasks.gcs_upload import GcsUpload as gcs_upload
     from opslib.host.tasks.capacity_trend import CapacityTrend as capacity_trend
     from opslib.host.tasks.certificates import Certificates as certificates
     from opslib.host.tasks.checklist import Checklist as checklist
@@ -23,7 +29,6 @@ if TYPE_CHECKING:
     from opslib.host.tasks.env_file import EnvFile as env_file
     from opslib.host.tasks.error_rate import ErrorRate as error_rate
     from opslib.host.tasks.file_audit import FileAudit as file_audit
-    from opslib.cloud.tasks.firestore_export import FirestoreExport as firestore_export
     from opslib.host.tasks.http_check import HttpCheck as http_check
     from opslib.host.tasks.job_trigger import JobTrigger as job_trigger
     from opslib.host.tasks.listening_ports import ListeningPorts as listening_ports
@@ -68,6 +73,11 @@ __all__ = [
     "error_rate",
     "file_audit",
     "firestore_export",
+    "gcs_backups",
+    "gcs_download",
+    "gcs_lifecycle",
+    "gcs_prune",
+    "gcs_upload",
     "get",
     "http_check",
     "job_trigger",
@@ -115,6 +125,11 @@ _MODULES = {
     "error_rate": "opslib.host.tasks.error_rate",
     "file_audit": "opslib.host.tasks.file_audit",
     "firestore_export": "opslib.cloud.tasks.firestore_export",
+    "gcs_backups": "opslib.cloud.tasks.gcs_backups",
+    "gcs_download": "opslib.cloud.tasks.gcs_download",
+    "gcs_lifecycle": "opslib.cloud.tasks.gcs_lifecycle",
+    "gcs_prune": "opslib.cloud.tasks.gcs_prune",
+    "gcs_upload": "opslib.cloud.tasks.gcs_upload",
     "http_check": "opslib.host.tasks.http_check",
     "job_trigger": "opslib.host.tasks.job_trigger",
     "listening_ports": "opslib.host.tasks.listening_ports",

@@ -12,7 +12,9 @@ from opslib.cloud.gcp.storage import TIMEOUT, Storage
 from opslib.cloud.gcp.task import GcpTask
 from opslib.cloud.libraries import load
 
-__all__ = ["Checksum", "CorruptError", "fetch", "read"]
+__all__ = ["TELL", "Checksum", "CorruptError", "fetch", "read"]
+
+TELL = 64 << 20  # bytes between two words of progress
 
 
 class CorruptError(MalformedError):
@@ -36,9 +38,17 @@ class Checksum:
 class _Sink:
     """A file for Google's library to write to: takes no more than was promised, for no longer than there is time."""
 
-    def __init__(self, item: Item, task: GcpTask, take: Callable[[bytes], object], crc: Checksum, begin: int) -> None:
-        self._item, self._task, self._take, self._crc = item, task, take, crc
-        self.count = begin
+    def __init__(
+        self,
+        item: Item,
+        task: GcpTask,
+        crc: Checksum,
+        begin: int,
+        take: Callable[[bytes], object],
+        told: Callable[[int], object] | None,
+    ) -> None:
+        self._item, self._task, self._crc, self._take, self._told = item, task, crc, take, told
+        self.count = self._said = begin
 
     def write(self, data: bytes) -> int:
         self.count += len(data)
@@ -48,6 +58,9 @@ class _Sink:
             raise TimeIsUpError(f"downloading {self._item.shown}: time is up after {self.count} bytes")
         self._crc.update(data)
         self._take(data)
+        if self._told is not None and self.count - self._said >= TELL:
+            self._said = self.count
+            self._told(self.count)
         return len(data)
 
 
@@ -62,20 +75,18 @@ def fetch(
 ) -> None:
     """Give an object's bytes to `take`, piece by piece; a connection that breaks is taken up where it broke.
 
-    begin, crc: how many bytes are there already, and their checksum; told: is called with the number of bytes after
-    every attempt. Exactly the version `item` is read. Raises CorruptError when the checksum is not the promised one
+    begin, crc: how many bytes are there already, and their checksum; told: is called with the number of bytes, now and
+    then. Exactly the version `item` is read. Raises CorruptError when the checksum is not the promised one
     (`take` has had all bytes by then); RefusedError when that version is gone; what `ask` of the task raises.
     """
     crc = crc if crc is not None else Checksum()
-    sink = _Sink(item, storage.task, take, crc, begin)
+    sink = _Sink(item, storage.task, crc, begin, take, told)
     doing = f"downloading {item.shown}"
     last: UnknownOutcomeError | None = None
     try:
         for _turn in storage.task.patience.pauses(doing):
             if sink.count < item.size:
                 last = _attempt(storage, item, sink, doing) or last
-                if told is not None:
-                    told(sink.count)
             if sink.count == item.size:
                 break
     except TimeIsUpError as error:

@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from opslib.cloud.errors import MalformedError, RefusedError, ServiceError, TimeIsUpError, UnknownOutcomeError
+from opslib.cloud.gcp.arrival import TELL
 from opslib.cloud.gcp.objects import Item, said
 from opslib.cloud.gcp.storage import TIMEOUT, Storage
 from opslib.cloud.libraries import load
@@ -53,9 +54,9 @@ class Parcel:
 def send(storage: Storage, parcel: Parcel, *, part: int, told: Callable[[int], object] | None = None) -> None:
     """Make an object of a file.
 
-    part: bytes for one request, a multiple of GRAIN; told: is called with the number of bytes that have arrived. Raises
-    RefusedError: the object is another than was seen (status 412), the file changed on the way (400), or anything else
-    that the service does not want; the last transient error when time is up.
+    part: bytes for one request, a multiple of GRAIN; told: is called with the number of bytes that have arrived, now
+    and then. Raises RefusedError: the object is another than was seen (status 412), the file changed on the way (400),
+    or anything else that the service does not want; the last transient error when time is up.
     """
     doing = f"uploading to {parcel.shown}"
     upload = _Upload(storage, parcel, part, doing, told or (lambda _count: None))
@@ -94,6 +95,7 @@ class _Upload:
         self._storage, self._parcel, self._part, self._doing, self._told = storage, parcel, part, doing, told
         self._session = load("google.auth.transport.requests", "gcp").AuthorizedSession(storage.task.credentials)
         self.url: str | None = None
+        self._said = 0
 
     def go_on(self) -> bool:
         """Send what has not arrived. Returns True when all of it has, and the object is verified to be the file."""
@@ -103,7 +105,9 @@ class _Upload:
         else:
             at = self._put(b"", f"bytes */{self._parcel.size}")
         while at is not None:
-            self._told(at)
+            if at - self._said >= TELL:
+                self._said = at
+                self._told(at)
             data = os.pread(self._parcel.source, min(self._part, self._parcel.size - at), at)
             if len(data) < min(self._part, self._parcel.size - at):
                 raise RefusedError(f"{self._doing}: the file was cut meanwhile", status=400)
