@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from opslib.host.packages.apt import Step
 
 MOST = 200
+_NEVER = "the package lists were never fetched"
 _KINDS = {"install": CREATE, "remove": REMOVE}
 
 
@@ -66,10 +67,16 @@ class OsPackages(Task, name="os_packages"):
     lock_timeout: float = param(Duration(), "Seconds to wait for dpkg's lock.", default=60, example="5m")
     timeout: float = param(Duration(low=1), "Seconds that apt-get may take for one thing.", default=1800)
     security_fail: int | None = param(
-        Number(1, 100000, whole=True), "Fail when so many packages lack a security fix.", default=None, example=1
+        Number(1, 100000, whole=True),
+        "Fail when so many packages lack a security fix, or nobody knows.",
+        default=None,
+        example=1,
     )
     outdated_fail: int | None = param(
-        Number(1, 100000, whole=True), "Fail when so many packages are outdated.", default=None, example=100
+        Number(1, 100000, whole=True),
+        "Fail when so many packages are outdated, or nobody knows.",
+        default=None,
+        example=100,
     )
 
     def check(self) -> None:
@@ -140,19 +147,24 @@ class OsPackages(Task, name="os_packages"):
         changes = self._changes(state, stale)
         if changes and not state["root"]:
             return Plan(failure="packages can be changed by root only (become)", warnings=warnings, data=data)
-        failure = "" if stale or self.upgrade else self._verdict(len(outdated), security, state["half"])
+        failure = "" if stale or self.upgrade else self._verdict(len(outdated), security, state)
         told = "%s outdated, %s" % (count(len(outdated), "package"), "%d of them for security" % security)
-        reason = told if outdated else "all packages are up to date"
+        reason = told if outdated else "nothing is known to be outdated: %s" % _NEVER
+        if state["age"] is not None and not outdated:
+            reason = "all packages are up to date"
         if state["half"]:
             reason = "packages are half-done: %s" % ", ".join(state["half"][:5])
         return Plan(changes=changes, reason="" if changes else reason, failure=failure, warnings=warnings, data=data)
 
-    def _verdict(self, outdated: int, security: int, half: Sequence[str]) -> str:
+    def _verdict(self, outdated: int, security: int, state: dict[str, Any]) -> str:
+        half = state["half"]
         against = ["dpkg was interrupted: %s half-done; upgrade to finish" % ", ".join(half[:5])] if half else []
         if self.security_fail is not None and security >= self.security_fail:
             against.append("%s without a security fix (fail: %d)" % (count(security, "package"), self.security_fail))
         if self.outdated_fail is not None and outdated >= self.outdated_fail:
             against.append("%s outdated (fail: %d)" % (count(outdated, "package"), self.outdated_fail))
+        if state["age"] is None and (self.security_fail is not None or self.outdated_fail is not None):
+            against.append("%s, so nobody knows what is outdated; refresh_after fetches them" % _NEVER)
         return "; ".join(against)
 
     def _warnings(self, state: dict[str, Any], data: dict[str, Any], stale: bool) -> list[str]:
@@ -161,7 +173,7 @@ class OsPackages(Task, name="os_packages"):
             names = [row["name"] for row in data["outdated"] if row["security"]]
             warnings.append("security fixes are to be had for %s" % listed(names, 10))
         if state["age"] is None:
-            warnings.append("the package lists were never fetched, so nothing is known to be outdated")
+            warnings.append("%s, so nothing is known to be outdated" % _NEVER)
         elif state["age"] > 7 * 86400 and not stale:
             warnings.append("the package lists are %d days old" % (state["age"] // 86400))
         held = [name for name in self.packages if name in state["held"]]

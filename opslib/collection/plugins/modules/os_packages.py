@@ -63,12 +63,12 @@ options:
     default: '1800'
   security_fail:
     description:
-      - Fail when so many packages lack a security fix.
+      - Fail when so many packages lack a security fix, or nobody knows.
       - Whole number from 1 to 100000.
     type: int
   outdated_fail:
     description:
-      - Fail when so many packages are outdated.
+      - Fail when so many packages are outdated, or nobody knows.
       - Whole number from 1 to 100000.
     type: int
 extends_documentation_fragment:
