@@ -68,6 +68,7 @@ class LogFiles:
             found = list(self._expand(path))
             if not found:
                 words = "matches nothing" if is_pattern(path) else "does not exist"
+                words = "is a folder without any *.log" if os.path.isdir(path) else words
                 self.missing.append("%s %s" % (printable(path), words))
             named += found
         return named

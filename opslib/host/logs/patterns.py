@@ -18,6 +18,9 @@ _SECRET = re.compile(
     r"(?i)((?:pass(?:word|wd|phrase)?|secret|token|api[_-]?key|access[_-]?key|credential|cookie)[\w-]{0,40}[\"']?\s{0,3}[=:]\s{0,3})"
     r"(\"[^\"]*\"|'[^']*'|[^\s,;&}\])\"']+)"
     r"|(\b(?:bearer|basic)\s+)[\w.~+/=-]{6,}|(://[^/\s:@]{0,100}:)[^@\s/]{1,200}(?=@)"
+    # What gives itself away by its form: signed tokens, keys of well-known services, hashes of passwords.
+    r"|\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bgh[opsur]_\w{20,}"
+    r"|\bsk[-_](?:live_|test_|proj-)?\w{20,}|\bxox[abeprs]-[\w-]{10,}|\$(?:[156]|2[abxy]|y)\$[\w./$=,]{10,}"
 )
 _FOLDED = re.compile(
     r"(?P<uuid>\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b)"
@@ -31,7 +34,7 @@ _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 def unsecret(text: str) -> str:
     """Return text without terminal colours and without what looks like a password, token or key."""
-    return _SECRET.sub(lambda found: (found[1] or found[3] or found[4]) + "***", _ESCAPES.sub("", text))
+    return _SECRET.sub(lambda found: (found[1] or found[3] or found[4] or "") + "***", _ESCAPES.sub("", text))
 
 
 def fold(message: str) -> str:

@@ -44,6 +44,13 @@ def test_folding(message, pattern):
         ("postgres://app:hunter2@db/x", "postgres://app:***@db/x"),
         ("db_password='a b' x", "db_password=*** x"),
         ("the token is missing", "the token is missing"),
+        ("got eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NSJ9.SflKxwRJSMeKKF2QT4fwpM now", "got *** now"),
+        ("as AKIAIOSFODNN7EXAMPLE to", "as *** to"),
+        ("ghp_16C7e42F292c6912E7710c838347Ae178B4a", "***"),
+        ("key sk_live_4eC39HqLyjWDarjtT1zdp7dc.", "key ***."),
+        ("xoxb-17653672481-19874698323-pdFZKVeTuE8sk7oOcHrzqqgy", "***"),
+        ("pat:$6$59b48164d61148d5$6AFrvbrfkdwQl67sMYkaYBDAEjlEPx3ebN7AAUJ.Oyq/1:20784:0", "pat:***:20784:0"),
+        ("costs $5$ and task sk_12 of eyJ", "costs $5$ and task sk_12 of eyJ"),
     ],
 )
 def test_secrets(text, masked):

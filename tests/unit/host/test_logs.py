@@ -264,6 +264,9 @@ def test_what_is_not_there_fails(tmp_path):
     result, entries, _notes = look(paths=[str(tmp_path / "no.log"), str(tmp_path / "a.log")])
     assert (result["status"], len(entries)) == ("ok", 1)
     assert "does not exist" in result["warnings"][0]
+    (tmp_path / "empty").mkdir()
+    result, _entries, _notes = look(paths=[str(tmp_path / "empty")])
+    assert result["error"] == "%s is a folder without any *.log" % (tmp_path / "empty")
     assert "not known on this host" in look(paths=["/a"], timezone="Nowhere/City")[0]["error"]
 
 
