@@ -228,17 +228,25 @@ def _takings(events: Sequence[Event]) -> list[dict[str, Any]]:
 
 
 def _unlogged(rows: Sequence[dict[str, Any]], good: Sequence[Event], found: Found) -> list[dict[str, Any]]:
-    """Return logins over the network in wtmp near which no log has a login of that user."""
+    """Return logins over the network in wtmp near which no log has a login of that user.
+
+    A connection that is shared (ControlMaster of ssh) logs in once and may open terminals for days, each of which is in
+    wtmp; so an earlier login of that user from there explains it too.
+    """
     if found.cut or not found.events:
         return []
     begins = found.events[0].at  # the log may have been thrown away earlier than wtmp
     times: dict[str, list[float]] = {}
+    first: dict[tuple[str, str], float] = {}
     for one in good:
         times.setdefault(one.user, []).append(one.at)
+        first.setdefault((one.user, one.address), one.at)
     strange = []
     for row in rows:
         remote = row["host"] not in _LOCAL and not row["host"].startswith(":") and row["line"].startswith("pts")
-        if remote and row["at"] >= begins and not any(abs(at - row["at"]) < 60 for at in times.get(row["user"], ())):
+        shared = first.get((row["user"], row["host"]), row["at"] + 1) <= row["at"]
+        near = any(abs(at - row["at"]) < 60 for at in times.get(row["user"], ()))
+        if remote and row["at"] >= begins and not shared and not near:
             strange.append({"user": printable(row["user"]), "host": printable(row["host"]), "at": utc(row["at"])})
     return strange
 

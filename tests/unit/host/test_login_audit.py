@@ -172,6 +172,13 @@ def test_wiped_traces():
     assert "logins in wtmp that no log knows of: eve from 203.0.113.9" in found.failure
     assert "2 emptied records in wtmp: somebody wiped traces" in found.failure
     assert plan([login(600)], wtmp=[row]).data["wtmp_unlogged"] == []
+    shared = plan(
+        [login(1), login(2, user="eve", address=row["host"])], wtmp=[row]
+    )  # a second terminal over one connection
+    assert shared.data["wtmp_unlogged"] == []
+    assert (
+        len(plan([login(1, user="x"), login(2, user="x", address=row["host"])], wtmp=[row]).data["wtmp_unlogged"]) == 1
+    )
     assert "the logs say nothing of sshd" in str(plan([], wtmp=[row]).warnings)
 
 
