@@ -6,7 +6,8 @@ dealt with here:
 - it keeps its options, vault passwords and default collection in globals: see `active`;
 - it prints: what it would print becomes a list of warnings;
 - it makes a folder below `~/.ansible` when it is imported: it gets the system's folder for temporary files instead;
-- it compiles a template anew for each use: `Engine` keeps what it has compiled.
+- it compiles a template anew for each use: `Engine` keeps what it has compiled;
+- it parses the list of its own plugins in every process: see `routing`.
 
 `ansible.cfg` is honoured as ansible-core does it: found when this package is imported (ANSIBLE_CONFIG, the working
 directory, the home, /etc/ansible), for the paths of collections, roles and plugins and for its defaults.
@@ -58,11 +59,12 @@ try:
         from ansible.playbook import Playbook
         from ansible.playbook.block import Block
         from ansible.plugins.loader import init_plugin_loader
-        from ansible.utils.collection_loader import AnsibleCollectionConfig
+        from ansible.utils.collection_loader import AnsibleCollectionConfig, _collection_finder
         from ansible.utils.display import Display
         from ansible.utils.helpers import pct_to_int
         from ansible.utils.vars import combine_vars
 
+        from opslib.engines.ansible_core import routing
         from opslib.engines.ansible_core.connections import connection_defaults, connection_facts
         from opslib.engines.ansible_core.includes import included, included_blocks
         from opslib.engines.ansible_core.keywords import (
@@ -81,6 +83,7 @@ try:
         from opslib.engines.ansible_core.values import encrypted, is_template, origin, plain, trusted
         from opslib.engines.ansible_core.variables import Sources, Variables, parse_extra_vars
 
+        _collection_finder._meta_yml_to_dict = routing.read  # noqa: SLF001 - its documentation says so
         if AnsibleCollectionConfig.collection_finder is None:
             init_plugin_loader()
 except ImportError as error:
