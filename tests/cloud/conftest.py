@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from services import vercel_model
 from services.apprunner import AppRunner, Site
 from services.ecs_express import EcsExpress
+from services.gcs import Gcs
 from services.google_cloud import GoogleCloud
 from services.moto import Moto
 from services.postgres import Cluster
@@ -13,6 +15,7 @@ from services.receivers import Mail, Receiver
 from services.sentry import Sentry
 from services.statuspage import Statuspage
 from services.supabase import Management, PostgREST, Project
+from services.vercel import Site as VercelSite
 from services.vercel import Vercel
 
 
@@ -40,6 +43,7 @@ def behind_a_site(kind):
 
 moto_server = served(Moto)
 apprunner_server = behind_a_site(AppRunner)
+gcs_server = served(Gcs)
 ecs_server = behind_a_site(EcsExpress)
 vercel_server = served(Vercel)
 management_server = served(Management)
@@ -67,6 +71,12 @@ def apprunner(apprunner_server, monkeypatch):
 
 
 @pytest.fixture
+def gcs(gcs_server, monkeypatch):
+    monkeypatch.setenv("OPSLIB_GCP_ANONYMOUS", "1")
+    return known(gcs_server, monkeypatch)
+
+
+@pytest.fixture
 def ecs(ecs_server, monkeypatch):
     return known(ecs_server, monkeypatch)
 
@@ -74,6 +84,25 @@ def ecs(ecs_server, monkeypatch):
 @pytest.fixture
 def vercel(vercel_server, monkeypatch):
     return known(vercel_server, monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def modelled():
+    """Collect exchanges with Vercel; in the end they are held against its published models."""
+    seen = []
+    yield seen
+    assert vercel_model.problems(seen) == []
+
+
+@pytest.fixture(scope="session")
+def vercel_pages(vercel_server):
+    with VercelSite(vercel_server) as pages:
+        yield pages
+
+
+@pytest.fixture
+def vercel_site(vercel_pages, monkeypatch):
+    return known(vercel_pages, monkeypatch)
 
 
 @pytest.fixture

@@ -171,7 +171,7 @@ def _age(backup: Backup, now: datetime) -> float:
 
 def _span(seconds: float) -> str:
     """Return a time span as people read it."""
-    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * length:
+    for unit, length, least in (("d", 86400, 4), ("h", 3600, 2), ("min", 60, 2)):
+        if seconds >= least * length:
             return f"{seconds / length:.0f} {unit}"
     return f"{seconds:.0f} s"
