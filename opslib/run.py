@@ -145,7 +145,10 @@ class _Run:
         started = datetime.now(UTC)
         run_id = new_run_id(started)
         self.emit(RunStarted(run_id=run_id, source=self.source, check=self.options.check, hosts=names))
+        for warning in self.inventory.warnings:
+            self.emit.warn(warning)
         self._say_why()
+        self._warn_of_nothing(work)
         with contextlib.closing(BatchEngine(forks=self.options.forks, emit=self.emit, cancel=self.cancel)) as batch:
             for name, plays in self.parts:
                 if self.cancel.is_set():
@@ -186,6 +189,14 @@ class _Run:
             for play in plays:
                 if name == "ansible" and play.obstacle:
                     self.emit.say(f"play {play.name!r} goes to ansible-runner, because {play.obstacle}")
+
+    def _warn_of_nothing(self, work: Mapping[int, Mapping[str, HostWork]]) -> None:
+        """Warn when the tags that were given leave nothing to do: a tag may be misspelt."""
+        tags = [f"--tags {','.join(self.options.tags)}"] if self.options.tags else []
+        tags += [f"--skip-tags {','.join(self.options.skip_tags)}"] if self.options.skip_tags else []
+        known = all(name == "ssh" for name, _plays in self.parts)
+        if tags and known and not any(host.items for hosts in work.values() for host in hosts.values()):
+            self.emit.warn(f"nothing was to be done: no step is left by {' '.join(tags)}")
 
     def _ssh(self, batch: BatchEngine, play: Play, work: dict[int, dict[str, HostWork]]) -> bool:
         """Run one play; return whether the playbook goes on."""

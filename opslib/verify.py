@@ -76,6 +76,8 @@ def verify(
         raise InventoryError("more than one host of the inventory is this machine; choose one with a limit")
     variables = {_pytest_id(target): {**defaults, **hosts.variables(target.name)} for target in targets}
     secrets = frozenset(hosts.secrets.union(*(target.all_secrets() for target in targets)))
+    for warning in hosts.warnings:
+        _tell(on_output, f"warning: {warning}", secrets)
     with tempfile.TemporaryDirectory(prefix="opslib-verify-", ignore_cleanup_errors=True) as folder:
         code = _pytest(suites, targets, variables, Path(folder), lambda line: _tell(on_output, line, secrets))
         report = Path(folder, "junit.xml")

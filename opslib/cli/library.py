@@ -134,9 +134,19 @@ class Library:
         import opslib
 
         here = [opslib.Target(name="controller", carrier="local")]
-        targets = self.inventory(place).select("all", place.limit) if place.inventory else here
+        targets = self._select(place, on_event) if place.inventory else here
         with opslib.Fleet(targets, forks=pace.forks, timeout=pace.timeout, on_event=on_event, cancel=cancel) as fleet:
             return fleet.run([step], check=pace.check)
+
+    def _select(self, place: Place, on_event: OnEvent) -> Sequence[Target]:
+        """Return the hosts of a place, and pass on what Ansible remarks on them: a name in a limit that nobody has."""
+        from opslib.events import Notice
+
+        inventory = self.inventory(place)
+        targets = inventory.select("all", place.limit)
+        for warning in inventory.warnings:
+            on_event(Notice(text=f"warning: {warning}"))
+        return targets
 
     def read_logs(
         self,
@@ -152,7 +162,7 @@ class Library:
         import opslib
 
         return opslib.read_logs(
-            self._log_place(place),
+            self._log_place(place, on_event),
             query,
             search=search,
             forks=forks,
@@ -174,7 +184,7 @@ class Library:
         import opslib
 
         return opslib.follow_logs(
-            self._log_place(place),
+            self._log_place(place, on_event),
             query,
             on_entry,
             lasting=lasting,
@@ -182,8 +192,8 @@ class Library:
             cancel=cancel,
         )
 
-    def _log_place(self, place: Place | CloudWatch) -> Sequence[Target] | CloudWatch:
-        return self.inventory(place).select("all", place.limit) if isinstance(place, Place) else place
+    def _log_place(self, place: Place | CloudWatch, on_event: OnEvent) -> Sequence[Target] | CloudWatch:
+        return self._select(place, on_event) if isinstance(place, Place) else place
 
     def inventory(self, place: Place) -> Inventory:
         """Load an inventory."""

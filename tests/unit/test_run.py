@@ -57,6 +57,19 @@ def test_ordinary_play_runs_by_ssh_engine(book, inventory):
     assert events[0].hosts == ("one", "two")
 
 
+def test_tags_that_leave_nothing_to_do_are_told(book, inventory):
+    report = run_playbook(book(OURS), inventory, tags=["nosuch"])
+    assert report.warnings == ("nothing was to be done: no step is left by --tags nosuch",)
+    assert report.exit_code == 0
+    assert run_playbook(book(OURS), inventory, tags=["all"]).warnings == ()
+
+
+def test_a_name_in_the_limit_that_no_host_has_is_told(book, inventory):
+    report = run_playbook(book(OURS), inventory, limit="one,three")
+    assert report.warnings == ("Could not match supplied host pattern, ignoring: three",)
+    assert list(report.hosts) == ["one"]
+
+
 def test_each_play_goes_to_the_engine_that_it_needs(book, inventory):
     events = []
     report = run_playbook(book(OURS, THEIRS, LATER), inventory, on_event=events.append)
