@@ -19,11 +19,14 @@ from opslib.errors import UsageError
 from opslib.events import OnEvent, RunEnded, RunStarted
 from opslib.fleet import check_limits, new_run_id
 from opslib.result import HostResult, Report, Status
+from opslib.step import Step
 
 if TYPE_CHECKING:
     from opslib.inventory import Inventory
 
 __all__ = ["EngineChoice", "run_playbook"]
+
+_ALWAYS = ("validate_argument_spec", "ansible.builtin.validate_argument_spec")  # roles bring it, whatever the tags
 
 EngineChoice = Literal["auto", "ssh", "ansible"]
 
@@ -195,7 +198,8 @@ class _Run:
         tags = [f"--tags {','.join(self.options.tags)}"] if self.options.tags else []
         tags += [f"--skip-tags {','.join(self.options.skip_tags)}"] if self.options.skip_tags else []
         known = all(name == "ssh" for name, _plays in self.parts)
-        if tags and known and not any(host.items for hosts in work.values() for host in hosts.values()):
+        items = (item for hosts in work.values() for host in hosts.values() for item in host.items)
+        if tags and known and not any(isinstance(item, Step) or item.task not in _ALWAYS for item in items):
             self.emit.warn(f"nothing was to be done: no step is left by {' '.join(tags)}")
 
     def _ssh(self, batch: BatchEngine, play: Play, work: dict[int, dict[str, HostWork]]) -> bool:

@@ -62,6 +62,9 @@ def test_tags_that_leave_nothing_to_do_are_told(book, inventory):
     assert report.warnings == ("nothing was to be done: no step is left by --tags nosuch",)
     assert report.exit_code == 0
     assert run_playbook(book(OURS), inventory, tags=["all"]).warnings == ()
+    assert run_playbook("maintenance:daily", inventory, skip_tags=["all"]).warnings != ()
+    skipped = OURS.replace("{fail: 0}", "{fail: 0}\n      when: false\n      tags: x")
+    assert run_playbook(book(skipped), inventory, tags=["x"]).warnings == ()
 
 
 def test_a_name_in_the_limit_that_no_host_has_is_told(book, inventory):
