@@ -14,12 +14,33 @@ from opslib.host.task import Task
 
 if TYPE_CHECKING:
     from opslib.cloud.tasks.cloudwatch_logs import CloudwatchLogs as cloudwatch_logs
+    from opslib.cloud.tasks.cloudwatch_metrics import CloudwatchMetrics as cloudwatch_metrics
+    from opslib.cloud.tasks.container_autoscaling import ContainerAutoscaling as container_autoscaling
+    from opslib.cloud.tasks.container_deploy import ContainerDeploy as container_deploy
+    from opslib.cloud.tasks.container_env import ContainerEnv as container_env
+    from opslib.cloud.tasks.container_restart import ContainerRestart as container_restart
+    from opslib.cloud.tasks.container_rollback import ContainerRollback as container_rollback
+    from opslib.cloud.tasks.container_scale import ContainerScale as container_scale
+    from opslib.cloud.tasks.container_state import ContainerState as container_state
+    from opslib.cloud.tasks.container_status import ContainerStatus as container_status
+    from opslib.cloud.tasks.firestore_drill import FirestoreDrill as firestore_drill
     from opslib.cloud.tasks.firestore_export import FirestoreExport as firestore_export
+    from opslib.cloud.tasks.firestore_import import FirestoreImport as firestore_import
+    from opslib.cloud.tasks.firestore_operations import FirestoreOperations as firestore_operations
+    from opslib.cloud.tasks.firestore_restore import FirestoreRestore as firestore_restore
     from opslib.cloud.tasks.gcs_backups import GcsBackups as gcs_backups
     from opslib.cloud.tasks.gcs_download import GcsDownload as gcs_download
     from opslib.cloud.tasks.gcs_lifecycle import GcsLifecycle as gcs_lifecycle
     from opslib.cloud.tasks.gcs_prune import GcsPrune as gcs_prune
     from opslib.cloud.tasks.gcs_upload import GcsUpload as gcs_upload
+    from opslib.cloud.tasks.slo import Slo as slo
+    from opslib.cloud.tasks.vercel_deploy import VercelDeploy as vercel_deploy
+    from opslib.cloud.tasks.vercel_deployments import VercelDeployments as vercel_deployments
+    from opslib.cloud.tasks.vercel_env import VercelEnv as vercel_env
+    from opslib.cloud.tasks.vercel_logs import VercelLogs as vercel_logs
+    from opslib.cloud.tasks.vercel_promote import VercelPromote as vercel_promote
+    from opslib.cloud.tasks.vercel_rollback import VercelRollback as vercel_rollback
+    from opslib.cloud.tasks.vercel_status import VercelStatus as vercel_status
     from opslib.host.tasks.capacity_trend import CapacityTrend as capacity_trend
     from opslib.host.tasks.certificates import Certificates as certificates
     from opslib.host.tasks.checklist import Checklist as checklist
@@ -66,13 +87,26 @@ __all__ = [
     "certificates",
     "checklist",
     "cloudwatch_logs",
+    "cloudwatch_metrics",
+    "container_autoscaling",
+    "container_deploy",
+    "container_env",
+    "container_restart",
+    "container_rollback",
+    "container_scale",
+    "container_state",
+    "container_status",
     "deploy",
     "diagnose",
     "disk_usage",
     "env_file",
     "error_rate",
     "file_audit",
+    "firestore_drill",
     "firestore_export",
+    "firestore_import",
+    "firestore_operations",
+    "firestore_restore",
     "gcs_backups",
     "gcs_download",
     "gcs_lifecycle",
@@ -108,8 +142,16 @@ __all__ = [
     "scheduler_jobs",
     "series_quality",
     "service",
+    "slo",
     "stale_credentials",
     "user_forecast",
+    "vercel_deploy",
+    "vercel_deployments",
+    "vercel_env",
+    "vercel_logs",
+    "vercel_promote",
+    "vercel_rollback",
+    "vercel_status",
     "writes",
 ]
 
@@ -118,13 +160,26 @@ _MODULES = {
     "certificates": "opslib.host.tasks.certificates",
     "checklist": "opslib.host.tasks.checklist",
     "cloudwatch_logs": "opslib.cloud.tasks.cloudwatch_logs",
+    "cloudwatch_metrics": "opslib.cloud.tasks.cloudwatch_metrics",
+    "container_autoscaling": "opslib.cloud.tasks.container_autoscaling",
+    "container_deploy": "opslib.cloud.tasks.container_deploy",
+    "container_env": "opslib.cloud.tasks.container_env",
+    "container_restart": "opslib.cloud.tasks.container_restart",
+    "container_rollback": "opslib.cloud.tasks.container_rollback",
+    "container_scale": "opslib.cloud.tasks.container_scale",
+    "container_state": "opslib.cloud.tasks.container_state",
+    "container_status": "opslib.cloud.tasks.container_status",
     "deploy": "opslib.host.tasks.deploy",
     "diagnose": "opslib.host.tasks.diagnose",
     "disk_usage": "opslib.host.tasks.disk_usage",
     "env_file": "opslib.host.tasks.env_file",
     "error_rate": "opslib.host.tasks.error_rate",
     "file_audit": "opslib.host.tasks.file_audit",
+    "firestore_drill": "opslib.cloud.tasks.firestore_drill",
     "firestore_export": "opslib.cloud.tasks.firestore_export",
+    "firestore_import": "opslib.cloud.tasks.firestore_import",
+    "firestore_operations": "opslib.cloud.tasks.firestore_operations",
+    "firestore_restore": "opslib.cloud.tasks.firestore_restore",
     "gcs_backups": "opslib.cloud.tasks.gcs_backups",
     "gcs_download": "opslib.cloud.tasks.gcs_download",
     "gcs_lifecycle": "opslib.cloud.tasks.gcs_lifecycle",
@@ -158,8 +213,16 @@ _MODULES = {
     "scheduler_jobs": "opslib.host.tasks.scheduler_jobs",
     "series_quality": "opslib.host.tasks.series_quality",
     "service": "opslib.host.tasks.service",
+    "slo": "opslib.cloud.tasks.slo",
     "stale_credentials": "opslib.host.tasks.stale_credentials",
     "user_forecast": "opslib.host.tasks.user_forecast",
+    "vercel_deploy": "opslib.cloud.tasks.vercel_deploy",
+    "vercel_deployments": "opslib.cloud.tasks.vercel_deployments",
+    "vercel_env": "opslib.cloud.tasks.vercel_env",
+    "vercel_logs": "opslib.cloud.tasks.vercel_logs",
+    "vercel_promote": "opslib.cloud.tasks.vercel_promote",
+    "vercel_rollback": "opslib.cloud.tasks.vercel_rollback",
+    "vercel_status": "opslib.cloud.tasks.vercel_status",
     "writes": "opslib.host.tasks.writes",
 }
 

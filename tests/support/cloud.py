@@ -8,7 +8,7 @@ from typing import Any
 from opslib import tasks
 from opslib.host.runtime import run_step
 
-AWS = {"account": "123456789012", "region": "us-east-1", "wait": 5, "poll": 0.005}
+AWS = {"account": "123456789012", "region": "us-east-1", "wait": 60, "poll": 0.005}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from opslib.cloud.aws.service_names import of_arn, services_named
 from opslib.cloud.aws.task import AwsTask
 from opslib.cloud.errors import MalformedError, ServiceError
 from opslib.host.params import Name, ParamError, shown
@@ -52,14 +53,12 @@ def named_by_arn(text: str, part: str, account: str, region: str) -> str | None:
         return None
     pieces = text.split(":", 5)
     service, where, whose, what = (pieces[2:] + [""] * 4)[:4]
+    if service != "logs" or not what.startswith("log-group:"):
+        found = of_arn(text, account, region)
+        return f"{_PREFIX}{found.name}/{found.id}/{part}" if found else None
     if (where, whose) != (region, account):
         raise ParamError(f"{shown(text)} is not of account {account} and region {region}")
-    if service == "logs" and what.startswith("log-group:"):
-        return what.split(":")[1]
-    kind, _, path = what.partition("/")
-    if service == "apprunner" and kind == "service" and path.count("/") == 1:
-        return f"{_PREFIX}{path}/{part}"
-    raise ParamError(f"{shown(text)} is the ARN of neither a log group nor an App Runner service")
+    return what.split(":")[1]
 
 
 def find_group(task: AwsTask, text: str, part: str) -> LogGroup | str:
@@ -78,7 +77,10 @@ def find_group(task: AwsTask, text: str, part: str) -> LogGroup | str:
     own = [group for group in _groups(task, f"{_PREFIX}{text}/", text) if group.name.endswith(f"/{part}")]
     if len(own) < 2:
         return own[0] if own else f"there is no log group {text}, nor one of an App Runner service of that name"
-    ids = _living(task, text)
+    try:
+        ids = {service.id for service in services_named(task, text)}
+    except ServiceError:
+        ids = set()
     now = [group for group in own if group.name.split("/")[4] in ids]
     names = listed([printable(group.name) for group in own])
     return now[0] if len(now) == 1 else f"{text}: services of that name had the log groups {names}; name the one"
@@ -95,15 +97,3 @@ def _group(row: Any, label: str, doing: str) -> LogGroup:
     if not isinstance(name, str) or not isinstance(created, int) or not isinstance(days, int | None):
         raise MalformedError(f"{doing}: the answer describes a group that is none")
     return LogGroup(label, name, created / 1000, days or 0)
-
-
-def _living(task: AwsTask, name: str) -> set[str]:
-    """Return the ids of the App Runner services of a name that exist now; none when App Runner does not say."""
-    doing = f"looking for the App Runner service {name}"
-    try:
-        rows = list(task.pages("apprunner", "list_services", "ServiceSummaryList", doing=doing))
-    except ServiceError:
-        return set()
-    return {
-        str(row.get("ServiceId")) for row in rows if row.get("ServiceName") == name and row.get("Status") != "DELETED"
-    }

@@ -14,6 +14,7 @@ from opslib.cloud.errors import (
     RefusedError,
     ServiceError,
     ThrottledError,
+    TimeIsUpError,
     UnknownOutcomeError,
 )
 from opslib.cloud.libraries import load
@@ -150,11 +151,11 @@ class AwsTask(CloudTask):
         """
         return self.patience.write(lambda: _once(call, doing), doing=doing)
 
-    def pages(self, service: str, operation: str, key: str, *, doing: str, **args: Any) -> Iterator[Any]:
+    def pages(self, service: str, operation: str, key: str, /, *, doing: str, **args: Any) -> Iterator[Any]:
         """Yield all items of a listing, page after page, each asked for as `ask` does.
 
         operation: boto3's method name; key: where a page holds its items. Raises MalformedError for a listing that
-        repeats its token: it would never end.
+        repeats its token: it would never end. Raises TimeIsUpError, too.
         """
         client = self.client(service)
         token: str | None = None
@@ -171,6 +172,8 @@ class AwsTask(CloudTask):
                 return
             if token in seen:
                 raise MalformedError(f"{doing}: the listing goes round in circles")
+            if not self.patience.deadline.left:
+                raise TimeIsUpError(f"{doing}: the listing did not end within {self.wait:g} seconds")
             seen.add(token)
 
 
