@@ -6,38 +6,21 @@ import contextlib
 import functools
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from opslib.cloud.errors import MalformedError, MismatchError, RefusedError
+from opslib.cloud.gcp.api import GoogleApi
+from opslib.cloud.gcp.bucket import Bucket, bucket_of
 from opslib.cloud.gcp.objects import Item, item_of, said
 from opslib.cloud.gcp.task import GcpTask
 from opslib.cloud.libraries import load
 from opslib.cloud.settled import settle
 
-__all__ = ["TIMEOUT", "Bucket", "Storage"]
+__all__ = ["TIMEOUT", "Storage"]
 
 TIMEOUT = (10.0, 60.0)  # seconds to connect, and between two pieces of an answer
 MOST = 200_000
 _NO_TELEMETRY = "DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"  # a thread that would ask for buckets, for traces
-
-
-@dataclass(frozen=True, slots=True)
-class Bucket:
-    """What tasks need to know of a bucket.
-
-    rules: of its lifecycle, as the JSON API words them; retention: seconds, 0 without a policy; locked: whether that
-    can no longer be shortened; soft_delete: seconds for which deleted objects can be restored; metageneration: changes
-    with any of this.
-    """
-
-    name: str
-    metageneration: int
-    rules: tuple[Mapping[str, Any], ...]
-    retention: int
-    locked: bool
-    soft_delete: int
-    location: str
 
 
 class Storage:
@@ -57,37 +40,34 @@ class Storage:
         kind: type[Exception] = load("google.api_core.exceptions", "gcp").NotFound
         return kind
 
+    @functools.cached_property
+    def _api(self) -> GoogleApi:
+        """The JSON interface: Google's library drops lifecycle rules that it does not know."""
+        return GoogleApi(self.task, "Cloud Storage", self.client.api_endpoint, "STORAGE_EMULATOR_HOST")
+
     def bucket(self, name: str) -> Bucket:
         """Read a bucket. Raises RefusedError when there is none of that name."""
-        doing = f"reading bucket {name}"
-
-        def ask() -> Bucket:
-            return _bucket(self.client.get_bucket(name, retry=None, timeout=TIMEOUT), doing)
-
-        return self.task.ask(ask, doing=doing)
+        return bucket_of(name, self._api.get(f"/storage/v1/b/{name}", params={"projection": "noAcl"}).json())
 
     def set_lifecycle(self, seen: Bucket, rules: Sequence[Mapping[str, Any]], retention: int) -> None:
         """Set a bucket's rules and retention (seconds, 0 for none), if its settings are still as they were seen.
 
         Raises RefusedError (status 412) when they are not.
         """
-        doing = f"setting the lifecycle of bucket {seen.name}"
+        patch: dict[str, Any] = {"lifecycle": {"rule": [dict(rule) for rule in rules]}}
+        if retention != seen.retention:
+            patch["retentionPolicy"] = {"retentionPeriod": str(retention)} if retention else None
 
         def send() -> None:
-            bucket = self.client.bucket(seen.name)
-            bucket.lifecycle_rules = [dict(rule) for rule in rules]
-            if retention != seen.retention:
-                bucket.retention_period = retention or None
-            bucket.patch(if_metageneration_match=seen.metageneration, retry=None, timeout=TIMEOUT)
+            guard = {"ifMetagenerationMatch": str(seen.metageneration)}
+            self._api.once("PATCH", f"/storage/v1/b/{seen.name}", json=patch, params=guard)
 
         def done() -> bool:
             now = self.bucket(seen.name)
-            return now.metageneration != seen.metageneration and (list(now.rules), now.retention) == (
-                [dict(rule) for rule in rules],
-                retention,
-            )
+            wanted = ([dict(rule) for rule in rules], retention)
+            return now.metageneration != seen.metageneration and (list(now.rules), now.retention) == wanted
 
-        settle(self.task, send, done, doing=doing)
+        settle(self.task, send, done, doing=f"setting the lifecycle of bucket {seen.name}")
 
     def prove_project(self, name: str) -> str:
         """See that a bucket belongs to the task's project. Raises MismatchError when it does not.
@@ -190,21 +170,3 @@ def _page(listing: Callable[..., Any], token: str | None, kind: str, doing: str)
     if following is not None and not isinstance(following, str):
         raise MalformedError(f"{doing}: the listing has no sensible token of its next page")
     return list(page), following
-
-
-def _bucket(found: Any, doing: str) -> Bucket:
-    retention, soft = found.retention_period or 0, found.soft_delete_policy.retention_duration_seconds or 0
-    if not isinstance(found.metageneration, int) or not isinstance(retention, int):
-        raise MalformedError(f"{doing}: the answer makes no sense")
-    rules = tuple(dict(rule) for rule in found.lifecycle_rules)
-    if not all(isinstance(rule.get(part), dict) for rule in rules for part in ("action", "condition")):
-        raise MalformedError(f"{doing}: the answer makes no sense: a lifecycle rule has no action or no condition")
-    return Bucket(
-        name=found.name,
-        metageneration=found.metageneration,
-        rules=rules,
-        retention=retention,
-        locked=bool(found.retention_policy_locked),
-        soft_delete=int(soft),
-        location=said(found.location or ""),
-    )

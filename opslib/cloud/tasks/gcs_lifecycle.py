@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from opslib.cloud.gcp import lifecycle
+from opslib.cloud.gcp.bucket import Bucket
 from opslib.cloud.gcp.bucket_task import BucketTask, prefix_name
-from opslib.cloud.gcp.storage import Bucket
 from opslib.cloud.task import MODIFY, Change, Plan, param
 from opslib.host.params import Boolean, Duration, Kind, ListOf, ParamError, shown
 from opslib.host.params import Mapping as MappingOf
@@ -70,10 +70,10 @@ class GcsLifecycle(BucketTask, name="gcs_lifecycle"):
     )
 
     def check(self) -> None:
-        if self.delete_after is None and not self.rules and self.retention is None and not self.exclusive:
-            self.refuse("give delete_after, rules or retention; none is asked")
         if self.prefixes and self.delete_after is None:
             self.refuse("prefixes belong to delete_after, which is not given")
+        if self.delete_after is None and not self.rules and self.retention is None and not self.exclusive:
+            self.refuse("give delete_after, rules or retention; none is asked")
         if any(not prefix for prefix in self.prefixes):
             self.refuse("an empty prefix means everything: leave prefixes out")
         if self.retention is not None and self.retention != int(self.retention):
