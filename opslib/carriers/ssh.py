@@ -17,6 +17,7 @@ import socket
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ class SshConnector:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._configs: dict[str | None, fabric.Config] = {}
-        self._known: dict[str, paramiko.HostKeys] = {}
+        self._known: dict[str, _KnownHosts] = {}
         self._gateways: dict[tuple[str, ...], _Gateway] = {}
 
     def connect(self, target: Target, deadline: Deadline) -> SshConnection:
@@ -104,18 +105,21 @@ class SshConnector:
 
     def _trust(self, client: fabric.Connection, target: Target) -> None:
         """Give a connection the host keys it may meet, and the policy for those it does not know."""
-        strict = target.host_keys == "strict"
-        client.client.set_missing_host_key_policy(paramiko.RejectPolicy() if strict else paramiko.AutoAddPolicy())
         if target.host_keys == "off":
+            client.client.set_missing_host_key_policy(paramiko.AutoAddPolicy())
             return
         name = client.host if client.port == 22 else f"[{client.host}]:{client.port}"
         files = target.known_hosts or client.ssh_config.get("userknownhostsfile", "").split() or _KNOWN_HOSTS
-        for path in files:
-            found = self._known_hosts(os.path.expanduser(path)).lookup(client.ssh_config.get("hostkeyalias", name))
+        read = [self._known_hosts(os.path.expanduser(path)) for path in files]
+        revoked = frozenset().union(*(known.revoked for known in read))
+        client.client.set_missing_host_key_policy(_Unknown(revoked, take=target.host_keys == "accept-new"))
+        for known in read:
+            found = known.keys.lookup(client.ssh_config.get("hostkeyalias", name))
             for kind, key in (found or {}).items():
-                client.client.get_host_keys().add(name, kind, key)
+                if key.get_base64() not in revoked:
+                    client.client.get_host_keys().add(name, kind, key)
 
-    def _known_hosts(self, path: str) -> paramiko.HostKeys:
+    def _known_hosts(self, path: str) -> _KnownHosts:
         with self._lock:
             if path not in self._known:
                 self._known[path] = _read_known_hosts(path)
@@ -333,19 +337,41 @@ def _resolve(host: str, port: int, limit: Deadline) -> list[Any]:
     return list(answer)
 
 
-def _read_known_hosts(path: str) -> paramiko.HostKeys:
-    """Read a known_hosts file; a key that a line marks @revoked is left out wherever it stands."""
+@dataclass(frozen=True, slots=True)
+class _KnownHosts:
+    """What a known_hosts file holds. revoked: the keys that lines mark @revoked, which no host may have."""
+
+    keys: paramiko.HostKeys
+    revoked: frozenset[str] = frozenset()
+
+
+class _Unknown(paramiko.MissingHostKeyPolicy):
+    """What becomes of a host whose key is not known: taken or refused, and refused always when it is revoked."""
+
+    def __init__(self, revoked: frozenset[str], *, take: bool) -> None:
+        self._revoked = revoked
+        self._take = take
+
+    def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:
+        if key.get_base64() in self._revoked:
+            raise UnreachableError(
+                f"the host key of {hostname} is marked @revoked in known_hosts ({_fingerprint(key)}): whoever answers "
+                "there may have stolen it. Find out who it is, and give the host a new key"
+            )
+        if not self._take:
+            paramiko.RejectPolicy().missing_host_key(client, hostname, key)
+
+
+def _read_known_hosts(path: str) -> _KnownHosts:
     keys = paramiko.HostKeys()
     try:
         lines = Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
-        return keys
-    revoked = {
-        line.split()[-1] if len(line.split()) < 4 else line.split()[3] for line in lines if line.startswith("@revoked")
-    }
+        return _KnownHosts(keys)
+    revoked = {word for line in lines if line.startswith("@revoked") for word in line.split()[3:4]}
     for number, line in enumerate(lines, 1):
         words = line.split()
-        if len(words) < 3 or words[0].startswith(("#", "@")) or words[2] in revoked:
+        if len(words) < 3 or words[0].startswith(("#", "@")):
             continue
         try:
             entry = paramiko.hostkeys.HostKeyEntry.from_line(line, number)
@@ -353,7 +379,7 @@ def _read_known_hosts(path: str) -> paramiko.HostKeys:
             continue
         if entry is not None:
             keys._entries.append(entry)  # type: ignore[attr-defined] # noqa: SLF001 - `add` looks each name up anew
-    return keys
+    return _KnownHosts(keys, frozenset(revoked))
 
 
 def _explain(error: Exception, client: fabric.Connection, limit: Deadline) -> str:

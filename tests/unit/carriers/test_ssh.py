@@ -6,6 +6,7 @@ import contextlib
 import socket
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import fabric
 import paramiko
@@ -13,7 +14,8 @@ import pytest
 
 from opslib.carriers.base import Deadline
 from opslib.carriers.ssh import SshConnector
-from opslib.target import Target
+from opslib.errors import UnreachableError
+from opslib.target import HostKeyPolicy, Target
 
 
 def test_making_a_connection_does_not_disturb_another_thread_s(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,8 +43,11 @@ class Door(paramiko.ServerInterface):
         return paramiko.AUTH_SUCCESSFUL
 
 
+KEY = paramiko.ECDSAKey.generate()
+
+
 @contextlib.contextmanager
-def server(ciphers: tuple[str, ...]) -> Iterator[int]:
+def server(ciphers: tuple[str, ...] = ("aes256-ctr",)) -> Iterator[int]:
     """Serve SSH on a port of its own, with these ciphers only."""
     made = []
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -50,8 +55,9 @@ def server(ciphers: tuple[str, ...]) -> Iterator[int]:
         def serve() -> None:
             made.append(paramiko.Transport(listener.accept()[0]))
             made[0].get_security_options().ciphers = ciphers
-            made[0].add_server_key(paramiko.ECDSAKey.generate())
-            made[0].start_server(event=threading.Event(), server=Door())
+            made[0].add_server_key(KEY)
+            with contextlib.suppress(paramiko.SSHException, EOFError):
+                made[0].start_server(event=threading.Event(), server=Door())
 
         thread = threading.Thread(target=serve)
         thread.start()
@@ -74,3 +80,39 @@ def test_the_cheapest_cipher_of_the_host_s_is_taken(ciphers: tuple[str, ...], ag
         connection = SshConnector().connect(target, Deadline.after(20))
         assert connection._client.transport.remote_cipher == agreed
         connection.close()
+
+
+@pytest.mark.parametrize("policy", ["strict", "accept-new"])
+@pytest.mark.parametrize("known", ["", "[127.0.0.1]:{port} {key}\n"], ids=["unknown", "known"])
+def test_a_revoked_key_is_refused_whatever_else_is_said_of_it(
+    tmp_path: Path, policy: HostKeyPolicy, known: str
+) -> None:
+    """Also when it is revoked in one file and known in another."""
+    key = f"{KEY.get_name()} {KEY.get_base64()}"
+    (tmp_path / "revoked").write_text(f"@revoked * {key} stolen\n")
+    with server() as port:
+        (tmp_path / "known").write_text(known.format(port=port, key=key))
+        files = (str(tmp_path / "known"), str(tmp_path / "revoked"))
+        target = Target(
+            name="one", address="127.0.0.1", port=port, user="me", password="x", host_keys=policy, known_hosts=files
+        )
+        with pytest.raises(UnreachableError, match=r"host key of \[127\.0\.0\.1\]:\d+ is marked @revoked"):
+            SshConnector().connect(target, Deadline.after(20))
+
+
+@pytest.mark.parametrize(
+    ("policy", "known", "taken"),
+    [("accept-new", "", True), ("strict", "", False), ("strict", "[127.0.0.1]:{port} {key}\n", True)],
+)
+def test_keys_are_taken_as_the_policy_says(tmp_path: Path, policy: HostKeyPolicy, known: str, taken: bool) -> None:
+    with server() as port:
+        (tmp_path / "known").write_text(known.format(port=port, key=f"{KEY.get_name()} {KEY.get_base64()}"))
+        files = (str(tmp_path / "known"),)
+        target = Target(
+            name="one", address="127.0.0.1", port=port, user="me", password="x", host_keys=policy, known_hosts=files
+        )
+        if taken:
+            SshConnector().connect(target, Deadline.after(20)).close()
+        else:
+            with pytest.raises(UnreachableError, match="is not known; check it"):
+                SshConnector().connect(target, Deadline.after(20))
