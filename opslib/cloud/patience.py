@@ -98,5 +98,6 @@ class Patience:
         if isinstance(error, ThrottledError) and error.after:
             left = self.deadline.left
             if left is not None and error.after > left:
-                raise TimeIsUpError(f"{error} (it asks to wait {error.after:g} seconds, and {left:.0f} are left)")
+                words = f"{error}; it asks to wait {error.after:g} seconds, and {left:.0f} are left"
+                raise ThrottledError(words, after=error.after, code=error.code, status=error.status) from error
             time.sleep(error.after)

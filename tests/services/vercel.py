@@ -515,6 +515,7 @@ class Vercel(Web):
         more = {name: body[name] for name in ("gitBranch", "comment") if body.get(name)}
         made = self.variable(body["key"], body["value"], targets=targets, kind=body["type"], **more)
         created = next(each for each in self.variables if each["id"] == made)
+        created["createdAt"] = created["updatedAt"] = int(time.time() * 1000)
         return Answer({"created": self._shown(created), "failed": []}, 201)
 
     @route("PATCH", "/v9/projects/{idOrName}/env/{id}")
