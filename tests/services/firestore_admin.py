@@ -12,15 +12,14 @@ people report).
 from __future__ import annotations
 
 import json
-import shutil
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from services.firestore import FirestoreEmulator, Refused
+from services.firestore_files import count, export_files, import_files
 from services.gcs import Gcs
 from services.google import Answer, Google, GoogleCall, GoogleProblem, own
 
@@ -113,10 +112,7 @@ class FirestoreService(Google):
 
     def count(self, project: str, database: str = "(default)") -> int:
         """Return the number of all documents of a database."""
-        query = {"structuredQuery": {"from": [{"allDescendants": True}]}, "aggregations": [{"alias": "n", "count": {}}]}
-        path = f"/v1/projects/{project}/databases/{database}/documents:runAggregationQuery"
-        found = json.loads(self.emulator.request("POST", path, {"structuredAggregationQuery": query}))
-        return int(found[0]["result"]["aggregateFields"]["n"]["integerValue"])
+        return count(self.emulator, project, database)
 
     # Exports, imports and their operations
 
@@ -179,6 +175,9 @@ class FirestoreService(Google):
 
     @own("databases.get")
     def _get_database(self, call: GoogleCall) -> Any:
+        for name, operation in list(self.operations.items()):
+            if name.startswith(call.parts["name"] + "/") and operation.kind.endswith("Database"):
+                self._go_on(operation)
         view = self.databases[self._database(call)]
         period = timedelta(seconds=int(view["versionRetentionPeriod"][:-1]))
         return {**view, "earliestVersionTime": _stamp(datetime.now(UTC) - period)}
@@ -338,69 +337,23 @@ class FirestoreService(Google):
     def _write(self, operation: Operation, database: str, bucket: str, path: str, moment: str | None) -> dict[str, Any]:
         """Let the emulator export a database, and upload what it wrote."""
         project, name = database.split("/")[1::2]
-        if moment is not None:
-            project, name = self._as_of(database, moment)
-        last = path.rpartition("/")[2]
-        folder = self.emulator.folder / uuid.uuid4().hex
-        folder.mkdir()
-        self.emulator.export(project, name, folder, last)
-        size = 0
-        for file in sorted((folder / last).rglob("*")):
-            if file.is_file():
-                size += file.stat().st_size
-                self.gcs.put(bucket, f"{path}/{file.relative_to(folder / last)}", file.read_bytes())
-        shutil.rmtree(folder)
-        _progress(operation, self.count(project, name), size)
+        files, documents = export_files(self.emulator, project, name, path.rpartition("/")[2], moment)
+        for file, data in files.items():
+            self.gcs.put(bucket, f"{path}/{file}", data)
+        _progress(operation, documents, sum(map(len, files.values())))
         return {"@type": f"{_TYPES}ExportDocumentsResponse", "outputUriPrefix": f"gs://{bucket}/{path}"}
 
     def _read_back(self, operation: Operation, database: str, bucket: str, path: str) -> dict[str, Any]:
         """Download an export, and let the emulator import it."""
         project, name = database.split("/")[1::2]
-        folder = self.emulator.folder / uuid.uuid4().hex
-        for each in self.gcs.names(bucket):
-            if each.startswith(path + "/"):
-                file = folder / each.removeprefix(path + "/")
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_bytes(self.gcs.content(bucket, each))
-        marker = folder / f"{path.rpartition('/')[2]}{_MARKER}"
+        names = [each for each in self.gcs.names(bucket) if each.startswith(path + "/")]
+        files = {each.removeprefix(path + "/"): self.gcs.content(bucket, each) for each in names}
         try:
-            self.emulator.import_(project, name, marker)
-            _progress(
-                operation, self._documents_in(marker), sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
-            )
+            documents = import_files(self.emulator, project, name, path.rpartition("/")[2], files)
         except Refused as refused:
             raise GoogleProblem("INVALID_ARGUMENT", refused.message) from None
-        finally:
-            shutil.rmtree(folder)
+        _progress(operation, documents, sum(map(len, files.values())))
         return {"@type": "type.googleapis.com/google.protobuf.Empty"}
-
-    def _documents_in(self, marker: Path) -> int:
-        """Return the number of documents of an export, by importing it where nothing else is."""
-        self.emulator.import_("opslib-count", "(default)", marker)
-        found = self.count("opslib-count")
-        self.emulator.request("DELETE", "/emulator/v1/projects/opslib-count/databases/(default)/documents")
-        return found
-
-    def _as_of(self, database: str, moment: str) -> tuple[str, str]:
-        """Copy a database, as it was at an earlier time, to another place; return its project and name."""
-        place = ("opslib-snapshot", "(default)")
-        self.emulator.use(*place)
-        other = "projects/opslib-snapshot/databases/(default)"
-        self.emulator.request("DELETE", f"/emulator/v1/{other}/documents")
-        query = {"structuredQuery": {"from": [{"allDescendants": True}]}, "readTime": moment}
-        rows = json.loads(self.emulator.request("POST", f"/v1/{database}/documents:runQuery", query))
-        writes = [
-            {
-                "update": {
-                    "name": row["document"]["name"].replace(database, other, 1),
-                    "fields": row["document"].get("fields", {}),
-                }
-            }
-            for row in rows
-            if "document" in row
-        ]
-        self.emulator.request("POST", f"/v1/{other}/documents:commit", {"writes": writes})
-        return place
 
 
 def _progress(operation: Operation, documents: int, size: int) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import firestore
 
-PROD = {"project": "spendsense-production", "wait": 20, "poll": 0.005}
-SANDBOX = {"project": "spendsense-test", "wait": 20, "poll": 0.005}
+PROD = {"project": "spendsense-production", "wait": 60, "poll": 0.005}
+SANDBOX = {"project": "spendsense-test", "wait": 60, "poll": 0.005}
 DAILY = "gs://spendsense-backups/daily/2026-01-31"
 
 
@@ -43,3 +43,11 @@ def operations(google: Any, *, mutating: bool = True) -> list[str]:
     """Return what was asked of Firestore, by name."""
     calls = google.firestore.mutations if mutating else google.firestore.requests
     return [call.operation for call in calls]
+
+
+def backup(google: Any, name: str = "daily/2026-01-31") -> None:
+    """Put an export of production as it is into the bucket, without any operation that the service would know of."""
+    path = f"projects/{PROD['project']}/databases/(default)"
+    work = google.firestore._begin(path, "ExportDocuments", {}, lambda it: {})
+    google.firestore._write(work, path, "spendsense-backups", name, None)
+    del google.firestore.operations[work.name]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from opslib.cloud.errors import MalformedError, RefusedError
+from opslib.cloud.errors import MalformedError, RefusedError, UnknownOutcomeError
 from opslib.cloud.gcp.api import GoogleApi
-from opslib.cloud.gcp.firestore_operations import Operation, operation_of
+from opslib.cloud.gcp.firestore_operations import Operation, follow, operation_of
 from opslib.cloud.gcp.task import GcpTask
 from opslib.cloud.gcp.times import moment_of
 
@@ -35,12 +35,16 @@ class Database:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document as the service holds it: path below the database's root, typed values by field, and its times."""
+    """A document as the service holds it: path below the database's root, typed values by field, and its times.
+
+    version: the time of its last change exactly as the service told it, for preconditions.
+    """
 
     path: str
     fields: dict[str, Any]
     created: datetime
-    updated: str
+    changed: datetime
+    version: str
 
 
 class Firestore:
@@ -71,6 +75,34 @@ class Firestore:
             earliest=moment_of(earliest, "earliestVersionTime") if earliest else None,
             protected=found.get("deleteProtectionState") == "DELETE_PROTECTION_ENABLED",
         )
+
+    def exists(self) -> bool:
+        """Whether there is such a database."""
+        try:
+            self.describe()
+        except RefusedError as error:
+            if error.status != 404:
+                raise
+            return False
+        return True
+
+    def create(self, location: str) -> None:
+        """Make it, empty, and wait until it is there. Raises ServiceError when that fails."""
+        body = {"locationId": location, "type": "FIRESTORE_NATIVE"}
+        path = f"/v1/projects/{self.project}/databases"
+        self._await("POST", path, self.exists, "to be made", json=body, params={"databaseId": self.database})
+
+    def remove(self) -> None:
+        """Remove it with all it holds, and wait until it is gone. Raises ServiceError when that fails."""
+        self._await("DELETE", f"/v1/{self.name}", lambda: not self.exists(), "to be gone")
+
+    def _await(self, method: str, path: str, done: Callable[[], bool], what: str, **more: Any) -> None:
+        """Send a change of the database itself; follow its operation, or look at its effect when the answer is lost."""
+        try:
+            follow(self, operation_of(self.api.send(method, path, **more).json()), lambda _seen: None)
+        except UnknownOutcomeError:
+            self.task.say(f"the answer was lost; waiting for {self.name} {what}")
+        self.task.patience.until(done, bool, doing=f"waiting for {self.name} {what}")
 
     # Documents
 
@@ -205,9 +237,13 @@ class Firestore:
         fields = found.get("fields", {}) if isinstance(found, dict) else None
         if not isinstance(name, str) or not name.startswith(prefix) or not isinstance(fields, dict):
             raise MalformedError(f"Firestore: the answer is no document of {self.name}: {str(found)[:200]}")
-        updated = found.get("updateTime")
-        moment_of(updated, "updateTime")
-        return Document(name.removeprefix(prefix), fields, moment_of(found.get("createTime"), "createTime"), updated)
+        return Document(
+            path=name.removeprefix(prefix),
+            fields=fields,
+            created=moment_of(found.get("createTime"), "createTime"),
+            changed=moment_of(found.get("updateTime"), "updateTime"),
+            version=found["updateTime"],
+        )
 
 
 def _mapping(found: Any, what: str) -> dict[str, Any]:

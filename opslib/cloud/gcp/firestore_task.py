@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from opslib.cloud.errors import MismatchError, RefusedError
 from opslib.cloud.gcp.firestore import ENDPOINT, Firestore
+from opslib.cloud.gcp.firestore_operations import Operation
 from opslib.cloud.gcp.task import GcpTask
 from opslib.cloud.task import param
 from opslib.host.params import ParamError, Text, shown
@@ -105,3 +106,8 @@ class FirestoreTask(GcpTask):
     def firestore(self) -> Firestore:
         """The database."""
         return Firestore(self, self.project, self.database)
+
+    def seen(self, operation: Operation) -> None:
+        """Tell how far an operation is."""
+        progress = "" if operation.documents is None else f", {operation.documents} of {operation.expected} documents"
+        self.say(f"{operation.kind} {operation.id}: {operation.state.value}{progress}", operation=operation.to_dict())

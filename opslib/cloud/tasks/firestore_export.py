@@ -11,11 +11,12 @@ from typing import Any
 from opslib.cloud.gcp.backups import Proof, prove
 from opslib.cloud.gcp.firestore import Database
 from opslib.cloud.gcp.firestore_backup import parted
-from opslib.cloud.gcp.firestore_operations import EXPORT, IMPORT, Operation, begin, follow
+from opslib.cloud.gcp.firestore_export import export, shown_export
+from opslib.cloud.gcp.firestore_operations import EXPORT, IMPORT, Operation
 from opslib.cloud.gcp.firestore_task import ExportAddress, FirestoreTask, Snapshot
 from opslib.cloud.gcp.storage import Storage
 from opslib.cloud.gcp.times import stamp
-from opslib.cloud.task import CREATE, Change, Plan, TaskError, param
+from opslib.cloud.task import CREATE, Change, Plan, param
 from opslib.host.params import Boolean
 from opslib.host.words import count, listed, size
 
@@ -94,7 +95,7 @@ class FirestoreExport(FirestoreTask, name="firestore_export"):
         )
 
     def compare(self, state: _State) -> Plan:
-        data: dict[str, Any] = {"url": state.address, **_data(state.proof), **state.outcome}
+        data: dict[str, Any] = {"url": state.address, **shown_export(state.proof), **state.outcome}
         if state.proof is not None and state.proof.complete:
             held = count(state.proof.documents, "document") if state.proof.documents is not None else "all documents"
             reason = f"{state.address} holds a complete export of {held} ({size(state.proof.bytes)})"
@@ -125,35 +126,8 @@ class FirestoreExport(FirestoreTask, name="firestore_export"):
             doing = f"waiting for the {state.importing.shown} to end"
             name = state.importing.name
             self.patience.until(lambda: self.firestore.operation(name), lambda found: found.done, doing=doing)
-        at = None if state.ours else state.snapshot
-        outcome: dict[str, Any] = {"snapshot": stamp(at) if at else None}
-        if at is not None:
-            outcome["collections"] = self.firestore.counts(at=at)
-            outcome["expected"] = self.firestore.count(at=at)
-        operation = state.ours or begin(self.firestore, EXPORT, state.address, at)
-        self.say(operation.shown, operation=operation.to_dict())
-        ended = follow(self.firestore, operation, self._seen)
-        outcome["operation"] = ended.to_dict()
-        object.__setattr__(self, "_outcome", outcome)
-        self._prove(outcome)
-
-    def _prove(self, outcome: dict[str, Any]) -> None:
-        """See that what was exported is whole. Raises TaskError."""
-        bucket, folder = parted(outcome["operation"]["address"])
-        proof = prove(self.storage, bucket, folder)
-        if not proof.complete:
-            problems = listed(list(proof.problems), 3)
-            raise TaskError(f"the export ended well, but {proof.url} is not whole: {problems}", **_data(proof))
-        expected = outcome.get("expected", outcome["operation"]["documents"])
-        if None not in (proof.documents, expected) and proof.documents != expected:
-            raise TaskError(
-                f"{proof.url} holds {count(proof.documents or 0, 'document')}; {expected} were to be exported",
-                **_data(proof),
-            )
-
-    def _seen(self, operation: Operation) -> None:
-        progress = "" if operation.documents is None else f", {operation.documents} of {operation.expected} documents"
-        self.say(f"{operation.state.value}{progress}", operation=operation.to_dict())
+        done = export(self.firestore, self.storage, state.address, state.snapshot, seen=self.seen, under_way=state.ours)
+        object.__setattr__(self, "_outcome", done)
 
 
 def _obstacle(state: _State) -> str:
@@ -166,15 +140,3 @@ def _obstacle(state: _State) -> str:
     if state.snapshot and earliest and state.snapshot < earliest - timedelta(seconds=1):
         return f"snapshot {stamp(state.snapshot)} is too long ago: states are kept since {stamp(earliest)}"
     return ""
-
-
-def _data(proof: Proof | None) -> dict[str, Any]:
-    if proof is None:
-        return {"documents": None, "bytes": 0, "objects": 0, "finished": None, "problems": []}
-    return {
-        "documents": proof.documents,
-        "bytes": proof.bytes,
-        "objects": len(proof.items),
-        "finished": stamp(proof.finished) if proof.finished else None,
-        "problems": list(proof.problems[:20]),
-    }

@@ -1,0 +1,97 @@
+"""Restore drills: in a database of their own, in a sandbox, and gone afterwards."""
+
+from __future__ import annotations
+
+import pytest
+
+from support.cloud import run
+from support.firestore import DAILY, PROD, SANDBOX, backup, client, operations, seed
+
+DRILL = {**SANDBOX, "backup": DAILY, "production": [PROD["project"]]}
+MADE = "projects/spendsense-test/databases/opslib-drill"
+
+
+def drill(*, check=False, **more):
+    return run("firestore_drill", {**DRILL, **more}, check=check)
+
+
+@pytest.fixture
+def world(google):
+    seed(google)
+    backup(google)
+    google.forget_requests()
+    return google
+
+
+def test_a_backup_is_restored_compared_and_removed_again(world):
+    checked = drill(check=True)
+    assert (checked.status, checked.changed, world.mutations) == ("changed", True, [])
+    assert "make the database in eur3, import 6 documents" in checked.summaries[0]
+    done = drill(compare_with=PROD["project"])
+    assert (done.status, done.error) == ("changed", None)
+    assert operations(world) == ["databases.create", "databases.importDocuments", "databases.delete"]
+    assert MADE not in world.firestore.databases
+    assert (done.data["documents"], done.data["left"], done.data["kept"]) == (6, 0, False)
+    assert done.data["collections"]["users"] == {"restored": 4, "production": 4}
+    assert all(PROD["project"] not in call.target for call in world.firestore.mutations)
+
+
+def test_a_database_that_is_kept_is_not_made_again(world):
+    done = drill(keep=True)
+    assert (done.error, done.data["kept"]) == (None, True)
+    assert client(SANDBOX["project"], "opslib-drill").document("users/u3").get().to_dict() == {"n": 3}
+    world.forget_requests()
+    again = drill(keep=True)
+    assert (again.status, again.changed, world.mutations) == ("ok", False, [])
+    assert again.reason == f"the database holds 6 documents restored from {DAILY}"
+    assert "there is a database opslib-drill in spendsense-test already (6 documents)" in drill().error
+
+
+@pytest.mark.parametrize(
+    "more", [{"project": PROD["project"]}, {"compare_with": SANDBOX["project"]}, {"production": []}]
+)
+def test_production_is_refused_before_anything_is_asked(world, more):
+    refused = drill(**more)
+    assert refused.status == "failed"
+    assert world.firestore.requests + world.gcs.requests == []
+
+
+def test_collections_that_shrank_or_are_missing_are_a_failure(world):
+    users = client().collection("users")
+    for number in range(10):
+        users.document(f"more{number}").set({})
+    client().collection("things").document("t").set({})
+    done = drill(compare_with=PROD["project"])
+    assert "things has 0 documents restored and 1 there" in done.error
+    assert "users has 4 documents restored and 14 there" in done.error
+    assert MADE not in world.firestore.databases
+
+
+@pytest.mark.parametrize("after_effect", [False, True])
+def test_an_import_that_fails_leaves_no_database(world, after_effect):
+    world.firestore.twist("databases.create", lambda _body: world.firestore.fail_operation(after_effect=after_effect))
+    done = drill()
+    assert "failed: told to fail" in done.error
+    assert MADE not in world.firestore.databases
+
+
+@pytest.mark.parametrize("operation", ["databases.create", "databases.delete"])
+def test_lost_answers_are_looked_up(world, operation):
+    world.firestore.fail(operation, status=500, code="INTERNAL", after_effect=True)
+    assert drill().error is None
+    assert MADE not in world.firestore.databases
+    assert operations(world) == ["databases.create", "databases.importDocuments", "databases.delete"]
+
+
+def test_time_that_is_up_leaves_no_database_either(world):
+    world.firestore.twist("databases.create", lambda _body: setattr(world.firestore, "looks", None))
+    world.firestore.twist("databases.importDocuments", lambda _body: setattr(world.firestore, "looks", 1))
+    assert "not done after 1 seconds" in drill(wait=1).error
+    assert MADE not in world.firestore.databases
+    assert operations(world)[-1] == "databases.delete"
+
+
+def test_a_sandbox_that_cannot_be_seen_is_refused(world):
+    world.firestore.fail("databases.list", status=403, code="PERMISSION_DENIED", message="no permission")
+    assert "the sandbox spendsense-test cannot be worked in; nothing was touched" in drill().error
+    assert world.mutations == []
