@@ -40,6 +40,11 @@ class GcsStore(Google):
         self.page_size = 1000
         self._cuts: list[int] = []
 
+    def mend(self) -> None:
+        """Forget the faults alone."""
+        super().mend()
+        self._cuts = []
+
     def make_bucket(self, name: str, **fields: Any) -> None:
         """Make a bucket."""
         from gcp_storage_emulator.handlers.buckets import create_bucket
