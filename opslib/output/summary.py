@@ -57,6 +57,7 @@ def summary(report: Report, *, diff: bool = False, verbose: bool = False) -> lis
     sections: list[tuple[str, Style, Iterator[_Saying]]] = [
         ("Would change" if report.check else "Changed", "changed", _changes(report, diff=diff)),
         ("Warnings", "warning", _warnings(report)),
+        ("Not done", "failed", _not_done(report)),
         ("Unreachable", "unreachable", _unreachable(report)),
         ("Failed", "failed", _failures(report)),
     ]
@@ -146,6 +147,13 @@ def _warnings(report: Report) -> Iterator[_Saying]:
             yield _Saying(host=host, step=step.name, text=warning)
         if step.status is Status.FAILED and step.ignored:
             yield _Saying(host=host, step=step.name, text=f"failed, which was to be ignored: {step.error}")
+
+
+def _not_done(report: Report) -> Iterator[_Saying]:
+    """Yield hosts that did not fail but had no turn, or no further one: in a rolling run the most important to know."""
+    for host in report.with_status(Status.OK, Status.CHANGED, Status.SKIPPED):
+        if host.error:
+            yield _Saying(host=host.name, step=NO_STEP, text=host.error)
 
 
 def _unreachable(report: Report) -> Iterator[_Saying]:

@@ -70,6 +70,16 @@ def rendered(made: Report, **how: bool) -> str:
     return "\n".join(row.text for row in [*summary(made, **how), last_line(made)])
 
 
+def test_hosts_that_had_no_turn_are_named() -> None:
+    """A rolling run that stopped: who still has the old version is what counts."""
+    late = "not started: the run had ended before its turn came"
+    failed = HostResult.of_steps("web1", [step("Deploy", Status.FAILED, error="no")])
+    half = dataclasses.replace(HostResult.of_steps("web2", [step("Look", Status.OK)]), error=late)
+    rest = [HostResult(name=f"web{number}", status=Status.SKIPPED, error=late) for number in (3, 4, 5)]
+    text = "\n".join(row.text for row in summary(report(failed, half, *rest)))
+    assert f"Not done\n  web2..web5: {late}\n\nFailed\n" in text
+
+
 def test_an_ordinary_report() -> None:
     assert rendered(ordinary()) == ORDINARY
 
