@@ -13,6 +13,8 @@ from opslib.errors import UsageError
 from opslib.host.task import Task
 
 if TYPE_CHECKING:
+    from opslib.cloud.tasks.cloudwatch_alarms import CloudwatchAlarms as cloudwatch_alarms
+    from opslib.cloud.tasks.cloudwatch_dashboard import CloudwatchDashboard as cloudwatch_dashboard
     from opslib.cloud.tasks.cloudwatch_logs import CloudwatchLogs as cloudwatch_logs
     from opslib.cloud.tasks.cloudwatch_metrics import CloudwatchMetrics as cloudwatch_metrics
     from opslib.cloud.tasks.container_autoscaling import ContainerAutoscaling as container_autoscaling
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     from opslib.cloud.tasks.container_scale import ContainerScale as container_scale
     from opslib.cloud.tasks.container_state import ContainerState as container_state
     from opslib.cloud.tasks.container_status import ContainerStatus as container_status
+    from opslib.cloud.tasks.ecr_images import EcrImages as ecr_images
+    from opslib.cloud.tasks.ecr_prune import EcrPrune as ecr_prune
+    from opslib.cloud.tasks.ecr_repository import EcrRepository as ecr_repository
     from opslib.cloud.tasks.firestore_drill import FirestoreDrill as firestore_drill
     from opslib.cloud.tasks.firestore_export import FirestoreExport as firestore_export
     from opslib.cloud.tasks.firestore_import import FirestoreImport as firestore_import
@@ -86,6 +91,8 @@ __all__ = [
     "capacity_trend",
     "certificates",
     "checklist",
+    "cloudwatch_alarms",
+    "cloudwatch_dashboard",
     "cloudwatch_logs",
     "cloudwatch_metrics",
     "container_autoscaling",
@@ -99,6 +106,9 @@ __all__ = [
     "deploy",
     "diagnose",
     "disk_usage",
+    "ecr_images",
+    "ecr_prune",
+    "ecr_repository",
     "env_file",
     "error_rate",
     "file_audit",
@@ -159,6 +169,8 @@ _MODULES = {
     "capacity_trend": "opslib.host.tasks.capacity_trend",
     "certificates": "opslib.host.tasks.certificates",
     "checklist": "opslib.host.tasks.checklist",
+    "cloudwatch_alarms": "opslib.cloud.tasks.cloudwatch_alarms",
+    "cloudwatch_dashboard": "opslib.cloud.tasks.cloudwatch_dashboard",
     "cloudwatch_logs": "opslib.cloud.tasks.cloudwatch_logs",
     "cloudwatch_metrics": "opslib.cloud.tasks.cloudwatch_metrics",
     "container_autoscaling": "opslib.cloud.tasks.container_autoscaling",
@@ -172,6 +184,9 @@ _MODULES = {
     "deploy": "opslib.host.tasks.deploy",
     "diagnose": "opslib.host.tasks.diagnose",
     "disk_usage": "opslib.host.tasks.disk_usage",
+    "ecr_images": "opslib.cloud.tasks.ecr_images",
+    "ecr_prune": "opslib.cloud.tasks.ecr_prune",
+    "ecr_repository": "opslib.cloud.tasks.ecr_repository",
     "env_file": "opslib.host.tasks.env_file",
     "error_rate": "opslib.host.tasks.error_rate",
     "file_audit": "opslib.host.tasks.file_audit",
