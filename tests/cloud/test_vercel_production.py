@@ -229,7 +229,9 @@ def test_somebody_who_undoes_ours_is_named(vercel, monkeypatch):
     assert f"somebody else asked for a promote to {oldest}" in done.error
 
 
-@pytest.mark.parametrize(("outcome", "said"), [("failed", "could not move all aliases"), ("skipped", "skipped the rollback")])
+@pytest.mark.parametrize(
+    ("outcome", "said"), [("failed", "could not move all aliases"), ("skipped", "skipped the rollback")]
+)
 def test_a_job_that_does_not_succeed_fails_the_step(vercel, outcome, said):
     """Although the request was answered with success."""
     vercel.outcome = outcome
@@ -313,7 +315,10 @@ def test_answers_that_make_no_sense_stop_the_step(vercel, body):
 @pytest.mark.parametrize(
     "change",
     [
-        lambda project: {**project, "targets": {"production": {**project["targets"]["production"], "readyState": "FINE"}}},
+        lambda project: {
+            **project,
+            "targets": {"production": {**project["targets"]["production"], "readyState": "FINE"}},
+        },
         lambda project: {**project, "targets": {"production": {**project["targets"]["production"], "createdAt": -5}}},
         lambda project: {**project, "lastAliasRequest": {**project["lastAliasRequest"], "jobStatus": "thinking"}},
         lambda project: {**project, "lastAliasRequest": {**project["lastAliasRequest"], "type": "demote"}},

@@ -115,9 +115,9 @@ class VercelDeploy(SiteTask, name="vercel_deploy"):
             built_from=change.detail["built_from"],
             version=self.version or "",
         )
-        build.finish(self, name)
+        built = build.finish(self, name)
         if self.client.project().auto_assign_custom_domains:
-            arrived(self, name)
+            arrived(self, name, created=built.created_at)
         else:
             move(self, name, lambda place: self.client.promote(place, name), doing=f"promoting {name}")
 

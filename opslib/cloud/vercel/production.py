@@ -42,13 +42,19 @@ def move(task: VercelTask, deployment: str, ask: Callable[[str], None], *, doing
         return
 
 
-def arrived(task: VercelTask, deployment: str) -> Project:
-    """Wait until the project shows a deployment in production."""
-    return task.patience.until(
-        task.client.project,
-        lambda project: project.production == deployment,
-        doing=f"waiting for {deployment} to be shown in production",
-    )
+def arrived(task: VercelTask, deployment: str, *, created: int | None = None) -> Project:
+    """Wait until the project shows a deployment in production.
+
+    created: when it was made, in milliseconds since 1970. Then a newer one ends the waiting: raises TaskError.
+    """
+
+    def there(project: Project) -> bool:
+        target = project.targets.production
+        if target and target.id != deployment and created is not None and target.created_at > created:
+            raise TaskError(f"meanwhile {target.id}, which is newer, is in production instead of {deployment}")
+        return project.production == deployment
+
+    return task.patience.until(task.client.project, there, doing=f"waiting for {deployment} to be shown in production")
 
 
 def _quiet(task: VercelTask, doing: str) -> Project:
