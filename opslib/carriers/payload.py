@@ -39,7 +39,7 @@ class Job:
 
     token: begins each line of the answer; steps: what `opslib.host.runtime` documents; check: change nothing;
     deadline: seconds the target may take, None for no limit; watch: the run dies when its standard input closes;
-    changed: ids of steps that changed something in earlier jobs, for handlers.
+    changed: ids of steps that changed something in earlier jobs, with their groups, for handlers.
     """
 
     steps: Sequence[Mapping[str, Any]]
@@ -47,7 +47,7 @@ class Job:
     check: bool = False
     deadline: float | None = None
     watch: bool = True
-    changed: Sequence[int] = ()
+    changed: Sequence[tuple[int, int | None]] = ()
     token: str = ""
 
     @staticmethod

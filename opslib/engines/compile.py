@@ -24,6 +24,7 @@ from opslib.engines.handlers import Flush, Handlers, Pending
 from opslib.engines.obstacles import NeedsAnsibleError, Watch
 from opslib.engines.rounds import HIDDEN, Failures, Round, Rounds
 from opslib.engines.sheet import Sheet
+from opslib.engines.work import KnownResult
 from opslib.errors import InventoryError, PlaybookError
 from opslib.host.params import ParamError as HostParamError
 from opslib.host.task import Task
@@ -255,18 +256,21 @@ class Compiler:
     def _step(self, sheet: Sheet, each: HostItems) -> None:
         context = self._enter(sheet, each)
         steps: list[Step] = []
+        failed = False
         notify: dict[str, None] = {}
         for outcome in self.rounds.of(sheet, context):
             item = outcome if isinstance(outcome, StepResult) else self._item(sheet, each, context, outcome)
-            each.items.append(item)
             if isinstance(item, Step):
+                each.items.append(item)
                 steps.append(item)
                 notify.update(dict.fromkeys(map(str, core.plain(sheet.keyword("notify", self.engine) or []))))
-            elif item.status is Status.FAILED and not item.ignored:
-                each.dead = True
+            else:
+                each.items.append(KnownResult.of(item, self._position))
+                failed = failed or item.status is Status.FAILED
+                each.dead = each.dead or (item.status is Status.FAILED and not item.ignored)
             if isinstance(item, Step) or item.status is not Status.SKIPPED:
                 self._role_ran(sheet.task, each)
-        if notify:
+        if notify and not failed:  # a loop of which an item fails notifies nobody
             self.handlers.check(notify, sheet)
             each.pending.add(notify, [step.id for step in steps])
 
@@ -358,7 +362,7 @@ class Compiler:
             each.pending = due[each.name].left()
 
     def _handler(self, sheet: Sheet, each: HostItems, flush: Flush) -> None:
-        """Add a handler's steps; what it would come to without being notified is of no interest."""
+        """Add a handler's steps, to be done if it is notified; what is known of it counts only then, too."""
         ids = flush.take(sheet.task)
         before = len(each.items), each.dead
         each.pending, each.dead = Pending(), False
@@ -366,7 +370,8 @@ class Compiler:
         if each.dead:
             raise NeedsAnsibleError("would fail if it were notified")
         flush.more(each.pending)
-        made = [item for item in each.items[before[0] :] if isinstance(item, Step)]
         always = bool(self.play.force_handlers)
-        each.items[before[0] :] = [replace(item, handler_of=ids, always=always) for item in made]
+        for number, item in enumerate(each.items[before[0] :], before[0]):
+            assert isinstance(item, Step | KnownResult)
+            each.items[number] = replace(item, handler_of=ids, always=always)
         each.dead = before[1]

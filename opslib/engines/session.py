@@ -13,10 +13,11 @@ from opslib.carriers import controller, payload
 from opslib.carriers.base import Channel, Deadline
 from opslib.carriers.connections import Connections
 from opslib.carriers.protocol import Answer, Bye, End, Message, Part, Start
-from opslib.engines.work import HostWork
+from opslib.engines.work import HostWork, KnownResult
 from opslib.errors import CarrierError, UnreachableError, UsageError
 from opslib.events import Event, HostEnded, HostStarted, StepEnded, StepStarted, StepTold
 from opslib.host import wire
+from opslib.host.course import Course
 from opslib.host.task import Task
 from opslib.result import HostResult, Status, StepResult
 from opslib.step import Become, Step
@@ -59,8 +60,7 @@ class Session:
         self._emit = emit
         self._cancel = cancel
         self._results: list[StepResult] = []
-        self._changed: set[int] = set()
-        self._failed: list[Step] = []
+        self._course = Course()
         self._halted = False
         self._deadline: Deadline | None = None
         self._began = 0.0
@@ -123,7 +123,7 @@ class Session:
 
     def _segment(self, items: list[Step | StepResult], seat: _Seat) -> None:
         """Do consecutive items of one seat."""
-        steps = [item for item in items if isinstance(item, Step) and self._wanted(item)]
+        steps = [item for item in items if isinstance(item, Step) and self._course.goes_on(_conduct(item))]
         if self._cancel.is_set():
             self._end(Status.FAILED, "interrupted before its end")
         if self._over:
@@ -132,27 +132,18 @@ class Session:
         if steps:
             with contextlib.closing(self._outcomes(steps, seat)) as outcomes:
                 for number, outcome in outcomes:
-                    self._skips_before(steps[number], waiting)
+                    self._known_before(steps[number], waiting)
                     self._take(steps[number], outcome)
-        if not self.over:
-            for item in waiting:
-                if isinstance(item, StepResult):
-                    self._add(item)
+        if not self._over:
+            self._known_before(None, waiting)
 
-    def _wanted(self, step: Step) -> bool:
-        over = [failure for failure in self._failed if self._stops(failure, step)]
-        return not over or (step.always and not any(failure.always for failure in over))
-
-    @staticmethod
-    def _stops(failure: Step, step: Step) -> bool:
-        return step.position is None or failure.position != step.position
-
-    def _skips_before(self, step: Step, waiting: Iterator[Step | StepResult]) -> None:
+    def _known_before(self, step: Step | None, waiting: Iterator[Step | StepResult]) -> None:
+        """Add the results that are known beforehand, up to a step, of those that things have come to."""
         for item in waiting:
             if item is step:
                 return
-            if isinstance(item, StepResult) and not self._failed:
-                self._add(item)
+            if isinstance(item, StepResult) and self._course.comes_to(_conduct(item)):
+                self._add(item.plain if isinstance(item, KnownResult) else item)
 
     def _take(self, step: Step, outcome: Mapping[str, Any]) -> None:
         failed = outcome.get("status") == Status.FAILED
@@ -166,10 +157,7 @@ class Session:
             result = StepResult.from_dict(masked)
         except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
             raise CarrierError(f"the host's answer to {step.title!r} makes no sense: {error}") from error
-        if result.changed and not failed:
-            self._changed.add(step.id)
-        if failed and not step.ignore_errors:
-            self._failed.append(step)
+        self._course.take(_conduct(step), failed=failed, changed=result.changed)
         self._add(result)
 
     def _outcomes(self, steps: list[Step], seat: _Seat) -> Generator[tuple[int, Mapping[str, Any]]]:
@@ -239,31 +227,22 @@ class Session:
     def _count(self, steps: list[Step], ended: list[int]) -> None:
         """See that the host did all it was to do, handlers apart: it alone knows which of them were notified."""
         for number, step in enumerate(steps):
-            if number not in ended and step.handler_of is None and self._wanted(step):
+            if number not in ended and step.handler_of is None and self._course.goes_on(_conduct(step)):
                 self._end(Status.FAILED, f"the host ended without doing {step.title!r}")
 
     def _job(self, steps: list[Step]) -> payload.Job:
         assert self._deadline is not None
-        known = {step.id for step in steps}
         rows = []
         for step in steps:
-            row: dict[str, Any] = {"id": step.id, "task": step.task.name, "args": step.task.args()}
-            optional = {
-                "timeout": step.timeout,
-                "check": step.check,
-                "notified": None if step.handler_of is None else list(step.handler_of),
-                "group": step.position,
-                "always": step.always or None,
-                "ignore_errors": step.ignore_errors or None,
-            }
-            row.update({key: value for key, value in optional.items() if value is not None})
-            rows.append(row)
+            row = {"task": step.task.name, "args": step.task.args(), "timeout": step.timeout, "check": step.check}
+            row.update(_conduct(step))
+            rows.append({key: value for key, value in row.items() if value is not None})
         return payload.Job(
             steps=rows,
             tasks=sorted({type(step.task) for step in steps}, key=lambda task: task.name),
             check=self._check,
             deadline=self._deadline.left,
-            changed=sorted(self._changed - known),
+            changed=self._course.changed(without=(step.id for step in steps)),
             token=payload.Job.new_token(),
         )
 
@@ -367,6 +346,20 @@ class Session:
         if running is not None:
             why = f"{why}, while {steps[running].title!r} was running: whether it was finished is not known"
         self._end(status, why)
+
+
+def _conduct(item: Step | StepResult) -> dict[str, Any]:
+    """Return what Course looks at."""
+    if not isinstance(item, Step | KnownResult):
+        return {}
+    found: dict[str, Any] = {
+        "group": item.position,
+        "always": item.always or None,
+        "notified": None if item.handler_of is None else list(item.handler_of),
+    }
+    if isinstance(item, Step):
+        found.update(id=item.id, ignore_errors=item.ignore_errors or None)
+    return found
 
 
 def _secrets(item: Step | StepResult) -> Iterator[str]:

@@ -3,19 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Self
 
 from opslib.result import StepResult
 from opslib.step import Step
 from opslib.target import Target
 
-__all__ = ["Compiled", "HostWork", "Play", "Policy"]
+__all__ = ["Compiled", "HostWork", "KnownResult", "Play", "Policy"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownResult(StepResult):
+    """A result that is known before anything is sent, in the place of a step: of one that is skipped, as a rule.
+
+    position, handler_of, always: as a step has them; they decide whether things come to it.
+    """
+
+    position: int | None = None
+    handler_of: Sequence[int] | None = None
+    always: bool = False
+
+    @classmethod
+    def of(cls, result: StepResult, position: int) -> Self:
+        """Return a result in the place of a step of the task at this position of the play."""
+        return cls(**{each.name: getattr(result, each.name) for each in fields(StepResult)}, position=position)
+
+    @property
+    def plain(self) -> StepResult:
+        """The result as a report has it."""
+        return StepResult(**{each.name: getattr(self, each.name) for each in fields(StepResult)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostWork:
-    """One host and what is to happen there, in order; a `StepResult` stands for a step known to be skipped.
+    """One host and what is to happen there, in order; a `StepResult` stands for a step whose outcome is known.
 
     timeout: seconds this host may still take, in place of the run's.
     """

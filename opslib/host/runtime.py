@@ -19,6 +19,7 @@ import time
 
 from . import wire
 from .command import SIGKILL
+from .course import Course
 from .params import ParamError
 from .task import ACTION, CutShort, TaskError
 
@@ -41,7 +42,8 @@ def main(job: dict[str, Any], tasks: dict[str, type[Task]]) -> None:
     """Run a job until it ends, its time is up, or its channel is gone; never returns.
 
     job: `token`, `steps`, `check`, `deadline` (seconds from now, or None), `watch` (standard input stays open for as
-    long as the controller wants the run to live), `changed` (steps of earlier jobs that changed something).
+    long as the controller wants the run to live), `changed` (steps of earlier jobs that changed something, with their
+    groups). Of a step: `task`, `args`, `timeout`, `check`, and what Course looks at.
     """
     supervisor = _Supervisor(job, tasks)
     try:
@@ -158,18 +160,11 @@ class _Worker:
         self.pipe = pipe
         self.cut = False
 
-    def run(self, first: int, changed: set[int], failed: list[dict[str, Any]]) -> None:
-        """Do the steps from `first` on; after a failure only those of the same loop, and those that run `always`.
-
-        A failure of a step that runs `always` ends those too.
-        """
+    def run(self, first: int, course: Course) -> None:
+        """Do the steps from `first` on, as far as the course of things allows."""
         for number in range(first, len(self.job["steps"])):
             step = self.job["steps"][number]
-            when = step.get("notified")
-            group = step.get("group")
-            over = [other for other in failed if group is None or other.get("group") != group]
-            halted = over and (not step.get("always") or any(other.get("always") for other in over))
-            if halted or (when is not None and not changed.intersection(when)):
+            if not course.comes_to(step):
                 continue
             self.tell(b"start %d" % number)
             began = time.monotonic()
@@ -178,10 +173,7 @@ class _Worker:
                 self._raise_when_cut_short()
             result = run_step(self.tasks[step["task"]], step["args"], check, _Teller(self, number))
             result["seconds"] = round(time.monotonic() - began, 4)
-            if result["changed"] and result["status"] != FAILED:
-                changed.add(step["id"])
-            if result["status"] == FAILED and not step.get("ignore_errors"):
-                failed.append(step)
+            course.take(step, failed=result["status"] == FAILED, changed=result["changed"])
             self.tell(_end(number, result))
             if self.cut:
                 return
@@ -244,8 +236,7 @@ class _Supervisor:
         self.tasks = tasks
         self.token = job["token"]
         self.worker = 0
-        self.failed: list[dict[str, Any]] = []
-        self.changed = set(job["changed"])
+        self.course = Course(job["changed"])
         self.running: int | None = None
         self.begun = -1
         self.ends: float | None = None
@@ -302,7 +293,7 @@ class _Supervisor:
                 null = os.open(os.devnull, os.O_RDWR)
                 for fd in (0, 1, 2):
                     os.dup2(null, fd)
-                _Worker(self.job, self.tasks, writer).run(first, self.changed, self.failed)
+                _Worker(self.job, self.tasks, writer).run(first, self.course)
                 code = 0
             finally:
                 os._exit(code)
@@ -378,10 +369,7 @@ class _Supervisor:
             self.step_ends = None if limit is None else self.began + limit
         elif word == b"end":
             self.running, self.step_ends = None, None
-            if status == b"failed" and not step.get("ignore_errors"):
-                self.failed.append(step)
-            if changed == b"1" and status != b"failed":
-                self.changed.add(step["id"])
+            self.course.take(step, failed=status == b"failed", changed=changed == b"1")
         self._write(self.token.encode() + b" " + line + b"\n")
 
     def _left(self) -> float | None:
@@ -419,8 +407,7 @@ class _Supervisor:
         changed = not step.get("check", self.job["check"])  # perhaps: nobody knows how far it came
         result.update(error=error, changed=changed, seconds=round(time.monotonic() - self.began, 4))
         self.step_ends = None
-        if not step.get("ignore_errors"):
-            self.failed.append(step)
+        self.course.take(step, failed=True, changed=changed)
         self._write(self.token.encode() + b" " + _end(self.running, result) + b"\n")
 
     def _write(self, data: bytes) -> None:

@@ -87,7 +87,7 @@ class CallbackModule(CallbackBase):
         name = self.title
         if item:
             name += " (item=%s)" % (data.get("_ansible_item_label"),)
-            ignored = bool(data.get("_ansible_ignore_errors"))
+            ignored = result.task.ignore_errors is True
         row = {"host": result.host.name, "name": name, "status": status, "ignored": ignored and status == "failed"}
         for key in ("url", "check", "become"):
             if key in data:
@@ -276,25 +276,28 @@ class _Host:
     def __init__(self, name: str, items: list[Step | StepResult], check: bool) -> None:
         self.name, self.items, self.check = name, items, check
         self.rows: list[Row] = []
-        self.changed: set[int] = set()
-        self.failed: list[int | None] = []
-        self.stopped = self.ended = False
+        self.changed: dict[int, int | None] = {}
+        self.spoilt: set[int | None] = set()
+        self.failed: list[tuple[int | None, bool]] = []
+        self.stopped = False
 
     def run(self, items: Sequence[Step | StepResult]) -> None:
         for item in items:
-            if isinstance(item, StepResult):
-                if not self.failed:
-                    self.rows.append(Row(self.name, item.name, str(item.status), item.ignored))
+            if not self._wanted(item):
+                continue
+            if isinstance(item, Step):
+                self._do(item)
+            else:
+                self.rows.append(Row(self.name, item.name, str(item.status), item.ignored))
                 if item.status is Status.FAILED and not item.ignored:
-                    self.failed.append(None)
-                continue
-            if self.ended:
-                continue
-            if self.failed and not item.always and any(place != item.position for place in self.failed):
-                continue
-            if item.handler_of is not None and not self.changed.intersection(item.handler_of):
-                continue
-            self._do(item)
+                    self.failed.append((_part(item, "position"), False))
+
+    def _wanted(self, item: Step | StepResult) -> bool:
+        place, always, notified = _part(item, "position"), _part(item, "always"), _part(item, "handler_of")
+        over = [forced for other, forced in self.failed if place is None or other != place]
+        if over and (not always or any(over)):
+            return False
+        return notified is None or any(number in self.changed for number in notified)
 
     def _do(self, step: Step) -> None:
         url = step.task.args().get("url", "")
@@ -302,14 +305,21 @@ class _Host:
         changed = "changed" in words or f"changed.{self.name}" in words
         failed = "boom" in words or f"boom.{self.name}" in words
         status = "failed" if failed else "changed" if changed else "ok"
-        if changed and not failed:
-            self.changed.add(step.id)
+        if failed:
+            self.spoilt.add(step.position)
+            self.changed = {number: place for number, place in self.changed.items() if place != step.position}
+        elif changed and step.position not in self.spoilt:
+            self.changed[step.id] = step.position
         if failed and not step.ignore_errors:
-            self.failed.append(step.position)
-            self.ended = self.ended or step.always
+            self.failed.append((step.position, step.always))
         become = step.become.user if step.become not in (None, True, False) else None
         check = self.check if step.check is None else step.check
         self.rows.append(Row(self.name, step.title, status, failed and step.ignore_errors, url, become, check))
+
+
+def _part(item: Step | StepResult, name: str) -> Any:
+    """Return what only steps, and results in their place, have."""
+    return getattr(item, name, None)
 
 
 def _lockstep(hosts: list[_Host], fatal: bool, limit: float | None) -> None:

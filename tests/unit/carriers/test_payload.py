@@ -226,7 +226,7 @@ def test_handlers_run_when_notified(python, tmp_path):
         note(tmp_path / "handler of a handler", notified=[2]),
         note(tmp_path / "handler of none", notified=[]),
     ]
-    talk = Talk(python, steps, changed=[77]).end()
+    talk = Talk(python, steps, changed=[(77, None)]).end()
     assert [word for word in talk.story if word.startswith("start")] == [f"start {n}" for n in (0, 1, 2, 4, 5, 6)]
 
 
@@ -269,6 +269,22 @@ def test_the_items_of_a_loop_all_run(any_python, tmp_path, how):
     ]
     talk = Talk(any_python, steps).end()
     assert talk.story == ["start 0", "changed 0", "start 1", "failed 1", "start 2", "changed 2", "bye"]
+
+
+@pytest.mark.parametrize("how", ["fail", "die", "hang"])
+def test_a_loop_with_a_failed_item_notifies_nobody(any_python, tmp_path, how):
+    """As in Ansible, also when the failure is ignored, and whichever item fails, in whatever way."""
+    limit = {"timeout": 0.3} if how == "hang" else {}
+    steps = [
+        note(tmp_path / "a", group=4),
+        mishap(how, group=4, ignore_errors=True, **limit),
+        note(tmp_path / "b", group=4),
+        note(tmp_path / "c", group=5),
+        note(tmp_path / "handler of the loop", notified=[0, 2, 77]),
+        note(tmp_path / "handler of both", notified=[0, 3]),
+    ]
+    talk = Talk(any_python, steps, changed=[(77, 4)]).end()
+    assert [word for word in talk.story if word.startswith("start")] == [f"start {n}" for n in (0, 1, 2, 3, 5)]
 
 
 def test_a_step_may_differ_from_the_runs_check_mode(any_python, tmp_path, seconds):

@@ -365,6 +365,74 @@ case(
 """,
 )
 case(
+    "a loop with an ignored failure notifies nobody",
+    """
+    - hosts: web
+      gather_facts: false
+      handlers:
+        - {name: first, opslib.runbook.http_check: {url: http://h/first}}
+        - {name: second, opslib.runbook.http_check: {url: http://h/second}}
+      tasks:
+        - {name: one, opslib.runbook.http_check: {url: "http://h/{{ item }}"}, loop: [changed, boom.web1, changed],
+           notify: first, ignore_errors: true}
+        - {name: two, opslib.runbook.http_check: {url: "http://h/{{ {'a': 'changed'}[item] }}"}, loop: [a, b, a],
+           notify: second, ignore_errors: true, when: inventory_hostname == 'web2' or item == 'a'}
+        - {name: three, opslib.runbook.http_check: {url: http://h/changed.web3}, notify: first}
+""",
+)
+case(
+    "a loop with a failure notifies nobody, forced",
+    """
+    - hosts: web
+      gather_facts: false
+      force_handlers: true
+      handlers: [{name: first, opslib.runbook.http_check: {url: http://h/first}}]
+      tasks:
+        - {name: one, opslib.runbook.http_check: {url: "http://h/{{ item }}"}, loop: [changed, boom.web1, changed],
+           notify: first}
+""",
+)
+case(
+    "items after a failed one that are skipped",
+    tasks(
+        "one ~ http://h/{{ item }} ~ loop: [skip, a, boom.web1, skip, c] ~ when: item != 'skip'",
+        "two ~ http://h/{{ {'a': 'b'}[item] }} ~ loop: [skip, z, skip, a] ~ when: item != 'skip'",
+        "three ~ http://h/b ~ when: false",
+        hosts="web",
+    ),
+)
+case(
+    "handlers that are skipped",
+    """
+    - hosts: web
+      gather_facts: false
+      handlers:
+        - {name: first, opslib.runbook.http_check: {url: http://h/changed}, when: inventory_hostname == 'web1', notify: second}
+        - {name: second, opslib.runbook.http_check: {url: "http://h/{{ item }}"}, loop: [a, b, c], when: item != 'b'}
+        - {name: third, opslib.runbook.http_check: {url: http://h/x}, when: false}
+        - {name: fourth, opslib.runbook.http_check: {url: "http://h/{{ item }}"}, loop: []}
+      tasks:
+        - {name: one, opslib.runbook.http_check: {url: http://h/changed}, notify: first}
+        - {name: two, opslib.runbook.http_check: {url: http://h/changed.web2}, notify: [second, fourth]}
+        - {name: three, opslib.runbook.http_check: {url: http://h/boom.web3}}
+""",
+)
+case(
+    "handlers that are skipped, forced",
+    """
+    - hosts: web
+      gather_facts: false
+      force_handlers: true
+      handlers:
+        - {name: first, opslib.runbook.http_check: {url: http://h/changed}, when: inventory_hostname == 'web1'}
+        - {name: second, opslib.runbook.http_check: {url: http://h/x}, when: false}
+      tasks:
+        - {name: one, opslib.runbook.http_check: {url: http://h/changed}, notify: first}
+        - {name: two, opslib.runbook.http_check: {url: http://h/a}, notify: second}
+        - {name: three, opslib.runbook.http_check: {url: http://h/boom.web2}}
+""",
+)
+case(
     "handler in a loop",
     """
     - hosts: web1

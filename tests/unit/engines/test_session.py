@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import threading
@@ -14,7 +15,7 @@ from opslib.engines import session as session_module
 from opslib.engines.batch import BatchEngine
 from opslib.engines.emitter import Emitter
 from opslib.engines.session import Session
-from opslib.engines.work import HostWork
+from opslib.engines.work import HostWork, KnownResult
 from opslib.errors import CarrierError, UnreachableError, UsageError
 from opslib.events import HostEnded, HostStarted, StepEnded, StepStarted, StepTold
 from opslib.result import Status, StepResult
@@ -469,7 +470,52 @@ def test_changes_are_known_in_later_segments():
         step(3, handler_of=[0, 1], become=Become(user="app")),
     ]
     ran = Ran(host(CHANGED, {**FAILED, "changed": True}, CHANGED, OK), items)
-    assert [channel.job["changed"] for channel in ran.channels] == [[], [0], [0, 2]]
+    assert [channel.job["changed"] for channel in ran.channels] == [[], [(0, 0)], [(0, 0), (2, 2)]]
+
+
+def test_a_loop_over_several_segments_notifies_nobody_when_an_item_fails():
+    """What an item changed in an earlier segment does not count any more."""
+    items = [
+        step(0, position=3),
+        step(1, position=3, become=True, ignore_errors=True),
+        step(2, handler_of=[0, 1]),
+    ]
+    ran = Ran(host(CHANGED, FAILED), items)
+    assert [channel.job["changed"] for channel in ran.channels] == [[], [(0, 3)], []]
+
+
+def known(name, **place):
+    """Return a result in the place of a step."""
+    return dataclasses.replace(KnownResult.of(skipped(name), place.pop("position", 9)), **place)
+
+
+def test_a_handler_that_would_be_skipped_is_heard_of_when_it_is_notified():
+    """It comes with the steps around it, as a plain result."""
+    items = [
+        step(0),
+        step(1),
+        known("a", handler_of=[0]),
+        known("b", handler_of=[1]),
+        step(2),
+        known("c", handler_of=[0]),
+    ]
+    ran = Ran(host(CHANGED, OK, OK), items)
+    ran.check_order()
+    assert ran.names == ["step 0", "step 1", "a", "step 2", "c"]
+    assert type(ran.result.steps[2]) is StepResult
+
+
+@pytest.mark.parametrize(("always", "names"), [(False, ["step 0", "step 1"]), (True, ["step 0", "step 1", "a"])])
+def test_after_a_failure_a_skipped_handler_is_heard_of_only_if_it_runs_always(always, names):
+    """As the step that it stands for."""
+    items = [step(0), step(1), known("a", handler_of=[0], always=always), step(2)]
+    assert Ran(host(CHANGED, FAILED), items).names == names
+
+
+def test_a_skipped_item_is_heard_of_after_a_failed_one():
+    """A loop is told to its end, and nothing after it."""
+    items = [step(0, position=3), known("a", position=3), known("b", position=4), skipped("c")]
+    assert Ran(host(FAILED), items).names == ["step 0", "a"]
 
 
 def test_a_failure_stops_later_segments_but_for_steps_that_run_always():
@@ -677,7 +723,7 @@ def test_parts_are_one_host():
     ran = Ran(host(CHANGED), items, parts=[[items[0]], [items[1]], [items[2]]])
     ran.check_order()
     assert ran.names == ["step 0", "step 1", "step 2"]
-    assert [channel.job["changed"] for channel in ran.channels] == [[], [0], [0]]
+    assert [channel.job["changed"] for channel in ran.channels] == [[], [(0, 0)], [(0, 0)]]
 
 
 def test_a_session_that_never_ran_was_not_started():
