@@ -28,17 +28,24 @@ if TYPE_CHECKING:
     from opslib.cloud.tasks.ecr_images import EcrImages as ecr_images
     from opslib.cloud.tasks.ecr_prune import EcrPrune as ecr_prune
     from opslib.cloud.tasks.ecr_repository import EcrRepository as ecr_repository
+    from opslib.cloud.tasks.firestore_document import FirestoreDocument as firestore_document
     from opslib.cloud.tasks.firestore_drill import FirestoreDrill as firestore_drill
     from opslib.cloud.tasks.firestore_export import FirestoreExport as firestore_export
     from opslib.cloud.tasks.firestore_import import FirestoreImport as firestore_import
+    from opslib.cloud.tasks.firestore_latency import FirestoreLatency as firestore_latency
     from opslib.cloud.tasks.firestore_operations import FirestoreOperations as firestore_operations
     from opslib.cloud.tasks.firestore_restore import FirestoreRestore as firestore_restore
+    from opslib.cloud.tasks.firestore_rules import FirestoreRules as firestore_rules
+    from opslib.cloud.tasks.firestore_usage import FirestoreUsage as firestore_usage
     from opslib.cloud.tasks.gcs_backups import GcsBackups as gcs_backups
     from opslib.cloud.tasks.gcs_download import GcsDownload as gcs_download
     from opslib.cloud.tasks.gcs_lifecycle import GcsLifecycle as gcs_lifecycle
     from opslib.cloud.tasks.gcs_prune import GcsPrune as gcs_prune
     from opslib.cloud.tasks.gcs_upload import GcsUpload as gcs_upload
+    from opslib.cloud.tasks.iam_review import IamReview as iam_review
     from opslib.cloud.tasks.slo import Slo as slo
+    from opslib.cloud.tasks.supabase_backups import SupabaseBackups as supabase_backups
+    from opslib.cloud.tasks.supabase_status import SupabaseStatus as supabase_status
     from opslib.cloud.tasks.vercel_deploy import VercelDeploy as vercel_deploy
     from opslib.cloud.tasks.vercel_deployments import VercelDeployments as vercel_deployments
     from opslib.cloud.tasks.vercel_env import VercelEnv as vercel_env
@@ -112,11 +119,15 @@ __all__ = [
     "env_file",
     "error_rate",
     "file_audit",
+    "firestore_document",
     "firestore_drill",
     "firestore_export",
     "firestore_import",
+    "firestore_latency",
     "firestore_operations",
     "firestore_restore",
+    "firestore_rules",
+    "firestore_usage",
     "gcs_backups",
     "gcs_download",
     "gcs_lifecycle",
@@ -124,6 +135,7 @@ __all__ = [
     "gcs_upload",
     "get",
     "http_check",
+    "iam_review",
     "job_trigger",
     "listening_ports",
     "log_errors",
@@ -154,6 +166,8 @@ __all__ = [
     "service",
     "slo",
     "stale_credentials",
+    "supabase_backups",
+    "supabase_status",
     "user_forecast",
     "vercel_deploy",
     "vercel_deployments",
@@ -190,17 +204,22 @@ _MODULES = {
     "env_file": "opslib.host.tasks.env_file",
     "error_rate": "opslib.host.tasks.error_rate",
     "file_audit": "opslib.host.tasks.file_audit",
+    "firestore_document": "opslib.cloud.tasks.firestore_document",
     "firestore_drill": "opslib.cloud.tasks.firestore_drill",
     "firestore_export": "opslib.cloud.tasks.firestore_export",
     "firestore_import": "opslib.cloud.tasks.firestore_import",
+    "firestore_latency": "opslib.cloud.tasks.firestore_latency",
     "firestore_operations": "opslib.cloud.tasks.firestore_operations",
     "firestore_restore": "opslib.cloud.tasks.firestore_restore",
+    "firestore_rules": "opslib.cloud.tasks.firestore_rules",
+    "firestore_usage": "opslib.cloud.tasks.firestore_usage",
     "gcs_backups": "opslib.cloud.tasks.gcs_backups",
     "gcs_download": "opslib.cloud.tasks.gcs_download",
     "gcs_lifecycle": "opslib.cloud.tasks.gcs_lifecycle",
     "gcs_prune": "opslib.cloud.tasks.gcs_prune",
     "gcs_upload": "opslib.cloud.tasks.gcs_upload",
     "http_check": "opslib.host.tasks.http_check",
+    "iam_review": "opslib.cloud.tasks.iam_review",
     "job_trigger": "opslib.host.tasks.job_trigger",
     "listening_ports": "opslib.host.tasks.listening_ports",
     "log_errors": "opslib.host.tasks.log_errors",
@@ -230,6 +249,8 @@ _MODULES = {
     "service": "opslib.host.tasks.service",
     "slo": "opslib.cloud.tasks.slo",
     "stale_credentials": "opslib.host.tasks.stale_credentials",
+    "supabase_backups": "opslib.cloud.tasks.supabase_backups",
+    "supabase_status": "opslib.cloud.tasks.supabase_status",
     "user_forecast": "opslib.host.tasks.user_forecast",
     "vercel_deploy": "opslib.cloud.tasks.vercel_deploy",
     "vercel_deployments": "opslib.cloud.tasks.vercel_deployments",

@@ -1,0 +1,185 @@
+# Copyright: (c) the opslib contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Written by `python -m opslib.collection_build`; edit the task's class instead.
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: ecr_images
+short_description: List the newest images of a repository of ECR, with what scans found in them
+version_added: 0.1.0
+description:
+  - With O(fail_on) the step fails when the newest image has findings of that severity or a
+    worse one, or was not scanned. Nothing is changed.
+author:
+  - opslib contributors (@opslib)
+options:
+  wait:
+    description:
+      - Seconds that everything together may take, or a time such as C(30m).
+      - Duration in seconds, or as 500ms, 30s, 5m, 2h, 30d, 1w.
+    type: str
+    default: 15m
+  poll:
+    description:
+      - Seconds before a second look at what is under way, or a second try; later pauses are
+        longer.
+      - Duration in seconds, or as 500ms, 30s, 5m, 2h, 30d, 1w.
+    type: str
+    default: '2'
+  account:
+    description:
+      - The account that must be worked in; any other is refused.
+      - AWS account number of 12 digits, in quotes.
+    type: str
+    required: true
+  region:
+    description:
+      - The region to work in.
+      - AWS region such as eu-west-1.
+    type: str
+    required: true
+  profile:
+    description:
+      - A profile of the AWS configuration files to use.
+      - Profile name.
+    type: str
+  repository:
+    description:
+      - The repository.
+      - Repository name such as team/api.
+    type: str
+    required: true
+  last:
+    description:
+      - How many of the newest images to list.
+      - Whole number from 1 to 100.
+    type: int
+    default: 10
+  fail_on:
+    description:
+      - The severity that fails the step.
+    type: str
+    choices:
+      - critical
+      - high
+      - medium
+      - low
+extends_documentation_fragment:
+  - ansible.builtin.action_common_attributes
+  - ansible.builtin.action_common_attributes.conn
+  - ansible.builtin.action_common_attributes.flow
+attributes:
+  action:
+    support: full
+  async:
+    support: none
+  become:
+    support: none
+  bypass_host_loop:
+    support: none
+  check_mode:
+    support: full
+  connection:
+    support: none
+  delegation:
+    support: none
+  diff_mode:
+    support: full
+  platform:
+    support: full
+    platforms: posix
+requirements:
+  - opslib on the controller
+"""
+
+EXAMPLES = r"""
+---
+- name: List the newest images of a repository of ECR, with what scans found in them
+  opslib.runbook.ecr_images:
+    account: '123456789012'
+    region: us-east-1
+    repository: spendsense-api
+- name: List the newest images of a repository of ECR, with what scans found in them, with parameters
+  opslib.runbook.ecr_images:
+    account: '123456789012'
+    region: us-east-1
+    repository: spendsense-api
+    fail_on: critical
+"""
+
+RETURN = r"""
+---
+reason:
+  description: Why there was nothing to do, or what was found.
+  returned: always
+  type: str
+data:
+  description: 'C(images), the newest first, each with C(digest), C(tags), C(pushed) (UTC),
+    C(age_seconds), C(bytes), C(scan) (C(status) in ECR''s words, NONE if there was no scan,
+    and C(findings) by severity); C(count) of all images; C(total_bytes); C(uri). Errors: there
+    is no such repository.'
+  returned: always
+  type: dict
+opslib:
+  description: The whole result, as opslib reports it.
+  returned: always
+  type: dict
+  contains:
+    status:
+      description: C(ok), C(changed) or C(failed).
+      returned: always
+      type: str
+    changed:
+      description: Whether anything was changed, or in check mode would be.
+      returned: always
+      type: bool
+    reason:
+      description: Why there was nothing to do, or what was found.
+      returned: always
+      type: str
+    warnings:
+      description: Remarks that do not fail the task.
+      returned: always
+      type: list
+      elements: str
+    data:
+      description: The facts that the task gathered.
+      returned: always
+      type: dict
+    error:
+      description: What went wrong and what to do; null when nothing did.
+      returned: always
+      type: str
+    seconds:
+      description: Time taken.
+      returned: always
+      type: float
+    changes:
+      description: What was changed, or in check mode would be.
+      returned: always
+      type: list
+      elements: dict
+      contains:
+        kind:
+          description: C(create), C(modify), C(remove), or C(action) for an act that is no state.
+          returned: always
+          type: str
+        summary:
+          description: What was done, or in check mode would be done.
+          returned: always
+          type: str
+        before:
+          description: How it was; hidden where it is a secret.
+          returned: always
+          type: raw
+        after:
+          description: How it is to be; hidden where it is a secret.
+          returned: always
+          type: raw
+        certain:
+          description: Whether it is sure to happen; false for what may change.
+          returned: always
+          type: bool
+"""
