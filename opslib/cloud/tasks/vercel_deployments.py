@@ -7,8 +7,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from opslib.cloud.spans import span
 from opslib.cloud.task import Plan, param
-from opslib.cloud.vercel.rows import age, row
+from opslib.cloud.vercel.rows import row
 from opslib.cloud.vercel.task import VercelTask
 from opslib.host.params import Choice, ListOf, Number
 
@@ -58,5 +59,5 @@ class VercelDeployments(VercelTask, name="vercel_deployments"):
         if not rows:
             return Plan(reason="no deployment is as asked for", data=data)
         newest = rows[0]
-        words = f"{len(rows)} deployments; the newest is {newest['state']}, {age(newest['age_seconds'])} old"
+        words = f"{len(rows)} deployments; the newest is {newest['state']}, {span(newest['age_seconds'])} old"
         return Plan(reason=f"{words}; {production or 'none'} is in production", data=data)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from opslib.cloud import website
+from opslib.cloud.spans import span
 from opslib.cloud.task import Plan, param
-from opslib.cloud.vercel.rows import age, row
+from opslib.cloud.vercel.rows import row
 from opslib.cloud.vercel.task import VercelTask
 from opslib.host.params import Duration, Text, Url
 
@@ -92,5 +93,5 @@ class VercelStatus(VercelTask, name="vercel_status"):
             failure = f"{target.id}, which is in production, is {target.ready_state}"
         elif state.page and "problem" in state.page:
             failure = str(state.page["words"])
-        reason = "" if target is None else f"{target.id} is in production, {age(data['age_seconds'])} old"
+        reason = "" if target is None else f"{target.id} is in production, {span(data['age_seconds'])} old"
         return Plan(reason=reason, failure=failure, warnings=warnings, data=data)

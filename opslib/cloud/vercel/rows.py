@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from opslib.cloud.vercel.models import Deployment
 
-__all__ = ["BUILT_FROM", "RUN", "VERSION", "age", "row"]
+__all__ = ["BUILT_FROM", "RUN", "VERSION", "row"]
 
 RUN, BUILT_FROM, VERSION = "opslibRun", "opslibFiles", "opslibVersion"  # what our deployments say of themselves
 _NAMES = (VERSION, "githubCommitSha", "gitlabCommitSha", "bitbucketCommitSha", "gitCommitSha")
@@ -28,11 +28,3 @@ def row(deployment: Deployment, *, now: float, production: str | None) -> dict[s
     if deployment.error_message:
         found["error"] = deployment.error_message
     return found
-
-
-def age(seconds: float) -> str:
-    """Return a time span as people say it: "5 minutes", "3 days"."""
-    for size, noun in ((86400, "day"), (3600, "hour"), (60, "minute")):
-        if seconds >= 2 * size:
-            return f"{int(seconds // size)} {noun}s"
-    return f"{max(0, int(seconds))} seconds"

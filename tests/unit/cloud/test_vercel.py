@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from opslib import tasks
 from opslib.cloud.vercel.build import digest
 from opslib.cloud.vercel.models import SourceFiles, Variable
-from opslib.cloud.vercel.rows import age
 from opslib.cloud.vercel.task import DeploymentName
 from opslib.cloud.vercel.variables import changed_since, edits_to_remove, edits_to_set, in_force
 from opslib.errors import ParamError
@@ -146,15 +145,6 @@ def test_what_is_no_name_of_a_deployment(given):
     """Nothing of it gets into a URL or an argument."""
     with pytest.raises(ParamError):
         DeploymentName()(given)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [(0, "0 seconds"), (119, "119 seconds"), (120, "2 minutes"), (7200, "2 hours"), (864000, "10 days")],
-)
-def test_ages(seconds, words):
-    """As people say them."""
-    assert age(seconds) == words
 
 
 BASE = {"project": "dashboard"}
