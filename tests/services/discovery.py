@@ -134,7 +134,9 @@ class Description:
             if not (isinstance(value, str) or (lenient and _is_whole(value))) or not _within(value, *_WIDE[form]):
                 yield f"{where} is no {form} as text: {value!r}"
         elif kind == "string":
-            if lenient and "enum" in spec and _is_whole(value):
+            if (lenient and "enum" in spec and _is_whole(value)) or (
+                value is None and spec.get("enum") == ["NULL_VALUE"]
+            ):
                 return
             if not isinstance(value, str):
                 yield f"{where} is no text: {value!r}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from google.auth.credentials import AnonymousCredentials
@@ -43,6 +44,15 @@ def operations(google: Any, *, mutating: bool = True) -> list[str]:
     """Return what was asked of Firestore, by name."""
     calls = google.firestore.mutations if mutating else google.firestore.requests
     return [call.operation for call in calls]
+
+
+def aside(act: Callable[[], object]) -> Callable[[Any], None]:
+    """Return what does something just before an answer is sent, and leaves the answer as it is."""
+
+    def twist(_body: Any) -> None:
+        act()
+
+    return twist
 
 
 def backup(google: Any, name: str = "daily/2026-01-31") -> None:

@@ -167,6 +167,16 @@ class Firestore:
             last = {"referenceValue": f"{self.name}/documents/{found[-1].path}"}
             after = {"startAt": {"values": [last], "before": False}}
 
+    def inside(self, collection: str, most: int) -> list[Document]:
+        """Return up to `most` documents of a collection at the root, without their fields."""
+        query = {
+            "from": [{"collectionId": collection}],
+            "select": {"fields": [{"fieldPath": "__name__"}]},
+            "limit": most,
+        }
+        rows = self._rows("runQuery", {"structuredQuery": query}, f"listing {collection}")
+        return [self._document(row["document"]) for row in rows if isinstance(row, dict) and "document" in row]
+
     def document(self, path: str) -> Document | None:
         """Return a document, None when there is none."""
         asked = {"documents": [f"{self.name}/documents/{path}"]}
@@ -180,10 +190,9 @@ class Firestore:
             raise MalformedError(f"reading {path}: the answer is about another document, {found.path[:200]!r}")
         return found
 
-    def commit(self, writes: Sequence[dict[str, Any]], *, doing: str) -> None:
+    def commit(self, writes: Sequence[dict[str, Any]]) -> None:
         """Carry out writes, all or none. Raises RefusedError when a precondition does not hold."""
         self.api.send("POST", f"/v1/{self.name}/documents:commit", json={"writes": list(writes)}).json()
-        self.task.say(doing)
 
     def reference(self, path: str) -> str:
         """Return the full name of a document."""

@@ -107,6 +107,10 @@ class FirestoreTask(GcpTask):
         """The database."""
         return Firestore(self, self.project, self.database)
 
+    def another(self) -> Firestore:
+        """Return the database once more, with the patience that the task has now."""
+        return Firestore(self, self.project, self.database)
+
     def seen(self, operation: Operation) -> None:
         """Tell how far an operation is."""
         progress = "" if operation.documents is None else f", {operation.documents} of {operation.expected} documents"

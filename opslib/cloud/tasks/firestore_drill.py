@@ -158,7 +158,7 @@ class FirestoreDrill(ImportTask, name="firestore_drill"):
     def _remove(self) -> None:
         """Remove the database, in time of its own: that of the drill may be up."""
         object.__setattr__(self, "patience", Patience(_CLEANUP, self.poll))
-        sandbox = Firestore(self, self.project, self.database)
+        sandbox = self.another()
         if sandbox.exists():
             sandbox.remove()
             self.say(f"removed {sandbox.name}")
