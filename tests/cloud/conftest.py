@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from unittest import mock
+
 import pytest
+from botocore.session import Session
 
 from services import vercel_model
 from services.apprunner import AppRunner, Site
@@ -17,6 +21,23 @@ from services.statuspage import Statuspage
 from services.supabase import Management, PostgREST, Project
 from services.vercel import Site as VercelSite
 from services.vercel import Vercel
+
+
+@pytest.fixture(scope="session", autouse=True)
+def clients_of_aws():
+    """Make each client of boto3 once for the same environment: to make one takes longer than most tests."""
+    real, made = Session.create_client, {}
+
+    def create_client(self, *args, config=None, **more):
+        environment = sorted((key, value) for key, value in os.environ.items() if key.startswith("AWS_"))
+        options = config and config._user_provided_options
+        key = repr((args, sorted(more.items()), options, environment, self.profile))
+        if key not in made:
+            made[key] = real(self, *args, config=config, **more)
+        return made[key]
+
+    with mock.patch.object(Session, "create_client", create_client):
+        yield
 
 
 def served(kind):

@@ -387,7 +387,7 @@ class EcsExpress(JsonService):
     # --- how it is shown
 
     def _endpoint(self, service: Service) -> str:
-        return self.site.host if self.site is not None else f"{service.name}.ecs.{REGION}.on.aws"
+        return self.site.url if self.site is not None else f"{service.name}.ecs.{REGION}.on.aws"
 
     def _configuration(self, revision: Revision, service: Service | None = None) -> dict[str, Any]:
         shown = {**copy.deepcopy(revision.config), "serviceRevisionArn": revision.arn, "createdAt": revision.created}

@@ -39,8 +39,8 @@ class AppRunner(JsonService):
 
     images_that_fail: with these, deployments and updates are rolled back. types_that_fail: operations that end FAILED.
     rollback_fails: ROLLBACK_FAILED instead. stuck: nothing goes on. lag: so many reads after a change still see what
-    was before. page_size: listings come in pages of this even when not asked to. site: the public address of services.
-    any_registry: images may come from other registries than ECR.
+    was before. page_size: listings come in pages of this even when not asked to. site: the public address of services (with
+    its scheme, which AWS leaves out: http).
     """
 
     service = "apprunner"
@@ -48,11 +48,9 @@ class AppRunner(JsonService):
     # Its pattern asks for a UUID with dashes, its greatest length is 32.
     loose = frozenset({"ServiceId"})
 
-    def __init__(self, site: Site | None = None, *, any_registry: bool = False) -> None:
+    def __init__(self, site: Site | None = None) -> None:
         super().__init__()
         self.site = site
-        if any_registry:
-            self.loose |= {"ImageIdentifier"}
         self.clear()
 
     def clear(self) -> None:
@@ -101,7 +99,8 @@ class AppRunner(JsonService):
         after = copy.deepcopy(service.config)
         if image is not None:
             after["SourceConfiguration"]["ImageRepository"]["ImageIdentifier"] = image
-        status = {"PAUSE_SERVICE": "PAUSED"}.get(type, "RUNNING")
+        paused = type == "PAUSE_SERVICE" or (type == "UPDATE_SERVICE" and service.status == "PAUSED")
+        status = "PAUSED" if paused else "RUNNING"
         with self._lock:
             return self._begin(service, type, after, status)
 
@@ -230,7 +229,7 @@ class AppRunner(JsonService):
         config.setdefault("AutoScalingConfigurationArn", self.scalings.default.arn)
         self._settle(config)
         arn = f"arn:aws:apprunner:{REGION}:{ACCOUNT}:service/{name}/{key}"
-        url = self.site.host if self.site is not None else f"{key[:10]}.{REGION}.awsapprunner.com"
+        url = self.site.url if self.site is not None else f"{key[:10]}.{REGION}.awsapprunner.com"
         service = Service(name, arn, key, url, config)
         service.tags = {each["Key"]: each["Value"] for each in body.get("Tags", [])}
         self.services[arn] = service

@@ -19,11 +19,6 @@ class Site(Web):
         self.environment: dict[str, str] = {}
         self.sick: set[str] = set()
 
-    @property
-    def host(self) -> str:
-        """Host and port, as a service names its address."""
-        return self.url.partition("://")[2]
-
     @route("GET", "/health")
     def health(self, request: Request) -> Any:
         if self.image is None or self.image in self.sick:

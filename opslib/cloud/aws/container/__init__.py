@@ -1,0 +1,1 @@
+"""Services that run a container image behind a public address: AWS App Runner, and ECS Express Mode."""

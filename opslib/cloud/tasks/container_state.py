@@ -1,0 +1,51 @@
+"""Pause and resume a container service."""
+
+from __future__ import annotations
+
+from opslib.cloud.aws.container.state import ServiceState, Status
+from opslib.cloud.aws.container.task import ContainerTask, unchanged, usable
+from opslib.cloud.task import MODIFY, Change, Plan, param
+from opslib.host.params import Choice
+
+__all__ = ["ContainerState"]
+
+
+class ContainerState(ContainerTask, name="container_state"):
+    """Pause an App Runner service, or have it run again; and wait until it is so.
+
+    Both take minutes. While it is paused it answers nobody and costs nothing for its instances; its configuration and
+    its address stay. ECS Express Mode has no pause.
+
+    data: as `container_deploy`. Sources: PauseService and ResumeService in App Runner's API reference.
+    """
+
+    state: str = param(Choice("running", "paused"), "How the service is to be.", example="paused")
+
+    def check(self) -> None:
+        super().check()
+        self.only_app_runner("ECS Express Mode has no pause")
+
+    def look(self) -> ServiceState:
+        return self.on.idle()
+
+    def compare(self, state: ServiceState) -> Plan:
+        failure = usable(state, paused=True)
+        if failure:
+            return Plan(failure=failure, data=self.facts(state))
+        if state.status.value == self.state:
+            return Plan(reason=f"{state.name} is {self.state} already", data=self.facts(state))
+        summary = f"{'pause' if self.state == 'paused' else 'resume'} {state.name}"
+        change = Change(kind=MODIFY, summary=summary, before=state.status.value, after=self.state, detail=state)
+        return Plan(changes=[change], data=self.facts(state))
+
+    def apply(self, change: Change) -> None:
+        planned: ServiceState = change.detail
+        on = self.app_runner
+        pausing = self.state == "paused"
+        what = f"{'pausing' if pausing else 'resuming'} {planned.name}"
+        wanted = Status(self.state)
+        send = on.send_pause if pausing else on.send_resume
+        now = on.idle()
+        if now.status is not wanted:  # else somebody else was quicker
+            on.follow(what, on.begin(what, send, lambda found: unchanged(found, planned)))
+        on.settle(what, lambda found: found.status is wanted)
