@@ -1,0 +1,188 @@
+# Copyright: (c) the opslib contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Written by `python -m opslib.collection_build`; edit the task's class instead.
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: firestore_document
+short_description: Read one Firestore document; with `set` or `unset`, correct those fields,
+  and no others
+version_added: 0.1.0
+description:
+  - 'All fields are changed at once, and only if the document is still as it was looked at:
+    if somebody changed it since, nothing is done and the step fails. A document that is not
+    there is made only with O(create). Values are those of JSON, or typed as the REST interface
+    writes them: C({"timestampValue": "2026-01-31T02:00:00Z"}).'
+author:
+  - opslib contributors (@opslib)
+options:
+  wait:
+    description:
+      - Seconds that everything together may take, or a time such as C(30m).
+      - Duration in seconds, or as 500ms, 30s, 5m, 2h, 30d, 1w.
+    type: str
+    default: 15m
+  poll:
+    description:
+      - Seconds before a second look at what is under way, or a second try; later pauses are
+        longer.
+      - Duration in seconds, or as 500ms, 30s, 5m, 2h, 30d, 1w.
+    type: str
+    default: '2'
+  project:
+    description:
+      - The project to work in; none is taken from the environment.
+      - Google Cloud project id.
+    type: str
+    required: true
+  database:
+    description:
+      - The database in the project.
+      - Database id.
+    type: str
+    default: (default)
+  path:
+    description:
+      - 'The document: collection/document.'
+      - Path of a document such as recommendations/rec_001.
+    type: str
+    required: true
+  set:
+    description:
+      - Fields by path (address.city), with the values they are to have.
+      - Mapping.
+    type: dict
+    default: {}
+  unset:
+    description:
+      - Paths of fields to remove.
+      - List of path of a field.
+    type: list
+    elements: str
+    default: []
+  create:
+    description:
+      - Make the document if it is not there.
+    type: bool
+    default: false
+  hidden:
+    description:
+      - Show no value, neither in the diff nor in the result.
+    type: bool
+    default: false
+extends_documentation_fragment:
+  - ansible.builtin.action_common_attributes
+  - ansible.builtin.action_common_attributes.conn
+  - ansible.builtin.action_common_attributes.flow
+attributes:
+  action:
+    support: full
+  async:
+    support: none
+  become:
+    support: none
+  bypass_host_loop:
+    support: none
+  check_mode:
+    support: full
+  connection:
+    support: none
+  delegation:
+    support: none
+  diff_mode:
+    support: full
+  platform:
+    support: full
+    platforms: posix
+requirements:
+  - opslib on the controller
+"""
+
+EXAMPLES = r"""
+---
+- name: Read one Firestore document
+  opslib.runbook.firestore_document:
+    project: spendsense-test
+    path: recommendations/rec_001
+- name: Read one Firestore document, with parameters
+  opslib.runbook.firestore_document:
+    project: spendsense-test
+    path: recommendations/rec_001
+    set:
+      status: pending
+"""
+
+RETURN = r"""
+---
+reason:
+  description: Why there was nothing to do, or what was found.
+  returned: always
+  type: str
+data:
+  description: C(path), C(exists), C(fields) (null when C(hidden), or when too long), C(created),
+    C(changed) (UTC).
+  returned: always
+  type: dict
+opslib:
+  description: The whole result, as opslib reports it.
+  returned: always
+  type: dict
+  contains:
+    status:
+      description: C(ok), C(changed) or C(failed).
+      returned: always
+      type: str
+    changed:
+      description: Whether anything was changed, or in check mode would be.
+      returned: always
+      type: bool
+    reason:
+      description: Why there was nothing to do, or what was found.
+      returned: always
+      type: str
+    warnings:
+      description: Remarks that do not fail the task.
+      returned: always
+      type: list
+      elements: str
+    data:
+      description: The facts that the task gathered.
+      returned: always
+      type: dict
+    error:
+      description: What went wrong and what to do; null when nothing did.
+      returned: always
+      type: str
+    seconds:
+      description: Time taken.
+      returned: always
+      type: float
+    changes:
+      description: What was changed, or in check mode would be.
+      returned: always
+      type: list
+      elements: dict
+      contains:
+        kind:
+          description: C(create), C(modify), C(remove), or C(action) for an act that is no state.
+          returned: always
+          type: str
+        summary:
+          description: What was done, or in check mode would be done.
+          returned: always
+          type: str
+        before:
+          description: How it was; hidden where it is a secret.
+          returned: always
+          type: raw
+        after:
+          description: How it is to be; hidden where it is a secret.
+          returned: always
+          type: raw
+        certain:
+          description: Whether it is sure to happen; false for what may change.
+          returned: always
+          type: bool
+"""
