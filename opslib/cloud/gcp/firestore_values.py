@@ -65,9 +65,9 @@ def canonical(value: Mapping[str, Any]) -> Any:
     if kind == "timestampValue":
         return (kind, _moment(inner))
     if kind == "arrayValue":
-        return (kind, tuple(canonical(each) for each in (inner or {}).get("values", [])))
+        return (kind, tuple(canonical(each) for each in _mapping(inner).get("values", [])))
     if kind == "mapValue":
-        fields = (inner or {}).get("fields", {})
+        fields = _mapping(inner).get("fields", {})
         return (kind, tuple(sorted((name, canonical(each)) for name, each in fields.items())))
     if kind == "nullValue":
         return (kind, None)
@@ -80,9 +80,9 @@ def plain(value: Mapping[str, Any]) -> Any:
     if kind == "integerValue":
         return int(inner)
     if kind == "mapValue":
-        return {name: plain(each) for name, each in (inner or {}).get("fields", {}).items()}
+        return {name: plain(each) for name, each in inner.get("fields", {}).items()}
     if kind == "arrayValue":
-        return [plain(each) for each in (inner or {}).get("values", [])]
+        return [plain(each) for each in inner.get("values", [])]
     if kind in ("nullValue", "booleanValue", "doubleValue", "stringValue"):
         return None if kind == "nullValue" else inner
     return {kind: inner}
@@ -116,7 +116,7 @@ def at(fields: Mapping[str, Any], path: FieldPath) -> dict[str, Any] | None:
     """Return the typed value at a path of a document's fields, None when there is none."""
     found: Any = {"mapValue": {"fields": fields}}
     for part in path:
-        found = (found.get("mapValue") or {}).get("fields", {}).get(part)
+        found = found.get("mapValue", {}).get("fields", {}).get(part)
         if not isinstance(found, Mapping):
             return None
     return dict(found)
@@ -140,6 +140,12 @@ def contradictions(paths: Sequence[FieldPath]) -> Iterator[tuple[FieldPath, Fiel
             shorter = min(len(one), len(other))
             if one[:shorter] == other[:shorter]:
                 yield one, other
+
+
+def _mapping(inner: Any) -> Mapping[str, Any]:
+    if not isinstance(inner, Mapping):
+        raise TypeError(f"{str(inner)[:60]!r} is no mapping")
+    return inner
 
 
 def _given(value: dict[str, Any]) -> dict[str, Any]:

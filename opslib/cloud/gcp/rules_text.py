@@ -17,7 +17,7 @@ __all__ = ["Temporary", "UnfitError", "bound", "insert", "strip", "temporary_of"
 
 _PATH = r"(?:/(?:\{\s*\w+\s*(?:=\s*\*\*\s*)?\}|[^\s/{}();]+))+"
 _MATCH = re.compile(rf"match\s+({_PATH})\s*\{{")
-_ALLOW = re.compile(r"\ballow\b\s*([a-z,\s]*?)\s*([:;])")
+_ALLOW = re.compile(r"\ballow\s+([a-z]+(?:\s*,\s*[a-z]+)*)\s*([:;])")
 _SERVICE = re.compile(r"\bservice\s+cloud\.firestore\s*\{")
 _ROOT = re.compile(r"\bmatch\s+/databases/(?:\{\s*\w+\s*\}|\(default\)|[\w-]+)/documents\s*\{")
 _SKIPPED = re.compile(r"//[^\n]*|/\*.*?\*/|'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\"", re.DOTALL)
@@ -72,9 +72,10 @@ def bound(blocks: str, until: datetime) -> str:
         begin, end = _condition(code, found.end())
         parts.append(f"allow {methods}: if ({blocks[begin:end]}) && {limit};")
         position = end + 1
-    if not parts:
+    allows = len(re.findall(r"\ballow\b", code))
+    if not allows:
         raise UnfitError("it has no allow, so it grants nothing")
-    if len(parts) // 2 != len(re.findall(r"\ballow\b", code)):
+    if len(parts) // 2 != allows:
         raise UnfitError("an allow of it cannot be read; write `allow read, write: if …;`")
     return "".join([*parts, blocks[position:]])
 
