@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from opslib.cloud.tasks.gcs_prune import GcsPrune as gcs_prune
     from opslib.cloud.tasks.gcs_upload import GcsUpload as gcs_upload
     from opslib.cloud.tasks.iam_review import IamReview as iam_review
+    from opslib.cloud.tasks.provider_status import ProviderStatus as provider_status
     from opslib.cloud.tasks.slo import Slo as slo
     from opslib.cloud.tasks.supabase_backups import SupabaseBackups as supabase_backups
     from opslib.cloud.tasks.supabase_status import SupabaseStatus as supabase_status
@@ -156,6 +157,7 @@ __all__ = [
     "postgres_refresh",
     "postgres_restore",
     "processes",
+    "provider_status",
     "python_import",
     "python_packages",
     "releases",
@@ -239,6 +241,7 @@ _MODULES = {
     "postgres_refresh": "opslib.host.tasks.postgres_refresh",
     "postgres_restore": "opslib.host.tasks.postgres_restore",
     "processes": "opslib.host.tasks.processes",
+    "provider_status": "opslib.cloud.tasks.provider_status",
     "python_import": "opslib.host.tasks.python_import",
     "python_packages": "opslib.host.tasks.python_packages",
     "releases": "opslib.host.tasks.releases",

@@ -18,6 +18,7 @@ from opslib.cloud.errors import (
     UnknownOutcomeError,
 )
 from opslib.cloud.libraries import load
+from opslib.cloud.patience import Patience
 from opslib.cloud.task import CloudTask, TaskError, param
 from opslib.host.params import Name, ParamError, Text, shown
 
@@ -140,9 +141,12 @@ class AwsTask(CloudTask):
                 self._clients[key] = self._session.client(service, region_name=region or self.region, config=config)
         return self._clients[key]
 
-    def ask(self, call: Callable[[], T], *, doing: str) -> T:
-        """Return the answer to a call that changes nothing, repeated while the service is throttling or broken."""
-        return self.patience.read(lambda: _once(call, doing), doing=doing)
+    def ask(self, call: Callable[[], T], *, doing: str, patience: Patience | None = None) -> T:
+        """Return the answer to a call that changes nothing, repeated while the service is throttling or broken.
+
+        patience: in place of the task's own, for what may be given up earlier.
+        """
+        return (patience or self.patience).read(lambda: _once(call, doing), doing=doing)
 
     def change(self, call: Callable[[], T], *, doing: str) -> T:
         """Return the answer to a call that changes something, repeated only while it is turned away by throttling.
