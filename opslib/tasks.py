@@ -43,7 +43,9 @@ if TYPE_CHECKING:
     from opslib.cloud.tasks.gcs_prune import GcsPrune as gcs_prune
     from opslib.cloud.tasks.gcs_upload import GcsUpload as gcs_upload
     from opslib.cloud.tasks.iam_review import IamReview as iam_review
+    from opslib.cloud.tasks.image_push import ImagePush as image_push
     from opslib.cloud.tasks.provider_status import ProviderStatus as provider_status
+    from opslib.cloud.tasks.sentry_errors import SentryErrors as sentry_errors
     from opslib.cloud.tasks.slo import Slo as slo
     from opslib.cloud.tasks.supabase_backups import SupabaseBackups as supabase_backups
     from opslib.cloud.tasks.supabase_status import SupabaseStatus as supabase_status
@@ -137,6 +139,7 @@ __all__ = [
     "get",
     "http_check",
     "iam_review",
+    "image_push",
     "job_trigger",
     "listening_ports",
     "log_errors",
@@ -164,6 +167,7 @@ __all__ = [
     "revoke_access",
     "rollback",
     "scheduler_jobs",
+    "sentry_errors",
     "series_quality",
     "service",
     "slo",
@@ -222,6 +226,7 @@ _MODULES = {
     "gcs_upload": "opslib.cloud.tasks.gcs_upload",
     "http_check": "opslib.host.tasks.http_check",
     "iam_review": "opslib.cloud.tasks.iam_review",
+    "image_push": "opslib.cloud.tasks.image_push",
     "job_trigger": "opslib.host.tasks.job_trigger",
     "listening_ports": "opslib.host.tasks.listening_ports",
     "log_errors": "opslib.host.tasks.log_errors",
@@ -248,6 +253,7 @@ _MODULES = {
     "revoke_access": "opslib.host.tasks.revoke_access",
     "rollback": "opslib.host.tasks.rollback",
     "scheduler_jobs": "opslib.host.tasks.scheduler_jobs",
+    "sentry_errors": "opslib.cloud.tasks.sentry_errors",
     "series_quality": "opslib.host.tasks.series_quality",
     "service": "opslib.host.tasks.service",
     "slo": "opslib.cloud.tasks.slo",

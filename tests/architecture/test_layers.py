@@ -49,6 +49,7 @@ HOMES = {
     "botocore": {"opslib.cloud.aws"},
     "google": {"opslib.cloud.gcp"},
     "requests": {"opslib.cloud"},
+    "docker": {"opslib.cloud.images"},
     "click": {"opslib.cli"},
     "typer": {"opslib.cli"},
     "rich": {"opslib.cli"},
