@@ -7,7 +7,7 @@ from opslib.cloud.aws.container.platform import Wanted
 from opslib.cloud.aws.container.state import ServiceState
 from opslib.cloud.aws.container.task import ContainerTask, unchanged, usable
 from opslib.cloud.task import MODIFY, Change, Plan, param
-from opslib.host.params import ListOf, Mapping, Name, ParamError, Text, shown
+from opslib.host.params import ListOf, Mapping, ParamError, Text
 
 __all__ = ["ContainerEnv"]
 
@@ -15,7 +15,7 @@ __all__ = ["ContainerEnv"]
 class _Variables(Mapping):
     """Values by the names of variables."""
 
-    def __init__(self, value: Text | Name) -> None:
+    def __init__(self, value: Text) -> None:
         super().__init__(value)
         self.label = f"mapping of names of variables to {value.label}"
 
@@ -24,16 +24,17 @@ class _Variables(Mapping):
         return {VariableName()(key): each for key, each in found.items()}
 
 
-class _SecretPlace(Name):
-    """Where a secret is kept: an ARN of Secrets Manager or of an SSM parameter."""
+class _SecretPlace(Text):
+    """Where a secret is kept: an ARN of Secrets Manager or SSM. What is none may be the secret itself: never shown."""
 
     def __init__(self) -> None:
-        super().__init__("ARN of a secret or a parameter", signs="_-:/.+=@", longest=2048)
+        super().__init__("ARN of a secret or a parameter", secret=True)
 
     def check(self, value: str) -> str:
-        pieces = super().check(value).split(":")
-        if len(pieces) < 6 or pieces[0] != "arn" or pieces[2] not in ("secretsmanager", "ssm"):
-            raise ParamError(f"{shown(value)} is no {self.label}")
+        pieces = value.split(":")
+        good = len(pieces) >= 6 and pieces[0] == "arn" and pieces[2] in ("secretsmanager", "ssm")
+        if not good or not value.isascii() or any(c.isspace() for c in value) or len(value) > 2048:
+            raise ParamError(f"the value is no {self.label}")
         return value
 
 

@@ -12,7 +12,7 @@ from opslib.host.task import TaskError
 from opslib.host.words import listed
 
 from .platform import Platform, Wanted
-from .reading import line, member, moment, number, optional
+from .reading import line, member, moment, named, number, optional
 from .sizes import Cpu, Memory
 from .state import Operation, Phase, Scaling, ServiceState, Size, Status
 
@@ -212,8 +212,8 @@ def _memory(instance: Any, doing: str) -> int:
 
 
 def _texts(image: Any, name: str, doing: str) -> dict[str, str]:
-    found = optional(image, name, dict, doing) or {}
-    return {str(key): member(found, key, str, f"{doing}: {name}") for key in found}
+    listing = [{"name": key, "value": value} for key, value in (optional(image, name, dict, doing) or {}).items()]
+    return named(listing, "name", "value", doing)
 
 
 def _summary(each: Any, doing: str) -> Scaling:

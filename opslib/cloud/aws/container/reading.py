@@ -57,4 +57,4 @@ def named(items: Any, key: str, value: str, where: str) -> dict[str, str]:
     """Return a listing of names with values as a mapping."""
     if not isinstance(items, list):
         raise MalformedError(f"{where}: {shown(items)} is no listing of names and values")
-    return {member(each, key, str, where): optional(each, value, str, where) or "" for each in items}
+    return {line(each, key, where): optional(each, value, str, where) or "" for each in items}
