@@ -35,6 +35,7 @@ _INCLUDES = frozenset(
     for prefix in ("", "ansible.builtin.", "ansible.legacy.")
     for name in ("include_tasks", "include_role", "import_tasks", "import_role", "include")
 )
+_OF_INCLUDES = frozenset(kind for kind, status in (_ITEMS | _ENDS).items() if status is not Status.OK)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,9 +75,10 @@ class TaskEvent:
 
     @property
     def counts(self) -> bool:
-        """Whether it is about a step: an include is one only when it fails."""
-        known = self.kind == "runner_on_start" or self.kind in _ITEMS or self.kind in _ENDS
-        return known and (self.action not in _INCLUDES or self.kind in ("runner_on_failed", "runner_on_unreachable"))
+        """Whether it is about a step: an include is one only when it is skipped or fails."""
+        if self.action in _INCLUDES:
+            return self.kind in _OF_INCLUDES
+        return self.kind == "runner_on_start" or self.kind in _ITEMS or self.kind in _ENDS
 
 
 @dataclass(frozen=True, slots=True)

@@ -225,20 +225,22 @@ def test_completed_by_its_plays(stopped_in: int) -> None:
     assert story.log.completed is (stopped_in == 1)
 
 
-def test_includes_are_no_steps() -> None:
+def test_includes_are_steps_only_when_they_are_skipped_or_fail() -> None:
     story = Story((("a",),))
+    include = {"host": "a", "task": "include", "resolved_action": "ansible.builtin.include_tasks"}
     story.play()
-    story.tell("runner_on_ok", host="a", task="include", resolved_action="ansible.builtin.include_tasks", res={})
+    story.tell("runner_on_start", **include)
+    story.tell("runner_on_ok", **include, res={})
     assert story.events == []
-    story.tell(
-        "runner_on_failed",
-        host="a",
-        task="include",
-        resolved_action="ansible.builtin.include_tasks",
-        res={"msg": "no file"},
-    )
+    story.tell("runner_on_skipped", **include, res={"false_condition": "x"})
+    story.tell("runner_on_failed", **include, res={"msg": "no file"})
     story.stats(failures={"a": 1})
-    assert story.finish(2)["a"].failure == "include: no file"
+    result = story.finish(2)["a"]
+    assert [(step.status, step.reason) for step in result.steps] == [
+        (Status.SKIPPED, "the condition is false: x"),
+        (Status.FAILED, ""),
+    ]
+    assert result.failure == "include: no file"
 
 
 @pytest.mark.parametrize(
