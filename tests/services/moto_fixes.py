@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import math
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -37,6 +38,7 @@ class Fixes:
             (CloudWatchResponse, "get_metric_statistics", metric_statistics_response),
             (Statistics, "get_statistics_for_type", statistic),
             (SecretsManagerBackend, "update_secret_version_stage", update_secret_version_stage),
+            (SecretsManagerBackend, "list_secret_version_ids", list_secret_version_ids),
             (logs_models, "EventMessageFilter", event_message_filter),
         ):
             self._stack.enter_context(mock.patch.object(owner, name, fixed))
@@ -191,6 +193,17 @@ def update_secret_version_stage(self: Any, secret_id: str, version_stage: str, *
         current = [key for key, each in secret.versions.items() if "AWSCURRENT" in each["version_stages"]]
         secret.default_version_id = current[0] if current else None
     return done
+
+
+_list_secret_version_ids = SecretsManagerBackend.list_secret_version_ids
+
+
+def list_secret_version_ids(self: Any, secret_id: str) -> str:
+    """A version was made when it was put, not just now."""
+    found = json.loads(_list_secret_version_ids(self, secret_id))
+    for each in found["Versions"]:
+        each["CreatedDate"] = self.secrets[secret_id].versions[each["VersionId"]]["createdate"]
+    return json.dumps(found)
 
 
 # --- CloudWatch Logs: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html

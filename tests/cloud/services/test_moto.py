@@ -12,7 +12,9 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from moto.backends import get_backend
 
+from services.aws_json import ACCOUNT, REGION
 from services.log_patterns import LogPattern
 from services.moto import Moto
 
@@ -229,6 +231,15 @@ def test_a_promoted_secret_is_the_current_one(moto: Moto) -> None:
     client.put_secret_value(SecretId="database", SecretString="newest")
     stages = client.describe_secret(SecretId="database")["VersionIdsToStages"]
     assert sorted(each for many in stages.values() for each in many if each == "AWSCURRENT") == ["AWSCURRENT"]
+
+
+def test_versions_of_a_secret_have_their_own_age(moto: Moto) -> None:
+    client = boto3.client("secretsmanager")
+    version = client.create_secret(Name="database", SecretString="old")["VersionId"]
+    get_backend("secretsmanager")[ACCOUNT][REGION].secrets["database"].versions[version]["createdate"] = (
+        BEGAN.timestamp()
+    )
+    assert [each["CreatedDate"] for each in client.list_secret_version_ids(SecretId="database")["Versions"]] == [BEGAN]
 
 
 # --- CloudWatch Logs
