@@ -90,33 +90,23 @@ PLAYBOOKS = {
     + "  tasks:\n    - name: Processes\n      opslib.runbook.processes: {unit: ssh, count: 77}\n"
     + "    - name: Ports\n      opslib.runbook.listening_ports: {expected: ['7', 22], owner: {'22': nginx.service}}\n"
     + "    - name: Errors\n      opslib.runbook.log_errors: {paths: [/var/log/no.log]}\n",
-    "ignored failures in loops": HEAD
-    + "  tasks:\n    - name: Rotate\n      opslib.runbook.logrotate:\n        config: '{{ item }}'\n"
-    + "        paths: ['/var/log/{{ item }}/*.log']\n"
-    + "      loop: [a, 'x@', c]\n      ignore_errors: true\n      notify: Note it\n"
-    + rotate("b", "      notify: Other\n")
-    + "  handlers:\n"
-    + rotate("noted").replace("Rotate noted", "Note it")
-    + rotate("other").replace("Rotate other", "Other"),
-    "skipped handlers": HEAD
+    "skipped handlers, items and includes": HEAD
     + "  tasks:\n"
     + rotate("a", "      notify: [Note it, Each]\n")
     + rotate("a", "      notify: Never\n").replace("Rotate a", "Again")
+    + "    - name: Loop\n      opslib.runbook.service: {unit: '{{ item }}', state: started}\n"
+    + "      loop: [dbus, no-such-unit, ssh]\n      when: item != 'ssh'\n      ignore_errors: true\n      notify: Never\n"
+    + "    - name: Include\n      ansible.builtin.include_tasks: more.yml\n      when: inventory_hostname == 'lab2'\n"
+    + "    - name: Some\n      ansible.builtin.include_tasks: more.yml\n      loop: [a, b]\n      when: item == 'b'\n"
+    + "    - name: None\n      ansible.builtin.include_tasks: more.yml\n      loop: [a, b]\n      when: false\n"
+    + "    - name: Nothing\n      ansible.builtin.include_tasks: more.yml\n      loop: []\n"
+    + "    - name: Role\n      ansible.builtin.include_role: {name: opslib.runbook.maintenance, tasks_from: daily}\n"
+    + "      when: false\n"
     + "  handlers:\n"
     + rotate("noted", "      when: inventory_hostname == 'lab1'\n").replace("Rotate noted", "Note it")
-    + rotate("never", "      when: false\n").replace("Rotate never", "Never")
+    + rotate("other").replace("Rotate other", "Never")
     + "    - name: Each\n      opslib.runbook.logrotate: {config: '{{ item }}', paths: ['/var/log/x/*.log']}\n"
     + "      loop: [b, c]\n      when: item == 'c'\n",
-    "skipped includes": HEAD
-    + "  tasks:\n"
-    + "    - name: Include\n      ansible.builtin.include_tasks: more.yml\n      when: inventory_hostname == 'lab2'\n"
-    + "    - name: Include some\n      ansible.builtin.include_tasks: more.yml\n      loop: [a, b]\n      when: item == 'b'\n"
-    + "    - name: Include none\n      ansible.builtin.include_tasks: more.yml\n      loop: [a, b]\n      when: false\n"
-    + "    - name: Include nothing\n      ansible.builtin.include_tasks: more.yml\n      loop: []\n"
-    + "    - name: Role\n      ansible.builtin.include_role: {name: opslib.runbook.maintenance, tasks_from: daily}\n      when: false\n"
-    + "    - name: Absent\n      ansible.builtin.include_tasks: absent.yml\n      when: inventory_hostname == 'lab3'\n"
-    + "      ignore_errors: true\n"
-    + rotate("c"),
     "two plays": HEAD
     + "  tasks:\n"
     + FAIL_ON_LAB1
