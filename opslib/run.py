@@ -69,8 +69,9 @@ def run_playbook(
     inventory: loaded, or where to load it from; limit, tags, skip_tags, extra_vars, check, diff, forks: as for
     ansible-playbook; engine: `ssh` (one round trip per host; raises PlaybookError where a play needs more),
     `ansible` (everything through ansible-runner), or `auto` (each play by the ssh engine if it can); timeout: seconds
-    per host for everything; verbosity: of ansible-playbook; on_event: is told what happens; cancel: set it to end
-    the run: the hosts' processes are killed and the report is partial.
+    per host for everything (under ansible-runner for all hosts together, since they wait for each other); verbosity: of
+    ansible-playbook; on_event: is told what happens; cancel: set it to end the run: the hosts' processes are killed and
+    the report is partial.
 
     Raises UsageError (InventoryError, PlaybookError, ParamError) before anything is touched.
     """

@@ -94,7 +94,8 @@ def run_options(function: Function) -> Function:
                 type=float,
                 metavar="SECONDS",
                 section=HOW,
-                help="Time for each host: look-up, connecting, logging in and work. Then its processes are killed.",
+                help="Time for each host: look-up, connecting, logging in and work. Then its processes are killed. "
+                "Plays under ansible-runner have it once, for all their hosts together.",
             ),
             option(
                 "--json",
