@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from opslib.cloud.tasks.gcs_upload import GcsUpload as gcs_upload
     from opslib.cloud.tasks.iam_review import IamReview as iam_review
     from opslib.cloud.tasks.image_push import ImagePush as image_push
+    from opslib.cloud.tasks.notify import Notify as notify
     from opslib.cloud.tasks.provider_status import ProviderStatus as provider_status
     from opslib.cloud.tasks.sentry_errors import SentryErrors as sentry_errors
     from opslib.cloud.tasks.slo import Slo as slo
@@ -152,6 +153,7 @@ __all__ = [
     "memory_watch",
     "names",
     "nft_block",
+    "notify",
     "os_packages",
     "postgres_backup",
     "postgres_check",
@@ -238,6 +240,7 @@ _MODULES = {
     "memory_usage": "opslib.host.tasks.memory_usage",
     "memory_watch": "opslib.host.tasks.memory_watch",
     "nft_block": "opslib.host.tasks.nft_block",
+    "notify": "opslib.cloud.tasks.notify",
     "os_packages": "opslib.host.tasks.os_packages",
     "postgres_backup": "opslib.host.tasks.postgres_backup",
     "postgres_check": "opslib.host.tasks.postgres_check",
