@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from opslib.cloud.aws.container import auto_scaling
 from opslib.cloud.aws.container.app_runner import AppRunner
 from opslib.cloud.aws.container.platform import Wanted
 from opslib.cloud.aws.container.state import Scaling, ServiceState
@@ -80,7 +81,7 @@ class ContainerAutoscaling(ContainerTask, name="container_autoscaling"):
         scaling = self.on.scaling(service)
         if self.platform != AppRunner.kind:
             return _Seen(service, scaling)
-        return _Seen(service, scaling, tuple(self.app_runner.scalings(self._name(service))))
+        return _Seen(service, scaling, tuple(auto_scaling.revisions(self, self._name(service))))
 
     def compare(self, state: _Seen) -> Plan:
         service, wanted = state.service, self._wanted(state)
@@ -116,7 +117,7 @@ class ContainerAutoscaling(ContainerTask, name="container_autoscaling"):
     def _create(self, seen: _Seen, wanted: Scaling) -> None:
         before = {each.arn for each in seen.revisions}
         try:
-            self.app_runner.create_scaling(wanted)
+            auto_scaling.create(self, wanted)
         except UnknownOutcomeError as error:
             doing = f"App Runner: looking whether a revision of {wanted.name} was made"
             for looks, _turn in enumerate(self.patience.pauses(doing)):
@@ -131,7 +132,7 @@ class ContainerAutoscaling(ContainerTask, name="container_autoscaling"):
             raise TaskError(words) from error
 
     def _made(self, wanted: Scaling) -> Scaling | None:
-        found = self.app_runner.scalings(wanted.name)
+        found = auto_scaling.revisions(self, wanted.name)
         return next((each for each in found if _settings(each) == _settings(wanted)), None)
 
     def _name(self, service: ServiceState) -> str:

@@ -34,6 +34,4 @@ class ContainerRestart(ContainerTask, name="container_restart"):
 
     def apply(self, change: Change) -> None:
         planned = change.detail
-        what = f"starting {planned.name} anew"
-        on = self.app_runner
-        on.follow(what, on.begin(what, on.send_deployment, lambda now: unchanged(now, planned)))
+        self.app_runner.deploy(f"starting {planned.name} anew", lambda now: unchanged(now, planned))

@@ -40,12 +40,5 @@ class ContainerState(ContainerTask, name="container_state"):
 
     def apply(self, change: Change) -> None:
         planned: ServiceState = change.detail
-        on = self.app_runner
-        pausing = self.state == "paused"
-        what = f"{'pausing' if pausing else 'resuming'} {planned.name}"
-        wanted = Status(self.state)
-        send = on.send_pause if pausing else on.send_resume
-        now = on.idle()
-        if now.status is not wanted:  # else somebody else was quicker
-            on.follow(what, on.begin(what, send, lambda found: unchanged(found, planned)))
-        on.settle(what, lambda found: found.status is wanted)
+        what = f"{'pausing' if self.state == 'paused' else 'resuming'} {planned.name}"
+        self.app_runner.turn(what, Status(self.state), lambda found: unchanged(found, planned))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from opslib.cloud.errors import MalformedError, RefusedError
@@ -11,8 +11,9 @@ from opslib.host.params import shown
 from opslib.host.task import TaskError
 from opslib.host.words import listed
 
+from . import auto_scaling
 from .platform import Platform, Wanted
-from .reading import line, member, moment, named, number, optional
+from .reading import line, member, moment, named, optional
 from .sizes import Cpu, Memory
 from .state import Operation, Phase, Scaling, ServiceState, Size, Status
 
@@ -43,6 +44,7 @@ class AppRunner(Platform):
 
     label = "App Runner"
     kind = "app_runner"
+    update_kind = "UPDATE_SERVICE"
 
     @property
     def client(self) -> Any:
@@ -90,7 +92,7 @@ class AppRunner(Platform):
             image=line(repository, "ImageIdentifier", doing, empty=True),
             url=host if "://" in host or not host else f"https://{host}",
             size=Size(_cpu(instance, doing), _memory(instance, doing)),
-            scaling=_summary(member(service, "AutoScalingConfigurationSummary", dict, doing), doing),
+            scaling=auto_scaling.summary(member(service, "AutoScalingConfigurationSummary", dict, doing), doing),
             variables=_texts(image, "RuntimeEnvironmentVariables", doing),
             secrets=_texts(image, "RuntimeEnvironmentSecrets", doing),
             raw=service,
@@ -115,7 +117,7 @@ class AppRunner(Platform):
         return {line(each, "Key", doing): line(each, "Value", doing, empty=True) for each in listing}
 
     def scaling(self, state: ServiceState) -> Scaling:
-        return self._scaling(state.scaling.arn)
+        return auto_scaling.describe(self.task, state.scaling.arn)
 
     def is_busy(self, error: RefusedError) -> bool:
         # StartDeployment declares no InvalidStateException, so that it may say InvalidRequestException for it.
@@ -138,6 +140,16 @@ class AppRunner(Platform):
         """Ask for a new deployment of the configured image; as `send_update`."""
         return self._operation("deploying", lambda: self.client.start_deployment(ServiceArn=state.arn))
 
+    def deploy(self, what: str, still: Callable[[ServiceState], None]) -> None:
+        """Deploy the configured image anew, and follow the operation; as `update`."""
+        self.follow(what, self.begin(what, self.send_deployment, still, "START_DEPLOYMENT"))
+
+    def turn(self, what: str, wanted: Status, still: Callable[[ServiceState], None]) -> None:
+        """Pause a service or have it run again, and see it so; as `update`. wanted: PAUSED or RUNNING."""
+        pausing = wanted is Status.PAUSED
+        send, kind = (self.send_pause, "PAUSE_SERVICE") if pausing else (self.send_resume, "RESUME_SERVICE")
+        self.carry_out(what, send, still, kind, lambda state: state.status is wanted)
+
     def send_pause(self, state: ServiceState) -> str:
         """Ask for a pause; as `send_update`."""
         return self._operation("pausing", lambda: self.client.pause_service(ServiceArn=state.arn))
@@ -150,40 +162,6 @@ class AppRunner(Platform):
         listing = [{"Key": key, "Value": value} for key, value in tags.items()]
         doing = f"App Runner: tagging {self.name}"
         self.task.change(lambda: self.client.tag_resource(ResourceArn=arn, Tags=listing), doing=doing)
-
-    # --- auto scaling configurations, which App Runner keeps apart from services
-
-    def scalings(self, name: str) -> list[Scaling]:
-        """Return all revisions of a configuration that are active, the newest first."""
-        doing = f"App Runner: listing auto scaling configurations {name}"
-        pages = self.task.pages(
-            "apprunner",
-            "list_auto_scaling_configurations",
-            "AutoScalingConfigurationSummaryList",
-            doing=doing,
-            AutoScalingConfigurationName=name,
-        )
-        found = sorted((_summary(each, doing) for each in pages), key=lambda each: -each.revision)
-        return [self._scaling(each.arn) for each in found if each.name == name]
-
-    def create_scaling(self, wanted: Scaling) -> Scaling:
-        """Make a revision of a configuration. May raise UnknownOutcomeError."""
-        doing = f"App Runner: making a revision of the auto scaling configuration {wanted.name}"
-        settings: dict[str, Any] = {"MinSize": wanted.least, "MaxSize": wanted.most}
-        if wanted.concurrency is not None:
-            settings["MaxConcurrency"] = wanted.concurrency
-        answer = self.task.change(
-            lambda: self.client.create_auto_scaling_configuration(AutoScalingConfigurationName=wanted.name, **settings),
-            doing=doing,
-        )
-        return _as_scaling(member(answer, "AutoScalingConfiguration", dict, doing), doing)
-
-    def _scaling(self, arn: str) -> Scaling:
-        doing = f"App Runner: describing the auto scaling of {self.name}"
-        answer = self.task.ask(
-            lambda: self.client.describe_auto_scaling_configuration(AutoScalingConfigurationArn=arn), doing=doing
-        )
-        return _as_scaling(member(answer, "AutoScalingConfiguration", dict, doing), doing)
 
     def _operation(self, verb: str, call: Any) -> str:
         doing = f"App Runner: {verb} {self.name}"
@@ -214,25 +192,6 @@ def _memory(instance: Any, doing: str) -> int:
 def _texts(image: Any, name: str, doing: str) -> dict[str, str]:
     listing = [{"name": key, "value": value} for key, value in (optional(image, name, dict, doing) or {}).items()]
     return named(listing, "name", "value", doing)
-
-
-def _summary(each: Any, doing: str) -> Scaling:
-    return Scaling(
-        name=line(each, "AutoScalingConfigurationName", doing),
-        revision=number(each, "AutoScalingConfigurationRevision", doing),
-        arn=line(each, "AutoScalingConfigurationArn", doing),
-    )
-
-
-def _as_scaling(each: Any, doing: str) -> Scaling:
-    return Scaling(
-        least=number(each, "MinSize", doing),
-        most=number(each, "MaxSize", doing),
-        concurrency=number(each, "MaxConcurrency", doing),
-        name=line(each, "AutoScalingConfigurationName", doing),
-        revision=number(each, "AutoScalingConfigurationRevision", doing),
-        arn=line(each, "AutoScalingConfigurationArn", doing),
-    )
 
 
 def _source(state: ServiceState, wanted: Wanted) -> dict[str, Any]:

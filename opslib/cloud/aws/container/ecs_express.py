@@ -35,6 +35,7 @@ class EcsExpress(Platform):
 
     label = "ECS Express Mode"
     kind = "ecs_express"
+    update_kind = "deployment"
 
     @property
     def client(self) -> Any:
@@ -142,13 +143,14 @@ class EcsExpress(Platform):
         what: str,
         known: frozenset[str],
         error: UnknownOutcomeError,
-        shows: Callable[[ServiceState], bool] | None,
+        kind: str,
+        done: Callable[[ServiceState], bool] | None,
     ) -> str:
         try:
-            return super().find_out(what, known, error, shows)
+            return super().find_out(what, known, error, kind, done)
         except TaskError:
             state = self.describe()
-            if shows is None or not shows(state):
+            if done is None or not done(state):
                 raise
             return line(state.raw, "serviceRevisionArn", what)  # it took effect without a deployment
 

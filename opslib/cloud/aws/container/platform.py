@@ -53,6 +53,7 @@ class Platform(abc.ABC):
 
     label: ClassVar[str]
     kind: ClassVar[str]
+    update_kind: ClassVar[str]
 
     def __init__(self, task: AwsTask, name: str) -> None:
         self.task = task
@@ -95,9 +96,24 @@ class Platform(abc.ABC):
 
         what: for people; still: raises TaskError if the service is no longer what the change was planned for.
         """
-        key = self.begin(what, lambda state: self.send_update(state, wanted), still, wanted.holds)
-        self.follow(what, key)
-        self.settle(what, wanted.holds)
+        self.carry_out(what, lambda state: self.send_update(state, wanted), still, self.update_kind, wanted.holds)
+
+    def carry_out(
+        self,
+        what: str,
+        send: Callable[[ServiceState], str],
+        still: Callable[[ServiceState], None],
+        kind: str,
+        done: Callable[[ServiceState], bool],
+    ) -> None:
+        """Have something done, follow the operation, and see it in the service's description.
+
+        kind: of the operation; done: whether a service shows it. Where somebody else was quicker, nothing is sent.
+        """
+        key = self.begin(what, send, still, kind, done)
+        if key:
+            self.follow(what, key)
+            self.settle(what, done)
 
     def idle(self) -> ServiceState:
         """Wait until nothing is under way, and return how the service is then."""
@@ -112,7 +128,7 @@ class Platform(abc.ABC):
 
         def seen(found: tuple[ServiceState, Operation | None]) -> None:
             if found[1] is not None:
-                self.task.say(f"{self.name} is busy: {_words(found[1])}", operation=found[1].id)
+                self.task.say(f"{self.name} is busy: {found[1].words}", operation=found[1].id)
 
         doing = f"{self.label}: waiting for {self.name} to be free"
         try:
@@ -120,7 +136,7 @@ class Platform(abc.ABC):
                 look, lambda each: each[1] is None and each[0].status is not Status.BUSY, doing=doing, seen=seen
             )
         except TimeIsUpError as error:
-            raise TimeIsUpError(f"{error} ({_words(busy)})" if busy else str(error)) from error
+            raise TimeIsUpError(f"{error} ({busy.words})" if busy else str(error)) from error
         return found[0]
 
     def begin(
@@ -128,15 +144,18 @@ class Platform(abc.ABC):
         what: str,
         send: Callable[[ServiceState], str],
         still: Callable[[ServiceState], None],
-        shows: Callable[[ServiceState], bool] | None = None,
+        kind: str = "",
+        done: Callable[[ServiceState], bool] | None = None,
     ) -> str:
         """Have something begun, once nothing else is under way, and return the key of its operation.
 
-        It is sent again only after a refusal. When the answer is lost, the operation is looked for; shows: whether a
-        service shows what was asked for.
+        Returns an empty string when the service is so already. It is sent again only after a refusal. When the answer
+        is lost, an operation of that kind (any, if it is empty) is looked for.
         """
         for _turn in self.task.patience.pauses(f"{self.label}: {what}"):
             state = self.idle()
+            if done is not None and done(state):
+                return ""
             still(state)
             known = frozenset(each.id for each in itertools.islice(self.operations(), _RECENT))
             try:
@@ -147,7 +166,7 @@ class Platform(abc.ABC):
                 self.task.say(f"{self.name} became busy; waiting once more")
             except UnknownOutcomeError as error:
                 self.task.say(f"{what}: the answer was lost; looking what came of it")
-                return self.find_out(what, known, error, shows)
+                return self.find_out(what, known, error, kind, done)
         raise AssertionError
 
     def follow(self, what: str, key: str) -> None:
@@ -160,7 +179,7 @@ class Platform(abc.ABC):
             found = next((each for each in itertools.islice(self.operations(), _FAR) if each.key == key), None)
             now = time.monotonic()
             if found != before or now - told > _SILENCE:
-                words = _words(found) if found else "its operation is not to be seen yet"
+                words = found.words if found else "its operation is not to be seen yet"
                 self.task.say(f"{what}: {words} ({now - began:.0f} s)", operation=key)
                 told, before = now, found
             return found
@@ -209,12 +228,14 @@ class Platform(abc.ABC):
         what: str,
         known: frozenset[str],
         error: UnknownOutcomeError,
-        shows: Callable[[ServiceState], bool] | None,
+        kind: str,
+        done: Callable[[ServiceState], bool] | None,
     ) -> str:
         """Return the key of the operation that began when an answer was lost; known: those that were there before."""
-        del shows  # an operation is what counts, where every change has one
+        del done  # an operation is what counts, where every change has one
         for looks, _turn in enumerate(self.task.patience.pauses(f"{what}: looking what came of it ({error})")):
-            fresh = list(itertools.takewhile(lambda each: each.id not in known, self.operations()))
+            later = itertools.takewhile(lambda each: each.id not in known, self.operations())
+            fresh = [each for each in later if kind in ("", each.kind)]
             if fresh:
                 return fresh[-1].key  # the first that began afterwards
             if looks == _LOOKS:
@@ -223,10 +244,6 @@ class Platform(abc.ABC):
             f"{what}: the answer was lost, and there is no sign that it took effect: no operation began; it was not "
             f"sent again ({error})"
         )
-
-
-def _words(operation: Operation) -> str:
-    return f"{operation.kind} {operation.id} is {operation.word}"
 
 
 def _ending(end: Operation, label: str) -> str:

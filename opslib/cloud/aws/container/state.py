@@ -46,6 +46,11 @@ class Operation:
     began: float | None = None
     reason: str = ""
 
+    @property
+    def words(self) -> str:
+        """What it is and how far, for people."""
+        return f"{self.kind} {self.id} is {self.word}"
+
     def shown(self) -> dict[str, Any]:
         """Return what results hold of it."""
         return {"id": self.id, "kind": self.kind, "status": self.word, "began": self.began}
