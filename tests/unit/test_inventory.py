@@ -285,6 +285,17 @@ def test_a_connection_variable_that_is_wrong_names_host_and_variable(folder: Pat
         Inventory.load("hosts.ini").target("web1")
 
 
+def test_files_are_read_as_they_are_now(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A program that loads inventories again and again; and one that changes its working directory."""
+    assert "late" not in Inventory.load("hosts.ini").variables("web1")
+    (folder / "group_vars" / "web" / "late.yml").write_text("late: 1\n")
+    assert Inventory.load("hosts.ini").variables("web1")["late"] == 1
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "hosts.ini").write_text("[web]\nweb1\n")
+    os.chdir(elsewhere)
+    assert "late" not in Inventory.load("hosts.ini").variables("web1")
+
+
 PASSWORD = "canary-vault-password"
 
 

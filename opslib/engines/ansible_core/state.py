@@ -14,11 +14,12 @@ from typing import Any
 from ansible import constants as C  # noqa: N812 - so ansible-core calls it everywhere
 from ansible import context
 from ansible.parsing.vault import VaultSecretsContext
+from ansible.plugins.vars import host_group_vars
 from ansible.utils.collection_loader import AnsibleCollectionConfig
 from ansible.utils.context_objects import CLIArgs
 from ansible.utils.display import Display
 
-__all__ = ["active", "configured"]
+__all__ = ["active", "configured", "forget_files"]
 
 _LOCK = threading.RLock()
 
@@ -84,6 +85,16 @@ def active(
             AnsibleCollectionConfig.default_collection = before[3]
             if folder is not None:
                 AnsibleCollectionConfig.playbook_paths = before[4]
+
+
+def forget_files() -> None:
+    """Have group_vars and host_vars looked for anew: Ansible keeps for ever which files there were, and what `.` was.
+
+    A program that loads inventories again and again would otherwise see variables of files as they once were.
+    """
+    with _LOCK:
+        for known in (host_group_vars.CANONICAL_PATHS, host_group_vars.FOUND, host_group_vars.NAK):
+            known.clear()
 
 
 def _default_options() -> dict[str, Any]:

@@ -15,6 +15,7 @@ from ansible.vars.hostvars import HostVars
 from ansible.vars.manager import VariableManager
 
 from opslib.engines.ansible_core.loader import Loader
+from opslib.engines.ansible_core.state import forget_files
 from opslib.engines.ansible_core.values import trusted
 from opslib.errors import UsageError
 
@@ -44,6 +45,7 @@ class Variables(VariableManager):  # type: ignore[misc]
     def __init__(
         self, loader: Loader, sources: Sources, extra_vars: Mapping[str, Any], options: Mapping[str, Any]
     ) -> None:
+        forget_files()
         super().__init__(loader=loader, inventory=sources)
         self._extra_vars = dict(extra_vars)
         self._options_vars = {"ansible_version": _version_facts(), **options}
