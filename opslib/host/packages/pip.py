@@ -6,6 +6,7 @@ Sources: pip's documentation of `pip install`, `pip list`, `pip check` and `pip 
 from __future__ import annotations
 
 import os
+import stat
 
 from opslib.host.command import run
 from opslib.host.record import Record
@@ -80,6 +81,19 @@ class Venv(Record):
                 os.chown(path, self.uid, self.gid)
             return path
         raise TaskError("there is no folder for pip's temporary files: %s" % ", ".join(_SCRATCH))
+
+
+def found(path: str, index: Mapping[str, str]) -> Venv:
+    """Return the environment at a path. Raises TaskError when there is none that works."""
+    try:
+        status = os.stat(path)
+    except OSError as error:
+        raise TaskError("%s cannot be looked at: %s" % (path, error.strerror)) from None
+    if not stat.S_ISDIR(status.st_mode) or not os.path.exists(path + "/pyvenv.cfg"):
+        raise TaskError("%s is no virtual environment: it has no pyvenv.cfg" % path)
+    if not os.access(path + "/bin/python", os.X_OK):
+        raise TaskError("%s has no working Python: %s/bin/python is missing or leads nowhere" % (path, path))
+    return Venv(path=path, uid=status.st_uid, gid=status.st_gid, index=index)
 
 
 def broken(venv: Venv) -> list[str]:

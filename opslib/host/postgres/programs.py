@@ -12,7 +12,7 @@ from opslib.host.command import PATH, kill_group, which
 from opslib.host.task import TaskError
 from opslib.host.words import printable, size
 
-from .session import account
+from .opening import account
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-import stat
 import time
 
+from opslib.host.packages import frozen as frozen_records
 from opslib.host.packages import pip, venv_aside
+from opslib.host.packages.kinds import Index, Links, Requirement
 from opslib.host.packages.pip import Venv
-from opslib.host.params import Boolean, Choice, Duration, Kind, ListOf, Number, ParamError, Path, Text, Url, shown
+from opslib.host.params import Boolean, Choice, Duration, ListOf, Number, Path, Text
 from opslib.host.plan import ACTION, CREATE, MODIFY, REMOVE, Change, Plan
 from opslib.host.task import Task, TaskError, param
 from opslib.host.words import count, listed
@@ -19,52 +20,6 @@ if TYPE_CHECKING:
 
 MOST = 300
 LATEST = "latest"
-_RECORD = ".freeze-"
-_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-
-
-class Requirement(Text):
-    """A package's name, perhaps with extras and versions."""
-
-    def __init__(self) -> None:
-        super().__init__('requirement such as "fastapi" or "fastapi>=0.110,<1"')
-
-    def check(self, value: str) -> str:
-        if value[0] not in _LETTERS or len(value) > 200 or any(c not in _LETTERS + "._-[],<>=!~*+" for c in value):
-            raise ParamError("%s is no %s" % (shown(value), self.label))
-        return value
-
-
-class Index(Text):
-    """URL of a package index, which may hold a user name and a password."""
-
-    def __init__(self) -> None:
-        super().__init__("http or https URL", secret=True)
-
-    def check(self, value: str) -> str:
-        scheme, _sign, rest = value.partition("://")
-        host = rest.partition("/")[0].rpartition("@")[2]
-        try:
-            Url()("%s://%s" % (scheme, host))
-        except ParamError:
-            raise ParamError("the value is no http or https URL") from None
-        if any(c.isspace() or ord(c) > 126 for c in value):
-            raise ParamError("the value holds a character that no URL may hold")
-        return value
-
-
-class Links(Kind):
-    """A folder on the host, or an http or https URL, where packages are."""
-
-    label = "absolute path, or http or https URL"
-    ansible = "str"
-
-    def __call__(self, value: Any) -> str:
-        kind: Kind = Url() if isinstance(value, str) and "://" in value else Path()
-        found = str(kind(value))
-        if any(c.isspace() for c in found):
-            raise ParamError("%s: pip takes no blanks here" % shown(value))
-        return found
 
 
 class PythonPackages(Task, name="python_packages"):
@@ -132,9 +87,12 @@ class PythonPackages(Task, name="python_packages"):
             self.refuse("venv cannot be the root folder")
         if self.restore and self.restore != LATEST:
             folder, name = os.path.split(self.restore)
-            if folder != os.path.dirname(self.venv) or not name.startswith(os.path.basename(self.venv) + _RECORD):
+            if folder != os.path.dirname(self.venv) or not name.startswith(
+                os.path.basename(self.venv) + frozen_records.MARK
+            ):
                 self.refuse(
-                    "restore must be latest, or a record beside the environment: %s%s..." % (self.venv, _RECORD)
+                    "restore must be latest, or a record beside the environment: %s%s..."
+                    % (self.venv, frozen_records.MARK)
                 )
 
     def secrets(self) -> Iterator[str]:
@@ -144,7 +102,11 @@ class PythonPackages(Task, name="python_packages"):
         yield from (part for part in (user, *user.split(":", 1)) if part)
 
     def probe(self) -> dict[str, Any]:
-        state: dict[str, Any] = {"left": venv_aside.left(self.venv), "now": time.time(), "records": self._records()}
+        state: dict[str, Any] = {
+            "left": venv_aside.left(self.venv),
+            "now": time.time(),
+            "records": frozen_records.records(self.venv),
+        }
         cut_short = venv_aside.beside(self.venv, venv_aside.BEFORE) in state["left"]
         state["cut_short"] = cut_short
         if cut_short:
@@ -165,24 +127,14 @@ class PythonPackages(Task, name="python_packages"):
         return state
 
     def _venv(self, path: str) -> Venv:
-        index = {}
-        if self.index_url:
-            index["PIP_INDEX_URL"] = self.index_url
-        if self.find_links:
-            index["PIP_FIND_LINKS"] = " ".join(self.find_links)
-        if self.no_index:
-            index["PIP_NO_INDEX"] = "1"
-        try:
-            found = os.stat(path)
-        except OSError as error:
-            raise TaskError("%s cannot be looked at: %s" % (path, error.strerror)) from None
-        if not stat.S_ISDIR(found.st_mode) or not os.path.exists(path + "/pyvenv.cfg"):
-            raise TaskError("%s is no virtual environment: it has no pyvenv.cfg" % path)
         if os.path.islink(self.venv):
             raise TaskError("%s is a symbolic link; give the environment that it points to" % path)
-        if not os.access(path + "/bin/python", os.X_OK):
-            raise TaskError("%s has no working Python: %s/bin/python is missing or leads nowhere" % (path, path))
-        return Venv(path=path, uid=found.st_uid, gid=found.st_gid, index=index)
+        index = {
+            "PIP_INDEX_URL": self.index_url or "",
+            "PIP_FIND_LINKS": " ".join(self.find_links),
+            "PIP_NO_INDEX": "1" if self.no_index else "",
+        }
+        return pip.found(path, {name: value for name, value in index.items() if value})
 
     def _words(self, frozen: str) -> list[str]:
         words = ["--constraint=%s" % self.constraints] if self.constraints else []
@@ -192,24 +144,11 @@ class PythonPackages(Task, name="python_packages"):
             return [*words, "--upgrade", "--", *self.packages]
         return [*words, "--upgrade", "--", *(name for name, version in pip.pins(frozen).values() if version[:1] != "@")]
 
-    def _records(self) -> list[str]:
-        folder, name = os.path.split(self.venv)
-        try:
-            found = [entry for entry in os.listdir(folder or "/") if entry.startswith(name + _RECORD)]
-        except OSError:
-            return []
-        return [os.path.join(folder, entry) for entry in sorted(found, reverse=True) if entry.endswith(".txt")]
-
     def _read_record(self, records: Sequence[str]) -> str:
         path = self.restore if self.restore != LATEST else (records[0] if records else None)
         if path is None:
             raise TaskError("there is no record beside %s to restore" % self.venv)
-        try:
-            fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        except OSError as error:
-            raise TaskError("the record %s cannot be read: %s" % (path, error.strerror)) from None
-        with open(fd, encoding="utf-8", errors="replace") as file:
-            return file.read(1 << 20)
+        return frozen_records.read(path)
 
     def plan(self, state: dict[str, Any]) -> Plan:
         if state["cut_short"]:
@@ -277,7 +216,7 @@ class PythonPackages(Task, name="python_packages"):
             return
         broken = set(change.detail["broken"] if change.detail else pip.broken(venv))
         frozen = change.detail["frozen"] if change.detail else pip.freeze(venv)
-        record = None if self.restore else self._record(venv, frozen)
+        record = None if self.restore else frozen_records.write(venv, frozen)
         venv_aside.copy(venv)
         try:
             self._work(venv, frozen)
@@ -291,14 +230,13 @@ class PythonPackages(Task, name="python_packages"):
             data = error.data if isinstance(error, TaskError) else {}
             raise TaskError("%s; %s was put back as it was" % (error, self.venv), **data) from error
         venv_aside.done(venv)
-        for old in self._records()[self.keep :]:
-            os.unlink(old)
+        frozen_records.keep(self.venv, self.keep)
 
     def _work(self, venv: Venv, frozen: str) -> None:
         if not self.restore:
             _succeed(venv.pip("install", *self._words(frozen), timeout=self.timeout))
             return
-        then = pip.pins(self._read_record(self._records()))
+        then = pip.pins(self._read_record(frozen_records.records(self.venv)))
         now = pip.pins(frozen)
         wanted = [_requirement(*then[key]) for key in sorted(then) if now.get(key, ("", ""))[1] != then[key][1]]
         if wanted:
@@ -306,22 +244,6 @@ class PythonPackages(Task, name="python_packages"):
         gone = [now[key][0] for key in sorted(set(now) - set(then))]
         if gone:
             _succeed(venv.pip("uninstall", "--yes", "--", *gone, timeout=self.timeout))
-
-    def _record(self, venv: Venv, frozen: str) -> str:
-        """Write down what is installed, and return the file's path."""
-        path = "%s%s%s.txt" % (self.venv, _RECORD, time.strftime("%Y%m%d-%H%M%S", time.gmtime()))
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        try:
-            fd = os.open(path, flags, 0o600)
-        except FileExistsError:
-            raise TaskError("%s exists already; wait a second and run this again" % path) from None
-        with open(fd, "w", encoding="utf-8") as file:
-            if os.geteuid() == 0:
-                os.fchown(fd, venv.uid, venv.gid)
-            file.write(frozen)
-            file.flush()
-            os.fsync(fd)
-        return path
 
 
 def _succeed(done: Any) -> None:

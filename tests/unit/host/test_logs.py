@@ -533,11 +533,11 @@ def test_a_year_that_is_not_named_is_told_by_the_clock_of_the_moment(tmp_path, m
     path = tmp_path / "a.log"
     path.write_text("")
     ahead = time.time() + 3 * 86400
-    monkeypatch.setattr("opslib.host.tasks.logs._LOOK", 0.0)
+    monkeypatch.setattr("opslib.host.logs.live._LOOK", 0.0)
 
     def write():
         time.sleep(0.3)
-        monkeypatch.setattr("opslib.host.tasks.logs.time.time", lambda: ahead)
+        monkeypatch.setattr("opslib.host.logs.live.time.time", lambda: ahead)
         time.sleep(0.5)
         add(path, time.strftime("%b %e %H:%M:%S", time.localtime(ahead)) + " web app: x\n")
 
