@@ -13,95 +13,16 @@ makes a deployment (`scaling_deploys`: both can be had).
 from __future__ import annotations
 
 import copy
-import json
 import time
 import uuid
-from dataclasses import dataclass, field
 from typing import Any
 
 from services.apprunner.site import Site
 from services.aws_json import ACCOUNT, REGION, AwsError, JsonService, page
+from services.ecs_express import shown
+from services.ecs_express.state import CONFIG, MEMORY, ROLE, Deployment, Revision, Service
 
 INVALID = "InvalidParameterException"
-ENDED = ("SUCCESSFUL", "STOPPED", "ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED")
-CONFIG = (
-    "executionRoleArn",
-    "healthCheckPath",
-    "primaryContainer",
-    "taskRoleArn",
-    "networkConfiguration",
-    "cpu",
-    "memory",
-    "cpuArchitecture",
-    "scalingTarget",
-    "taskDefinitionArn",
-)
-ROLE = f"arn:aws:iam::{ACCOUNT}:role/ecs"
-# https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html: MiB for CPU units
-MEMORY = {
-    "256": ("512", "1024", "2048"),
-    "512": tuple(str(each) for each in range(1024, 4097, 1024)),
-    "1024": tuple(str(each) for each in range(2048, 8193, 1024)),
-    "2048": tuple(str(each) for each in range(4096, 16385, 1024)),
-    "4096": tuple(str(each) for each in range(8192, 30721, 1024)),
-    "8192": tuple(str(each) for each in range(16384, 61441, 4096)),
-    "16384": tuple(str(each) for each in range(32768, 122881, 8192)),
-}
-
-
-@dataclass
-class Revision:
-    """A configuration that never changes."""
-
-    arn: str
-    config: dict[str, Any]
-    created: float = field(default_factory=time.time)
-
-    @property
-    def image(self) -> str:
-        return str(self.config["primaryContainer"]["image"])
-
-
-@dataclass
-class Deployment:
-    """The way to a revision: the states it goes through, the last of them being the end."""
-
-    arn: str
-    source: Revision | None
-    target: Revision
-    states: list[str]
-    reason: str = ""
-    created: float = field(default_factory=time.time)
-    ended: float | None = None
-    looks: int = 0
-
-    @property
-    def status(self) -> str:
-        return self.states[0]
-
-    @property
-    def over(self) -> bool:
-        return self.status in ENDED
-
-
-@dataclass
-class Service:
-    """A service with its revisions and deployments, the newest first."""
-
-    name: str
-    cluster: str
-    arn: str
-    active: Revision | None = None
-    status: str = "ACTIVE"
-    tags: dict[str, str] = field(default_factory=dict)
-    revisions: list[Revision] = field(default_factory=list)
-    deployments: list[Deployment] = field(default_factory=list)
-    created: float = field(default_factory=time.time)
-    unseen: int = 0  # so many more listings do not have the newest deployment
-
-    @property
-    def at_work(self) -> Deployment | None:
-        return self.deployments[0] if self.deployments and not self.deployments[0].over else None
 
 
 class EcsExpress(JsonService):
@@ -176,15 +97,15 @@ class EcsExpress(JsonService):
         name = body.get("serviceName")
         if any(each.name == name and each.status != "INACTIVE" for each in self.services.values()):
             raise AwsError(INVALID, "Creation of service was not idempotent.")
-        return {"service": self._described(self._create(body))}
+        return {"service": shown.described(self._create(body))}
 
     def do_DescribeExpressGatewayService(self, body: dict[str, Any]) -> dict[str, Any]:
         service = self._find(body["serviceArn"])
         self._look(service)
-        shown = self._described(service)
+        described = shown.described(service)
         if "TAGS" not in body.get("include", []):
-            del shown["tags"]
-        return {"service": shown}
+            del described["tags"]
+        return {"service": described}
 
     def do_UpdateExpressGatewayService(self, body: dict[str, Any]) -> dict[str, Any]:
         service = self._find(body["serviceArn"])
@@ -198,7 +119,7 @@ class EcsExpress(JsonService):
                 "cluster": service.cluster,
                 "serviceName": service.name,
                 "status": {"statusCode": service.status},
-                "targetConfiguration": self._configuration(target),
+                "targetConfiguration": shown.configuration(target),
                 "createdAt": service.created,
                 "updatedAt": time.time(),
             }
@@ -207,7 +128,7 @@ class EcsExpress(JsonService):
     def do_DeleteExpressGatewayService(self, body: dict[str, Any]) -> dict[str, Any]:
         service = self._find(body["serviceArn"])
         service.status = "DRAINING"
-        return {"service": self._described(service)}
+        return {"service": shown.described(service)}
 
     # --- services, deployments, revisions
 
@@ -223,7 +144,7 @@ class EcsExpress(JsonService):
             for each in self.services.values():
                 if each.cluster == cluster and asked in (each.name, each.arn):
                     self._look(each)
-                    found.append(self._as_service(each))
+                    found.append(shown.as_service(each))
                     break
             else:
                 arn = f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/{cluster}/{asked}"
@@ -245,7 +166,7 @@ class EcsExpress(JsonService):
             found = found[1:]
         period = body.get("createdAt", {})
         listed = [
-            self._brief(service, each)
+            shown.brief(service, each)
             for each in found
             if period.get("after", 0) <= each.created <= period.get("before", each.created)
             and each.status in body.get("status", [each.status])
@@ -259,7 +180,7 @@ class EcsExpress(JsonService):
                 match = [each for each in service.deployments if each.arn == arn]
                 if match:
                     self._look(service)
-                    found.append(self._deployment(service, match[0]))
+                    found.append(shown.deployment(service, match[0]))
                     break
             else:
                 failures.append({"arn": arn, "reason": "MISSING"})
@@ -269,7 +190,7 @@ class EcsExpress(JsonService):
         known = {each.arn: (service, each) for service in self.services.values() for each in service.revisions}
         asked = body["serviceRevisionArns"]
         return {
-            "serviceRevisions": [self._revision(*known[arn]) for arn in asked if arn in known],
+            "serviceRevisions": [shown.revision(*known[arn]) for arn in asked if arn in known],
             "failures": [{"arn": arn, "reason": "MISSING"} for arn in asked if arn not in known],
         }
 
@@ -288,7 +209,7 @@ class EcsExpress(JsonService):
     # --- tags
 
     def do_ListTagsForResource(self, body: dict[str, Any]) -> dict[str, Any]:
-        return {"tags": _tags(self._find(body["resourceArn"]).tags)}
+        return {"tags": shown.tags(self._find(body["resourceArn"]).tags)}
 
     def do_TagResource(self, body: dict[str, Any]) -> dict[str, Any]:
         self._find(body["resourceArn"]).tags.update({each["key"]: each.get("value", "") for each in body["tags"]})
@@ -310,6 +231,7 @@ class EcsExpress(JsonService):
     def _create(self, body: dict[str, Any]) -> Service:
         name, cluster = body.get("serviceName", "service-" + uuid.uuid4().hex[:8]), body.get("cluster", "default")
         service = Service(name, cluster, f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/{cluster}/{name}")
+        service.endpoint = self.site.url if self.site is not None else f"{name}.ecs.{REGION}.on.aws"
         service.tags = {each["key"]: each.get("value", "") for each in body.get("tags", [])}
         scaling = {
             "minTaskCount": 1,
@@ -333,15 +255,12 @@ class EcsExpress(JsonService):
         newest = service.deployments[0]
         if service.at_work:  # it is replaced by the new one
             newest.states, newest.ended, newest.reason = ["STOPPED"], time.time(), "replaced by another deployment"
-        config = copy.deepcopy(newest.target.config if newest.status == "STOPPED" else self._running(service).config)
+        config = copy.deepcopy(newest.target.config if newest.status == "STOPPED" else service.running.config)
         config.update(copy.deepcopy(given))
         if not self.scaling_deploys and set(given) == {"scalingTarget"}:
-            self._running(service).config = config
-            return Deployment("", None, self._running(service), ["SUCCESSFUL"])
+            service.running.config = config
+            return Deployment("", None, service.running, ["SUCCESSFUL"])
         return self._deploy(service, config)
-
-    def _running(self, service: Service) -> Revision:
-        return service.active or service.deployments[-1].target
 
     def _deploy(self, service: Service, config: dict[str, Any]) -> Deployment:
         if config["memory"] not in MEMORY.get(config["cpu"], ()):
@@ -384,87 +303,6 @@ class EcsExpress(JsonService):
         if self.site is not None and service.active is not None:
             self.site.image = service.active.image
 
-    # --- how it is shown
-
-    def _endpoint(self, service: Service) -> str:
-        return self.site.url if self.site is not None else f"{service.name}.ecs.{REGION}.on.aws"
-
-    def _configuration(self, revision: Revision, service: Service | None = None) -> dict[str, Any]:
-        shown = {**copy.deepcopy(revision.config), "serviceRevisionArn": revision.arn, "createdAt": revision.created}
-        if service is not None:
-            shown["ingressPaths"] = [{"accessType": "PUBLIC", "endpoint": self._endpoint(service)}]
-        return json.loads(json.dumps(shown))
-
-    def _described(self, service: Service) -> dict[str, Any]:
-        at_work = service.at_work
-        active = [each for each in (service.active, at_work.target if at_work else None) if each is not None]
-        shown = {
-            "cluster": service.cluster,
-            "serviceName": service.name,
-            "serviceArn": service.arn,
-            "infrastructureRoleArn": ROLE,
-            "status": {"statusCode": service.status},
-            "activeConfigurations": [self._configuration(each, service) for each in active],
-            "tags": _tags(service.tags),
-            "createdAt": service.created,
-            "updatedAt": service.deployments[0].ended or service.deployments[0].created,
-        }
-        return {**shown, "currentDeployment": at_work.arn} if at_work else shown
-
-    def _as_service(self, service: Service) -> dict[str, Any]:
-        least = self._running(service).config["scalingTarget"].get("minTaskCount", 1)
-        return {
-            "serviceArn": service.arn,
-            "serviceName": service.name,
-            "clusterArn": f"arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/{service.cluster}",
-            "status": service.status,
-            "desiredCount": least,
-            "runningCount": least if service.active else 0,
-            "pendingCount": 0,
-            "resourceManagementType": "ECS",
-            "createdAt": service.created,
-        }
-
-    def _brief(self, service: Service, each: Deployment) -> dict[str, Any]:
-        shown = {
-            "serviceDeploymentArn": each.arn,
-            "serviceArn": service.arn,
-            "clusterArn": f"arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/{service.cluster}",
-            "createdAt": each.created,
-            "startedAt": each.created,
-            "targetServiceRevisionArn": each.target.arn,
-            "status": each.status,
-        }
-        if each.reason:
-            shown["statusReason"] = each.reason
-        return {**shown, "finishedAt": each.ended} if each.ended else shown
-
-    def _deployment(self, service: Service, each: Deployment) -> dict[str, Any]:
-        shown = self._brief(service, each)
-        shown["targetServiceRevision"] = {"arn": shown.pop("targetServiceRevisionArn")}
-        shown["sourceServiceRevisions"] = [{"arn": each.source.arn}] if each.source else []
-        if each.status.startswith("ROLLBACK") and each.source:
-            shown["rollback"] = {
-                "reason": each.reason,
-                "startedAt": each.created,
-                "serviceRevisionArn": each.source.arn,
-            }
-        return shown
-
-    def _revision(self, service: Service, each: Revision) -> dict[str, Any]:
-        return {
-            "serviceRevisionArn": each.arn,
-            "serviceArn": service.arn,
-            "clusterArn": f"arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/{service.cluster}",
-            "launchType": "FARGATE",
-            "containerImages": [{"containerName": "Main", "image": each.image}],
-            "createdAt": each.created,
-        }
-
     def _page(self, member: str, items: list[Any], body: dict[str, Any]) -> dict[str, Any]:
         listed, token = page(items, body.get("nextToken"), body.get("maxResults", self.page_size))
         return {member: listed, **({"nextToken": token} if token else {})}
-
-
-def _tags(tags: dict[str, str]) -> list[dict[str, str]]:
-    return [{"key": key, "value": value} for key, value in tags.items()]
