@@ -14,6 +14,7 @@ from support.sources import imports, modules
 HEAVY = {
     "ansible",
     "ansible_runner",
+    "apprise",
     "boto3",
     "botocore",
     "click",
@@ -23,6 +24,7 @@ HEAVY = {
     "invoke",
     "jinja2",
     "paramiko",
+    "pydantic",
     "pytest",
     "requests",
     "rich",

@@ -49,6 +49,8 @@ HOMES = {
     "botocore": {"opslib.cloud.aws"},
     "google": {"opslib.cloud.gcp"},
     "requests": {"opslib.cloud"},
+    "pydantic": {"opslib.cloud"},
+    "apprise": {"opslib.cloud.notifications"},
     "docker": {"opslib.cloud.images"},
     "click": {"opslib.cli"},
     "typer": {"opslib.cli"},
