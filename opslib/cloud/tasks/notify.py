@@ -8,18 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from opslib.cloud.notifications import (
-    LEVELS,
-    Channel,
-    Channels,
-    Delivery,
-    load_file,
-    notify,
-    parse,
-    ready,
-    secrets_of,
-    select,
-)
+from opslib.cloud.channels import Channel, Channels, load_file, parse, secrets_of, select
+from opslib.cloud.notifications import LEVELS, Delivery, notify, ready
 from opslib.cloud.task import ACTION, Change, CloudTask, Plan, TaskError, param
 from opslib.host.params import Choice, Duration, ListOf, Name, Path, Text
 from opslib.host.words import listed

@@ -5,12 +5,12 @@ Imports pydantic: to be imported only where it is used.
 
 from __future__ import annotations
 
-import enum
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from opslib.cloud.vercel.states import JobStatus, JobType, State, Substate, VariableType
 from opslib.host.words import printable
 
 __all__ = [
@@ -19,11 +19,9 @@ __all__ = [
     "Deployments",
     "Event",
     "Job",
-    "JobStatus",
     "LogRow",
     "Project",
     "SourceFiles",
-    "State",
     "Variable",
     "Variables",
 ]
@@ -41,59 +39,6 @@ _WORD = Field(strict=False)
 
 class _Model(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, frozen=True, strict=True, extra="ignore", populate_by_name=True)
-
-
-class State(enum.StrEnum):
-    """The states of a deployment."""
-
-    QUEUED = "QUEUED"
-    INITIALIZING = "INITIALIZING"
-    BUILDING = "BUILDING"
-    READY = "READY"
-    ERROR = "ERROR"
-    CANCELED = "CANCELED"
-    BLOCKED = "BLOCKED"
-    DELETED = "DELETED"
-
-    @property
-    def under_way(self) -> bool:
-        """Whether another state will follow by itself."""
-        return self in (State.QUEUED, State.INITIALIZING, State.BUILDING)
-
-
-class Substate(enum.StrEnum):
-    """What became of a deployment that is ready."""
-
-    STAGED = "STAGED"
-    ROLLING = "ROLLING"
-    PROMOTED = "PROMOTED"
-
-
-class JobStatus(enum.StrEnum):
-    """How far an alias job is."""
-
-    PENDING = "pending"
-    IN_PROGRESS = "in-progress"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    SKIPPED = "skipped"
-
-
-class JobType(enum.StrEnum):
-    """What an alias job does."""
-
-    PROMOTE = "promote"
-    ROLLBACK = "rollback"
-
-
-class VariableType(enum.StrEnum):
-    """How an environment variable is kept."""
-
-    ENCRYPTED = "encrypted"
-    PLAIN = "plain"
-    SENSITIVE = "sensitive"
-    SECRET = "secret"  # noqa: S105 - a word of the API
-    SYSTEM = "system"
 
 
 class _Person(_Model):

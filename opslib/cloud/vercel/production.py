@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from opslib.cloud.errors import RefusedError, ServiceError, UnknownOutcomeError
+from opslib.cloud.vercel.states import JobStatus
 from opslib.host.task import TaskError
 
 if TYPE_CHECKING:
@@ -76,8 +77,6 @@ def _quiet(task: VercelTask, doing: str) -> Project:
 
 def _follow(task: VercelTask, deployment: str, before: Job | None, lost: ServiceError | None, doing: str) -> None:
     """Follow our job to its end."""
-    from opslib.cloud.vercel.models import JobStatus
-
     looks = 0
     told = None
     for _turn in task.patience.pauses(f"{doing}: waiting for the job to end"):

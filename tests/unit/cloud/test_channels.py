@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from opslib.cloud.notifications import Channel, Channels, parse, secrets_of, select
+from opslib.cloud.channels import Channel, Channels, parse, secrets_of, select
 from opslib.errors import ParamError
 from opslib.host import wire
 
