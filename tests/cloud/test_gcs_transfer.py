@@ -65,7 +65,7 @@ def test_an_upload_is_checked_run_and_run_again(bucket, dump):
 def test_another_content_is_replaced_only_when_told(bucket, dump):
     bucket.put("backups", "manual/dump", b"precious")
     ran = run("gcs_upload", up(dump))
-    assert ran.error == "1 object differ: manual/dump; overwrite replaces them"
+    assert ran.error == "other content in 1 object: manual/dump; overwrite replaces it"
     assert bucket.mutations == []
     ran = run("gcs_upload", up(dump, overwrite=True))
     assert (ran.status, ran.changes[0]["before"]) == ("changed", f"crc32c {crc(b'precious')}")
@@ -215,7 +215,7 @@ def test_a_download_is_checked_run_and_run_again(there, tmp_path):
 def test_a_file_with_other_content_is_replaced_only_when_told(there, tmp_path):
     path = tmp_path / "got"
     path.write_bytes(b"precious")
-    assert "1 file differ: got; overwrite replaces them" in run("gcs_download", down(path)).error
+    assert "other content in 1 file: got; overwrite replaces it" in run("gcs_download", down(path)).error
     assert path.read_bytes() == b"precious"
     ran = run("gcs_download", down(path, overwrite=True, mode="0640"))
     assert (ran.status, path.read_bytes() == DATA, stat.S_IMODE(path.stat().st_mode)) == ("changed", True, 0o640)

@@ -14,7 +14,7 @@ import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from opslib.cloud.errors import (
     ExpiredError,
@@ -87,6 +87,12 @@ class Engine:
                 self._client = self._docker.APIClient(**given)
         except UnknownOutcomeError as error:
             raise TaskError(f"{error}; is it running? DOCKER_HOST names another") from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
 
     def _find(self) -> str:
         told = os.environ.get("DOCKER_HOST")

@@ -8,9 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from opslib.host.params import ParamError, Text, shown
-
-__all__ = ["Address", "address", "digest", "is_digest", "reference", "repository_name", "tag"]
+__all__ = ["Address", "address", "is_digest", "is_name", "is_tag"]
 
 _PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _NAME = re.compile(rf"{_PART}(?:/{_PART})*")
@@ -52,66 +50,11 @@ def is_digest(text: object) -> bool:
     return isinstance(text, str) and _DIGEST.fullmatch(text) is not None
 
 
-class _Tag(Text):
-    def check(self, value: str) -> str:
-        if not _TAG.fullmatch(value):
-            raise ParamError(f"{shown(value)} is no {self.label}: letters, digits, '_', '.', '-', at most 128")
-        return value
+def is_tag(text: str) -> bool:
+    """Whether a text is a tag."""
+    return _TAG.fullmatch(text) is not None
 
 
-class _Digest(Text):
-    def check(self, value: str) -> str:
-        if not is_digest(value):
-            raise ParamError(f"{shown(value)} is no {self.label}")
-        return value
-
-
-class _Name(Text):
-    """A repository's name, without the registry or, if `full`, with it."""
-
-    def __init__(self, label: str, *, full: bool) -> None:
-        super().__init__(label)
-        self._full = full
-
-    def check(self, value: str) -> str:
-        good = 2 <= len(value) <= 256 and (_NAME.fullmatch(value) or (self._full and address(value)))
-        if not good:
-            raise ParamError(f"{shown(value)} is no {self.label}")
-        return value
-
-
-class _Reference(Text):
-    """A digest, a tag, or either of them after a repository's address and `@` or `:`."""
-
-    def check(self, value: str) -> str:
-        name, at, found = value.rpartition("@")
-        if at and address(name) and is_digest(found):
-            return found
-        name, colon, found = value.rpartition(":")
-        if colon and address(name) and _TAG.fullmatch(found):
-            return found
-        if is_digest(value) or _TAG.fullmatch(value):
-            return value
-        raise ParamError(f"{shown(value)} is no {self.label}")
-
-
-def tag() -> Text:
-    """Return the kind of parameter that takes a tag."""
-    return _Tag("tag of an image")
-
-
-def digest() -> Text:
-    """Return the kind of parameter that takes a digest."""
-    return _Digest("digest such as sha256:… with 64 hexadecimal digits")
-
-
-def repository_name(*, full: bool = False) -> Text:
-    """Return the kind of parameter that takes a repository's name; full: with its registry before it, if it likes."""
-    return _Name(
-        "repository such as registry.example/team/api" if full else "repository name such as team/api", full=full
-    )
-
-
-def reference() -> Text:
-    """Return the kind of parameter that takes an image by digest, tag or address. Canonical: the digest or the tag."""
-    return _Reference("digest, tag, or address of an image that ends in one of them")
+def is_name(text: str) -> bool:
+    """Whether a text is the name of a repository, without a registry."""
+    return _NAME.fullmatch(text) is not None

@@ -9,7 +9,7 @@ from typing import Any
 
 from opslib.cloud.aws.ecr import SEVERITIES, Findings, Image, Repositories
 from opslib.cloud.aws.task import AwsTask
-from opslib.cloud.images.names import repository_name
+from opslib.cloud.images.kinds import repository_name
 from opslib.cloud.task import Plan, TaskError, param
 from opslib.host.params import Choice, Number
 from opslib.host.words import count

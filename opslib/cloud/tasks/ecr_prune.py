@@ -11,7 +11,8 @@ from opslib.cloud.aws.ecr import Image, Repositories
 from opslib.cloud.aws.image_pruning import Policy, judge
 from opslib.cloud.aws.task import AwsTask
 from opslib.cloud.errors import MalformedError, RefusedError
-from opslib.cloud.images.names import is_digest, reference, repository_name
+from opslib.cloud.images.kinds import reference, repository_name
+from opslib.cloud.images.names import is_digest
 from opslib.cloud.settled import settle
 from opslib.cloud.task import REMOVE, Change, Plan, TaskError, param
 from opslib.host.params import Duration, Glob, ListOf, Number

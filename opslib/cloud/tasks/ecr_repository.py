@@ -8,7 +8,7 @@ from typing import Any
 
 from opslib.cloud.aws.ecr import Repositories, Repository
 from opslib.cloud.aws.task import AwsTask
-from opslib.cloud.images.names import repository_name
+from opslib.cloud.images.kinds import repository_name
 from opslib.cloud.settled import settle
 from opslib.cloud.task import CREATE, MODIFY, REMOVE, Change, Plan, param
 from opslib.host.params import Boolean, Choice

@@ -138,7 +138,9 @@ class GcsDownload(BucketTask, name="gcs_download"):
         if not state.wanted:
             return Plan(failure=f"there is no object below gs://{self.bucket}/{said(self._folder)}", data=data)
         if others and not self.overwrite:
-            failure = f"{count(len(others), 'file')} differ: {listed(sorted(others), 3)}; overwrite replaces them"
+            failure = (
+                f"other content in {count(len(others), 'file')}: {listed(sorted(others), 3)}; overwrite replaces it"
+            )
             return Plan(failure=failure, warnings=state.warnings, data=data)
         if need > state.free:
             failure = f"{self.path} needs {size(need)}, and the disk has {size(state.free)} free"

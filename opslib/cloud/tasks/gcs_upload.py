@@ -129,7 +129,7 @@ class GcsUpload(BucketTask, name="gcs_upload"):
         if not state.files:
             return Plan(failure=f"there is no file below {self.path}", warnings=state.warnings, data=data)
         if others and not self.overwrite:
-            failure = f"{count(len(others), 'object')} differ: {listed(others, 3)}; overwrite replaces them"
+            failure = f"other content in {count(len(others), 'object')}: {listed(others, 3)}; overwrite replaces it"
             return Plan(failure=failure, warnings=state.warnings, data=data)
         changes = [self._change(file) for file in due]
         reason = "" if changes else f"gs://{self.bucket}/{prefix} has all of {count(len(state.files), 'file')} already"

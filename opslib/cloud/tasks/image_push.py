@@ -13,45 +13,22 @@ from typing import Any
 
 from opslib.cloud.aws.ecr import Repositories
 from opslib.cloud.aws.task import AwsTask, account_id, region_name
-from opslib.cloud.errors import (
-    ExpiredError,
-    MismatchError,
-    RefusedError,
-    ThrottledError,
-    TimeIsUpError,
-    UnknownOutcomeError,
-)
+from opslib.cloud.errors import MismatchError
+from opslib.cloud.images.destination import Destination, is_same
 from opslib.cloud.images.engine import Engine, Local, Recipe, configured
-from opslib.cloud.images.names import Address, address, repository_name, tag
-from opslib.cloud.images.registry import Login, Registry, Remote
+from opslib.cloud.images.kinds import Below, Word, repository_name, tag
+from opslib.cloud.images.names import Address, address
+from opslib.cloud.images.registry import Login, Remote
 from opslib.cloud.images.source import Source
 from opslib.cloud.task import CREATE, MODIFY, Change, Plan, TaskError, param
 from opslib.host import wire
-from opslib.host.params import Boolean, Mapping, Name, ParamError, Path, Text, shown
+from opslib.host.params import Boolean, Mapping, Name, Path, Text, shown
 from opslib.host.words import count
 
 __all__ = ["ImagePush"]
 
 REVISION = "org.opencontainers.image.revision"
 RECIPE = "opslib.recipe"
-
-
-class _Below(Text):
-    """A path below a folder."""
-
-    def check(self, value: str) -> str:
-        if value.startswith(("/", "-")) or any(part in ("", ".", "..") for part in value.split("/")):
-            raise ParamError(f"{shown(value)} is no {self.label}")
-        return value
-
-
-class _Word(Text):
-    """A name that no program takes for an option."""
-
-    def check(self, value: str) -> str:
-        if value.startswith("-") or not value.isprintable() or " " in value:
-            raise ParamError(f"{shown(value)} is no {self.label}")
-        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +77,8 @@ class ImagePush(AwsTask, name="image_push"):
     folder: str | None = param(
         Path(), "Build from this folder, in a git repository on this machine.", default=None, example="/srv/src/api"
     )
-    commit: str = param(_Word("git commit, tag or branch"), "The commit to build from.", default="HEAD")
-    dockerfile: str = param(_Below("path below the folder"), "The Dockerfile, below the folder.", default="Dockerfile")
+    commit: str = param(Word("git commit, tag or branch"), "The commit to build from.", default="HEAD")
+    dockerfile: str = param(Below("path below the folder"), "The Dockerfile, below the folder.", default="Dockerfile")
     arguments: dict[str, str] = param(
         Mapping(Text(empty=True)), "Arguments of the build; no secrets: they stay in the image.", default={}
     )
@@ -109,7 +86,7 @@ class ImagePush(AwsTask, name="image_push"):
     platform: str | None = param(
         Name("platform such as linux/amd64", signs="/_.-"), "The platform to build for.", default=None
     )
-    image: str | None = param(_Word("image"), "Push this image of the engine, instead of building.", default=None)
+    image: str | None = param(Word("image"), "Push this image of the engine, instead of building.", default=None)
     overwrite: bool = param(Boolean(), "Whether another image under the same tag is replaced.", default=False)
     username: str | None = param(Text("user name"), "The user at the registry, if it is not ECR.", default=None)
     password: str | None = param(Text("password", secret=True), "The password, from a vault.", default=None)
@@ -145,10 +122,10 @@ class ImagePush(AwsTask, name="image_push"):
 
     def secrets(self) -> Iterator[str]:
         yield from super().secrets()
-        login = self.__dict__.get("_login")
-        if login is not None:
-            yield login.password
-            yield login.basic
+        known: Destination | None = self.__dict__.get("_destination")
+        if known is not None and known.login is not None:
+            yield known.login.password
+            yield known.login.basic
 
     @functools.cached_property
     def _place(self) -> Address:
@@ -168,42 +145,38 @@ class ImagePush(AwsTask, name="image_push"):
             )
         return place
 
-    @functools.cached_property
     def _login(self) -> Login | None:
-        """The login to the registry, None without one."""
+        """Return the login to the registry, None without one."""
         if self.username is not None and self.password is not None:
             return Login(self.username, self.password)
-        return self._login_to_ecr() if self.account is not None else configured(self._place.host)
-
-    def _login_to_ecr(self) -> Login:
+        if self.account is None:
+            return configured(self._place.host)
         found = Repositories(self).login()
         if found.host != self._place.host:
             raise MismatchError(f"the login of ECR is for {found.host}, not for {self._place.host}; it was not used")
         return Login(found.user, found.password)
 
     @functools.cached_property
-    def _engine(self) -> Engine:
-        return Engine(self.patience)
-
-    @property
-    def _registry(self) -> Registry:
+    def _destination(self) -> Destination:
         plain = self._place.is_loopback if self.plain_http is None else self.plain_http
-        return Registry(self._place, self._login, self.patience, plain=plain)
+        return Destination(self._place, self._login, self.patience, renew=self.account is not None, plain=plain)
 
     def look(self) -> _State:
+        place = self._place
         if self.folder is None:
-            local = self._engine.image(self.image or "")
+            with Engine(self.patience) as engine:
+                local = engine.image(self.image or "")
             if local is None:
                 raise TaskError(f"the Docker engine has no image {self.image}")
             name = self.tag or ""
-            return _State(self._place, name, self._registry.find(name), local=local)
+            return _State(place, name, self._destination.find(name), local=local)
         source = Source(self.folder)
         commit = source.commit(self.commit)
+        with Engine(self.patience):
+            pass  # that there is none is told when checking, too
         name = self.tag or commit[:12]
-        self._engine  # noqa: B018 - that there is none is told when checking, too
-        return _State(
-            self._place, name, self._registry.find(name), commit, self._recipe(commit, source), source.changes()
-        )
+        recipe = self._recipe(commit, source)
+        return _State(place, name, self._destination.find(name), commit, recipe, source.changes())
 
     def _recipe(self, commit: str, source: Source) -> str:
         """Return a text that two images have in common when they were built from the same in the same way."""
@@ -247,24 +220,19 @@ class ImagePush(AwsTask, name="image_push"):
         if state.local is None:
             return (remote.labels.get(REVISION), remote.labels.get(RECIPE)) == (state.commit, state.recipe)
         known = f"{state.place}@{remote.digest}"
-        return _same(state.local.identity, remote) or known in state.local.digests
+        return is_same(state.local.identity, remote) or known in state.local.digests
 
     def apply(self, change: Change) -> None:
         state: _State = change.detail
-        if state.local is None:
-            identity = self._build(state)
-        else:
-            identity = state.local.identity
-            self._engine.tag(identity, state.place, state.tag)
-        digest = self._push(state, identity)
-        found = self._registry.find(state.tag)
-        if found is None or found.digest != digest:
-            there = found.digest[:19] if found is not None else "nothing"
-            raise RefusedError(
-                f"{state.place}:{state.tag} is {there}, and {digest[:19]} was pushed: somebody moved the tag"
-            )
+        with Engine(self.patience) as engine:
+            if state.local is None:
+                identity = self._build(engine, state)
+            else:
+                identity = state.local.identity
+                engine.tag(identity, state.place, state.tag)
+            self._destination.push(engine, identity, state.tag, self._tell)
 
-    def _build(self, state: _State) -> str:
+    def _build(self, engine: Engine, state: _State) -> str:
         assert self.folder is not None
         with tempfile.TemporaryDirectory(prefix="opslib-image-") as private:
             place = os.path.join(private, "files")
@@ -278,37 +246,7 @@ class ImagePush(AwsTask, name="image_push"):
                 target=self.target,
                 platform=self.platform,
             )
-            return self._engine.build(recipe, f"{state.place}:{state.tag}", self._tell)
-
-    def _push(self, state: _State, identity: str) -> str:
-        """Push until the registry has it, and return the digest; pushing the same twice leaves the same."""
-        doing = f"pushing {state.place}:{state.tag}"
-        last: Exception | None = None
-        renewed = False
-        try:
-            for _turn in self.patience.pauses(doing):
-                try:
-                    return self._engine.push(state.place, state.tag, self._login, self._tell)
-                except ExpiredError:
-                    if renewed or self.account is None:
-                        raise
-                    self.__dict__.pop("_login", None)
-                    renewed = True
-                except ThrottledError as error:
-                    last = error
-                except UnknownOutcomeError as error:
-                    last = error
-                    found = self._registry.find(state.tag)
-                    if found is not None and _same(identity, found):
-                        return found.digest
-        except TimeIsUpError as error:
-            raise last or error from error
-        raise AssertionError
+            return engine.build(recipe, f"{state.place}:{state.tag}", self._tell)
 
     def _tell(self, text: str) -> None:
         self.say(str(wire.mask(text, list(self.secrets()))))
-
-
-def _same(identity: str, remote: Remote) -> bool:
-    """Whether an image of an engine is one at a registry; engines name images by configuration, or by manifest."""
-    return identity in (remote.digest, *remote.configs)
