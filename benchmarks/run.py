@@ -1,15 +1,21 @@
-"""Compare opslib with its peers: the same work, on the same hosts, in one run, in turn.
+"""Compare opslib with its peers: the same work, on the same hosts, in one run, in turn, in one table.
 
-    make bench                      # 50 hosts, medians of 5
+    make bench                                      # everything on 50 hosts, medians of 5: about 50 minutes
+    make bench ARGS="--slow-runs 0"                 # without ansible-playbook, which needs 8 minutes a turn: 8 minutes
     make bench ARGS="--hosts 10 --runs 3 --only floor,opslib-6"
 
-Every case is a whole process, timed from outside; all but those that take minutes are warmed up once. Cases take turns, so a change in the
-machine's speed hits all of them. Read the ratios; the seconds belong to the machine.
+Every case is a process, timed from outside, but for the library's, which time themselves; all but those that take minutes
+are warmed up once. Cases take turns, so a change in the machine's speed hits all of them. Read the ratios; the seconds
+belong to the machine.
+
+Cases: floor, and for 6 steps and for 30: opslib-6, pyinfra-6, action-6 (ansible-playbook with opslib's tasks), ansible-6;
+fleet-first, fleet-again (the library); many (opslib run on --targets targets that are one small host).
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import statistics
@@ -17,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -28,16 +35,34 @@ import plays  # noqa: E402
 from opslib.lab import Lab  # noqa: E402
 
 BIN = Path(sys.executable).parent
+NAMES = (
+    "floor",
+    *(f"{kind}-{steps}" for steps in (6, 30) for kind in ("opslib", "pyinfra", "action", "ansible")),
+    *("fleet-first", "fleet-again", "many"),
+)
 UNIT = "[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n"
 
 
 class Case:
-    """A command, how long it took each time, what it said last, and the most memory it had, in KiB."""
+    """A command, how long it took each time, what it said last, and the most memory it had, in KiB.
 
-    def __init__(self, name: str, command: list[str], env: dict[str, str] | None = None) -> None:
+    slow: takes minutes; timed_within: it prints the seconds that count.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        command: list[str],
+        env: dict[str, str] | None = None,
+        *,
+        slow: bool = False,
+        timed_within: bool = False,
+    ) -> None:
         self.name = name
         self.command = command
         self.env = env or {}
+        self.slow = slow
+        self.timed_within = timed_within
         self.seconds: list[float] = []
         self.said = ""
         self.peak = 0
@@ -56,7 +81,7 @@ class Case:
         if started.returncode:
             sys.exit(f"{self.name} failed with {started.returncode}:\n{self.said[-6000:]}")
         if counted:
-            self.seconds.append(seconds)
+            self.seconds.append(float(self.said) if self.timed_within else seconds)
             self.peak = max(self.peak, usage.ru_maxrss)
 
     @property
@@ -65,8 +90,9 @@ class Case:
         return statistics.median(self.seconds)
 
 
-def prepare(lab: Lab, folder: Path, cases: dict[str, Case]) -> None:
-    """Bring every host into the state that the work asks for, so that it finds nothing to change."""
+def prepare(lab: Lab, folder: Path) -> dict[str, Case]:
+    """Bring every host into the state that the work asks for, so that it finds nothing to change; return the cases."""
+    cases: dict[str, Case] = {}
     for host in lab.hosts:
         host.write("/etc/systemd/system/bench.service", UNIT)
         host.run(["mkdir", "-p", "/var/lib/bench/logs"])
@@ -111,49 +137,31 @@ def prepare(lab: Lab, folder: Path, cases: dict[str, Case]) -> None:
             {"BENCH_ROUNDS": str(rounds), "BENCH_ROTATION": str(folder / "rotation")},
         )
         cases[f"action-{steps}"] = Case(
-            f"ansible-playbook with opslib's tasks, {steps} steps", [*ansible, str(ours)], fast
+            f"ansible-playbook with opslib's tasks, {steps} steps", [*ansible, str(ours)], fast, slow=True
         )
-        cases[f"ansible-{steps}"] = Case(f"ansible-playbook, {steps} steps", [*ansible, str(theirs)], fast)
+        cases[f"ansible-{steps}"] = Case(f"ansible-playbook, {steps} steps", [*ansible, str(theirs)], fast, slow=True)
+    for which, name in (("first", "connects"), ("again", "on open connections")):
+        command = [sys.executable, str(HERE / "cases" / "fleet.py"), str(lab.inventory), which]
+        cases[f"fleet-{which}"] = Case(f"`fleet.run`, 6 steps, {name}", command, timed_within=True)
+    return cases
 
 
-def library(lab: Lab, runs: int) -> str:
-    """Return a table of a first `fleet.run` and of those after it."""
-    case = Case("fleet", [sys.executable, str(HERE / "cases" / "fleet.py"), str(lab.inventory), str(runs)])
-    case.run()
-    first, *others = json.loads(case.said)
-    rows = [
-        "| the library, 6 steps | seconds |",
-        "|---|---|",
-        f"| first `fleet.run`, connects | {first:.2f} s |",
-        f"| `fleet.run` on open connections, median of {len(others)} | {statistics.median(others):.2f} s |",
-    ]
-    return "\n".join(rows)
+def many(inventory: Path, playbook: Path, count: int) -> Case:
+    """Return the case of one play over hundreds of targets."""
+    return Case(
+        f"opslib run, 6 steps, {count} targets",
+        [str(BIN / "opslib"), "run", str(playbook), "-i", str(inventory), "--engine", "ssh", "--forks", "50"],
+    )
 
 
-def many(count: int, runs: int) -> str:
-    """Return a table of one play over hundreds of targets."""
-    with tempfile.TemporaryDirectory() as name, crowd.crowd(Path(name), count) as (inventory, playbook):
-        case = Case("many", [str(BIN / "opslib"), "run", str(playbook), "-i", str(inventory), "--engine", "ssh"])
-        for turn in range(-1, runs):
-            case.run(counted=turn >= 0)
-    rows = [
-        f"| {count} targets, 50 forks, 6 steps | median | peak memory of the controller |",
-        "|---|---|---|",
-        f"| opslib run, ssh engine | {case.median:.2f} s | {case.peak / 1024:.0f} MiB |",
-    ]
-    return "\n".join(rows)
-
-
-def table(cases: dict[str, Case]) -> str:
-    """Return the results as a Markdown table."""
-    floor = cases["floor"].median if "floor" in cases and cases["floor"].seconds else None
-    rows = ["| case | median | min - max | times the floor |", "|---|---|---|---|"]
-    for case in cases.values():
-        if case.seconds:
-            ratio = f"{case.median / floor:.2f}" if floor else "-"
-            rows.append(
-                f"| {case.name} | {case.median:.2f} s | {min(case.seconds):.2f} - {max(case.seconds):.2f} s | {ratio} |"
-            )
+def table(cases: Iterable[Case]) -> str:
+    """Return the results as a Markdown table; its first row is what the others are compared with."""
+    done = [case for case in cases if case.seconds]
+    rows = ["| case | median | min - max | times the first | peak memory |", "|---|---|---|---|---|"]
+    for case in done:
+        spread = f"{min(case.seconds):.2f} - {max(case.seconds):.2f} s"
+        ratio = f"{case.median / done[0].median:.2f}"
+        rows.append(f"| {case.name} | {case.median:.2f} s | {spread} | {ratio} | {case.peak / 1024:.0f} MiB |")
     return "\n".join(rows)
 
 
@@ -162,29 +170,29 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--hosts", type=int, default=50)
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--slow-runs", type=int, default=5, help="runs of the cases that take minutes")
+    parser.add_argument(
+        "--slow-runs", type=int, default=5, help="runs of the cases that take minutes; 0: leave them out"
+    )
     parser.add_argument("--targets", type=int, default=500, help="targets of the case `many`")
     parser.add_argument("--only", default="", help="cases, separated by commas")
     arguments = parser.parse_args()
-    only = set(filter(None, arguments.only.split(",")))
-    cases: dict[str, Case] = {}
-    with tempfile.TemporaryDirectory() as name, Lab(hosts=arguments.hosts) as lab:
-        prepare(lab, Path(name), cases)
-        chosen = {key: case for key, case in cases.items() if not only or key in only}
+    only = list(filter(None, arguments.only.split(","))) or list(NAMES)
+    if unknown := [name for name in only if name not in NAMES]:
+        parser.error(f"there is no case {', '.join(unknown)}; there are {', '.join(NAMES)}")
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        cases = {} if only == ["many"] else prepare(stack.enter_context(Lab(hosts=arguments.hosts)), folder)
+        if "many" in only:
+            cases["many"] = many(*stack.enter_context(crowd.crowd(folder, arguments.targets)), arguments.targets)
+        chosen = {name: case for name, case in cases.items() if name in only}
         print(f"{arguments.hosts} hosts, {os.cpu_count()} processors", flush=True)
-        for turn in range(-1, arguments.runs):
-            for key, case in chosen.items():
-                slow = key.startswith(("ansible", "action"))
-                if not slow or 0 <= turn < arguments.slow_runs:
+        for turn in range(-1, max(arguments.runs, arguments.slow_runs)):
+            for name, case in chosen.items():
+                if turn < (arguments.slow_runs if case.slow else arguments.runs) and not (case.slow and turn < 0):
                     case.run(counted=turn >= 0)
                     if turn >= 0:
-                        print(f"  {key}: {case.seconds[-1]:.2f} s", flush=True)
-        if chosen:
-            print(table(chosen), flush=True)
-        if not only or "fleet" in only:
-            print("\n" + library(lab, max(arguments.runs, 1)), flush=True)
-    if not only or "many" in only:
-        print("\n" + many(arguments.targets, arguments.runs))
+                        print(f"  {name}: {case.seconds[-1]:.2f} s", flush=True)
+        print(table(chosen.values()), flush=True)
 
 
 if __name__ == "__main__":

@@ -169,18 +169,17 @@ class Session:
         if seat.runs_on == "controller":
             connection = controller.ControllerConnection(patience=cleanup)
             channel: Channel = connection.start(controller.command(), self._deadline)
-            data = controller.encode(job)
         else:
             argv = payload.command(self.target.interpreter)
             channel = self._start(self._sudo(become, job.token) + argv if become else argv)
-            data = payload.encode(job)
+        encode = controller.encode if seat.runs_on == "controller" else payload.encode
         running: int | None = None
         ended: list[int] = []
         answer = Answer(job.token, len(steps))
         try:
             if become and become.password:
                 self._log_in(channel, answer, become.password, job.token)
-            self._send(channel, answer, data)
+            self._send(channel, answer, encode(job))  # which nothing here holds on to: it is large
             for message in self._messages(channel, answer, GRACE + cleanup):
                 if isinstance(message, Start):
                     if running is not None or message.number <= max(ended, default=-1):
