@@ -88,7 +88,8 @@ def moto(moto_server, monkeypatch):
 
 @pytest.fixture
 def apprunner(apprunner_server, monkeypatch):
-    return known(apprunner_server, monkeypatch)
+    yield known(apprunner_server, monkeypatch)
+    assert not apprunner_server.wrong
 
 
 @pytest.fixture
@@ -99,7 +100,8 @@ def gcs(gcs_server, monkeypatch):
 
 @pytest.fixture
 def ecs(ecs_server, monkeypatch):
-    return known(ecs_server, monkeypatch)
+    yield known(ecs_server, monkeypatch)
+    assert not ecs_server.wrong
 
 
 @pytest.fixture

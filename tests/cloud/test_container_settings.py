@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from opslib import Fleet, Target, tasks
+from services.aws_json import AwsError
 from support.cloud import AWS
 from support.containers import NAME, SECRET, Service
 
@@ -159,6 +160,18 @@ def test_somebody_else_was_quicker_with_the_pause(on_app_runner: Service) -> Non
     service.fake.somebody(NAME, "PAUSE_SERVICE")
     ran = service.run("container_state", state="paused")
     assert (ran.error, service.writes, service.serving) == (None, [], None)
+
+
+def test_what_somebody_else_began_is_not_taken_for_a_restart_whose_answer_was_lost(
+    on_app_runner: Service, monkeypatch: Any
+) -> None:
+    def lost(body: Any) -> Any:
+        on_app_runner.fake.somebody(NAME)
+        raise AwsError("InternalServiceErrorException", "lost", 500)
+
+    monkeypatch.setattr(on_app_runner.fake, "do_StartDeployment", lost)
+    ran = on_app_runner.run("container_restart", poll=0.001)
+    assert "no sign that it took effect" in str(ran.error)
 
 
 def test_a_deployment_that_the_service_replaced_is_a_failure(on_ecs: Service) -> None:

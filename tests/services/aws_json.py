@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import traceback
 import uuid
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -99,6 +100,8 @@ class JsonService(BackEnd):
             if error.code not in self.model.errors(call.operation) | COMMON:
                 return self._wrong(call, f"{error.code} is not declared")
             return self.error(call, Fault(error.status, error.code, error.message))
+        except Exception:
+            return self._wrong(call, traceback.format_exc())
         found = self.model.wrong_answer(call.operation, body, loose=self.loose)
         return self._wrong(call, "; ".join(found)) if found else self._json(body)
 

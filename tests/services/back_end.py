@@ -40,7 +40,7 @@ class BackEnd:
         self._server: BaseWSGIServer | None = None
         self._thread: threading.Thread | None = None
         self._good_for: int | None = None
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     # --- running
 

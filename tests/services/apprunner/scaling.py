@@ -7,7 +7,8 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.aws_json import ACCOUNT, REGION, AwsError
+from services.apprunner.state import Service
+from services.aws_json import ACCOUNT, REGION, AwsError, JsonService, page
 
 MISSING = "ResourceNotFoundException"
 
@@ -87,3 +88,48 @@ class Scalings:
             "HasAssociatedService": used,
             "IsDefault": each is self.default,
         }
+
+
+class ScalingOperations(JsonService):
+    """The operations on them."""
+
+    services: dict[str, Service]
+    scalings: Scalings
+    page_size: int | None
+
+    def do_CreateAutoScalingConfiguration(self, body: dict[str, Any]) -> dict[str, Any]:
+        return self._scaling(self.scalings.create(body))
+
+    def do_DescribeAutoScalingConfiguration(self, body: dict[str, Any]) -> dict[str, Any]:
+        return self._scaling(self.scalings.find(body["AutoScalingConfigurationArn"]))
+
+    def do_ListAutoScalingConfigurations(self, body: dict[str, Any]) -> dict[str, Any]:
+        name = body.get("AutoScalingConfigurationName")
+        found = [each for each in self.scalings.all if each.active and name in (None, each.name)]
+        if body.get("LatestOnly"):
+            newest = {each.name: each.revision for each in sorted(found, key=lambda each: each.revision)}
+            found = [each for each in found if each.revision == newest[each.name]]
+        listed = [self.scalings.summary(each, self._used(each)) for each in found]
+        return self._page("AutoScalingConfigurationSummaryList", listed, body)
+
+    def do_DeleteAutoScalingConfiguration(self, body: dict[str, Any]) -> dict[str, Any]:
+        found = self.scalings.find(body["AutoScalingConfigurationArn"])
+        if found is self.scalings.default or self._used(found):
+            raise AwsError("InvalidRequestException", f"{found.arn} is in use")
+        found.active = False
+        return self._scaling(found)
+
+    def do_ListServicesForAutoScalingConfiguration(self, body: dict[str, Any]) -> dict[str, Any]:
+        found = self.scalings.find(body["AutoScalingConfigurationArn"])
+        users = [each.arn for each in self.services.values() if each.config["AutoScalingConfigurationArn"] == found.arn]
+        return self._page("ServiceArnList", users, body)
+
+    def _scaling(self, each: Scaling) -> dict[str, Any]:
+        return {"AutoScalingConfiguration": self.scalings.described(each, self._used(each))}
+
+    def _used(self, scaling: Scaling) -> bool:
+        return any(each.config["AutoScalingConfigurationArn"] == scaling.arn for each in self.services.values())
+
+    def _page(self, member: str, items: list[Any], body: dict[str, Any]) -> dict[str, Any]:
+        listed, token = page(items, body.get("NextToken"), body.get("MaxResults", self.page_size))
+        return {member: listed, **({"NextToken": token} if token else {})}

@@ -18,10 +18,10 @@ import time
 import uuid
 from typing import Any
 
-from services.apprunner.scaling import MISSING, Scaling, Scalings
+from services.apprunner.scaling import MISSING, ScalingOperations, Scalings
 from services.apprunner.site import Site
 from services.apprunner.state import PAIRS, Operation, Service, canonical
-from services.aws_json import ACCOUNT, REGION, AwsError, JsonService, page
+from services.aws_json import ACCOUNT, REGION, AwsError
 
 INVALID, STATE = "InvalidRequestException", "InvalidStateException"
 CONFIG = (
@@ -34,7 +34,7 @@ CONFIG = (
 )
 
 
-class AppRunner(JsonService):
+class AppRunner(ScalingOperations):
     """The fake. Time is counted in looks: after `looks` reads of a service, what happens to it goes one state on.
 
     images_that_fail: with these, deployments and updates are rolled back. types_that_fail: operations that end FAILED.
@@ -166,35 +166,6 @@ class AppRunner(JsonService):
             raise AwsError(STATE, f"Service cannot be deleted in the current state: {service.status}.")
         operation = self._begin(service, "DELETE_SERVICE", service.config, "DELETED")
         return {"Service": self._described(service, service.config), "OperationId": operation.id}
-
-    # --- auto scaling configurations
-
-    def do_CreateAutoScalingConfiguration(self, body: dict[str, Any]) -> dict[str, Any]:
-        return self._scaling(self.scalings.create(body))
-
-    def do_DescribeAutoScalingConfiguration(self, body: dict[str, Any]) -> dict[str, Any]:
-        return self._scaling(self.scalings.find(body["AutoScalingConfigurationArn"]))
-
-    def do_ListAutoScalingConfigurations(self, body: dict[str, Any]) -> dict[str, Any]:
-        name = body.get("AutoScalingConfigurationName")
-        found = [each for each in self.scalings.all if each.active and name in (None, each.name)]
-        if body.get("LatestOnly"):
-            newest = {each.name: each.revision for each in sorted(found, key=lambda each: each.revision)}
-            found = [each for each in found if each.revision == newest[each.name]]
-        listed = [self.scalings.summary(each, self._used(each)) for each in found]
-        return self._page("AutoScalingConfigurationSummaryList", listed, body)
-
-    def do_DeleteAutoScalingConfiguration(self, body: dict[str, Any]) -> dict[str, Any]:
-        found = self.scalings.find(body["AutoScalingConfigurationArn"])
-        if found is self.scalings.default or self._used(found):
-            raise AwsError(INVALID, f"{found.arn} is in use")
-        found.active = False
-        return self._scaling(found)
-
-    def do_ListServicesForAutoScalingConfiguration(self, body: dict[str, Any]) -> dict[str, Any]:
-        found = self.scalings.find(body["AutoScalingConfigurationArn"])
-        users = [each.arn for each in self.services.values() if each.config["AutoScalingConfigurationArn"] == found.arn]
-        return self._page("ServiceArnList", users, body)
 
     # --- tags
 
@@ -338,13 +309,3 @@ class AppRunner(JsonService):
             "AutoScalingConfigurationSummary": self.scalings.summary(scaling, used=True),
             **shown,
         }
-
-    def _scaling(self, each: Scaling) -> dict[str, Any]:
-        return {"AutoScalingConfiguration": self.scalings.described(each, self._used(each))}
-
-    def _used(self, scaling: Scaling) -> bool:
-        return any(each.config["AutoScalingConfigurationArn"] == scaling.arn for each in self.services.values())
-
-    def _page(self, member: str, items: list[Any], body: dict[str, Any]) -> dict[str, Any]:
-        listed, token = page(items, body.get("NextToken"), body.get("MaxResults", self.page_size))
-        return {member: listed, **({"NextToken": token} if token else {})}
