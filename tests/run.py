@@ -1,8 +1,9 @@
 """Run the whole test suite, and say plainly what was left out and why.
 
 Run by `make test`, against the installed package. Arguments go to pytest; without any, everything runs: first what
-needs no host, then what boots hosts, both on all processors, then what has the machine to itself. Where something is missing (root, a program, a Python
-version) its tests are left out and named in one line; with CI=true that is a failure.
+needs no host, then what needs the cloud's back ends, then what boots hosts, all on all processors, then what has the
+machine to itself. Where something is missing (root, a program, a Python version) its tests are left out and named in one
+line; with CI=true that is a failure.
 """
 
 from __future__ import annotations
