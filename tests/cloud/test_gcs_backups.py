@@ -7,12 +7,16 @@ from datetime import UTC, datetime
 
 import pytest
 
+from opslib import tasks
+from opslib.fleet import Fleet
+from opslib.target import Target
 from services.gcs_rules import stamp
 from support import exports
 from support.cloud import run
 from support.exports import DAY
 
 ARGS = {"project": "spendsense-test", "bucket": "backups", "prefix": "daily/", "every": "1d", "wait": 5, "poll": 0.001}
+PRUNE = {name: ARGS[name] for name in ("project", "bucket", "prefix", "wait", "poll")}
 ROOT = "gs://backups/daily"
 
 
@@ -40,6 +44,16 @@ def test_the_newest_is_found_by_time_and_proven_to_be_whole(bucket):
     ]
     assert ran.reason.startswith(f"{ROOT}/2026-01-01 is 12 h old and whole (8 documents, ")
     assert "3 complete backups in all" in ran.reason
+    assert bucket.mutations == []
+
+
+def test_it_runs_as_any_step_does(bucket):
+    exports.put(bucket, "backups", "daily/x")
+    with Fleet([Target(name="controller", carrier="local")]) as fleet:
+        report = fleet.run([tasks.gcs_backups(**ARGS), tasks.gcs_prune(**{**PRUNE, "keep_last": 1})], check=True)
+    first, second = report.hosts["controller"].steps
+    assert (first.status.value, first.data["newest"]["documents"]) == ("ok", 3)
+    assert (second.status.value, second.data["project"], second.data["bucket"]) == ("ok", "spendsense-test", "backups")
     assert bucket.mutations == []
 
 
