@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from opslib.cloud.tasks.image_push import ImagePush as image_push
     from opslib.cloud.tasks.notify import Notify as notify
     from opslib.cloud.tasks.provider_status import ProviderStatus as provider_status
+    from opslib.cloud.tasks.secret_rotation import SecretRotation as secret_rotation
     from opslib.cloud.tasks.sentry_errors import SentryErrors as sentry_errors
     from opslib.cloud.tasks.slo import Slo as slo
     from opslib.cloud.tasks.supabase_backups import SupabaseBackups as supabase_backups
@@ -169,6 +170,7 @@ __all__ = [
     "revoke_access",
     "rollback",
     "scheduler_jobs",
+    "secret_rotation",
     "sentry_errors",
     "series_quality",
     "service",
@@ -256,6 +258,7 @@ _MODULES = {
     "revoke_access": "opslib.host.tasks.revoke_access",
     "rollback": "opslib.host.tasks.rollback",
     "scheduler_jobs": "opslib.host.tasks.scheduler_jobs",
+    "secret_rotation": "opslib.cloud.tasks.secret_rotation",
     "sentry_errors": "opslib.cloud.tasks.sentry_errors",
     "series_quality": "opslib.host.tasks.series_quality",
     "service": "opslib.host.tasks.service",
