@@ -203,3 +203,15 @@ def test_the_library_function(receiver):
     assert all(thread.daemon for thread in threading.enumerate() if type(thread).__name__ == "_Letter")
     with pytest.raises(ParamError):
         notify({"x": "no address"}, title="x", body="x")
+
+
+def test_what_a_broken_channel_says_is_masked(monkeypatch):
+    """An exception may repeat the address."""
+    from apprise.plugins.custom_json import NotifyJSON
+
+    def broken(*_args, **_kwargs):
+        raise RuntimeError(f"cannot send to json://host/{CANARY}")
+
+    monkeypatch.setattr(NotifyJSON, "notify", broken)
+    done = notify({"x": f"json://host/{CANARY}"}, title="x", body="x")
+    assert done[0].trouble == "RuntimeError: cannot send to ***"

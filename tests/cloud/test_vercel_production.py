@@ -152,6 +152,16 @@ def test_an_answer_that_was_lost_without_effect(vercel):
     assert roll_back(vercel).status == "changed"
 
 
+def test_an_earlier_job_to_the_same_deployment_is_not_taken_for_ours(vercel):
+    """It has succeeded, but long ago; something else has been deployed since."""
+    older = vercel.deployments[1].uid
+    roll_back(vercel)
+    vercel.production = vercel.add().uid
+    vercel.fail("rollback", status=500)
+    done = roll_back(vercel, deployment=older)
+    assert "nothing is seen of it since" in done.error
+
+
 @pytest.mark.parametrize("times", [1, 10])
 def test_throttling_is_waited_out(vercel, times):
     """Reads and the request itself."""

@@ -83,6 +83,7 @@ def test_setting_changes_what_was_asked_and_nothing_else(state, wanted):
     assert table(*after) == {**table(*state), **{("A", target): "new" for target in wanted}}
     assert edits_to_set(*after, "A", "new", wanted, rewrite=False) == []
     assert [each for each in after[0] if each.git_branch] == [each for each in variables if each.git_branch]
+    assert after[1].get("v99") == values.get("v99")
     assert len({(edit.do, edit.id) for edit in edits}) == len(edits)
 
 
