@@ -52,7 +52,7 @@ def test_it_bears_with_throttling_pages_and_reads_that_lag(act: Act, service: Se
     begun = service.begun
     for operation, times in ((service.describe, 1), (service.list, 10), (act.write, 10), ("TagResource", 1)):
         service.fake.throttle(operation, times)
-    service.fake.lag = 3
+    service.fake.lag = service.fake.late = 3
     service.fake.page_size = 1
     ran = act.run(service, poll=0.001)
     assert (ran.status, ran.error) == ("changed", None)

@@ -90,6 +90,8 @@ def test_the_role_of_instances_stays(on_app_runner: Service) -> None:
     ran = on_app_runner.run("container_scale", cpu="2 vCPU", memory="4 GB")
     assert (ran.changes[0]["before"], ran.changes[0]["after"]) == ("1 vCPU, 2 GB", "2 vCPU, 4 GB")
     assert on_app_runner.made.config["InstanceConfiguration"]["InstanceRoleArn"] == role
+    [update] = on_app_runner.fake.calls("UpdateService")
+    assert update.body["InstanceConfiguration"] == {"Cpu": "2048", "Memory": "4096", "InstanceRoleArn": role}
 
 
 # --- scaling

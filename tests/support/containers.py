@@ -146,13 +146,13 @@ def _scaling(service: Service) -> tuple[int, int, int | None]:
 
 def _edited(service: Service) -> bool:
     return service.environment == (
-        {"LOG_LEVEL": "debug", "PASSWORD": "old-canary", "TOKEN": "new-canary"},
+        {"LOG_LEVEL": "info", "PASSWORD": "new-canary", "TOKEN": "new-canary"},
         {"DATABASE_URL": SECRET},
     )
 
 
 EDITS = {
-    "variables": {"LOG_LEVEL": "debug", "TOKEN": "new-canary"},
+    "variables": {"PASSWORD": "new-canary", "TOKEN": "new-canary"},
     "secrets_from": {"DATABASE_URL": SECRET},
     "unset": ["OPENAI_API_KEY", "NEVER_THERE"],
 }

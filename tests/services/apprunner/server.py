@@ -39,8 +39,9 @@ class AppRunner(ScalingOperations):
 
     images_that_fail: with these, deployments and updates are rolled back. types_that_fail: operations that end FAILED.
     rollback_fails: ROLLBACK_FAILED instead. stuck: nothing goes on. lag: so many reads after a change still see what
-    was before. page_size: listings come in pages of this even when not asked to. site: the public address of services (with
-    its scheme, which AWS leaves out: http).
+    was before. late: so many descriptions after the end of an operation still show the service before it. page_size:
+    listings come in pages of this even when not asked to. site: the public address of services (with its scheme, which
+    AWS leaves out: http).
     """
 
     service = "apprunner"
@@ -61,7 +62,7 @@ class AppRunner(ScalingOperations):
         self.rollback_fails = False
         self.stuck = False
         self.looks = 1
-        self.lag = 0
+        self.lag = self.late = 0
         self.page_size: int | None = None
         self.shows_new = False
         self.busy_deployment = INVALID
@@ -115,7 +116,7 @@ class AppRunner(ScalingOperations):
     def do_DescribeService(self, body: dict[str, Any]) -> dict[str, Any]:
         service = self._find(body)
         self._look(service)
-        status, config, _ = service.seen()
+        status, config, _ = service.late.pop() if service.late else service.seen()
         return {"Service": self._described(service, config, status)}
 
     def do_ListServices(self, body: dict[str, Any]) -> dict[str, Any]:
@@ -260,6 +261,7 @@ class AppRunner(ScalingOperations):
                 self._finish(service, operation)
 
     def _finish(self, service: Service, operation: Operation) -> None:
+        service.late = [service.snapshot()] * self.late
         operation.states = operation.states[-1:]
         good = operation.status == "SUCCEEDED"
         service.config = operation.after if good else operation.before

@@ -73,6 +73,7 @@ class Service:
     created: float = field(default_factory=time.time)
     updated: float = field(default_factory=time.time)
     stale: list[Any] = field(default_factory=list)  # what reads see for a while after a change
+    late: list[Any] = field(default_factory=list)  # what descriptions show for a while after an operation's end
 
     @property
     def at_work(self) -> Operation | None:

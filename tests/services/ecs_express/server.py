@@ -29,7 +29,8 @@ class EcsExpress(JsonService):
     """The fake. Time is counted in looks: after `looks` reads, a deployment goes one state on.
 
     images_that_fail: their deployments are rolled back. rollback_fails: ROLLBACK_FAILED instead. stuck: nothing goes
-    on. lag: so many listings after an update do not have its deployment yet. site: the public address of services.
+    on. lag: so many listings after an update do not have its deployment yet. late: so many descriptions after the end of
+    a deployment still show the service before it. site: the public address of services.
     """
 
     service = "ecs"
@@ -46,7 +47,7 @@ class EcsExpress(JsonService):
         self.rollback_fails = False
         self.stuck = False
         self.looks = 1
-        self.lag = 0
+        self.lag = self.late = 0
         self.page_size: int | None = None
         self.scaling_deploys = True
 
@@ -296,6 +297,7 @@ class EcsExpress(JsonService):
                 self._finish(service, deployment)
 
     def _finish(self, service: Service, deployment: Deployment) -> None:
+        service.late = [service.active] * self.late
         deployment.states = deployment.states[-1:]
         deployment.ended = time.time()
         if deployment.status == "SUCCESSFUL":

@@ -19,7 +19,8 @@ def configuration(revision: Revision, service: Service | None = None) -> dict[st
 
 def described(service: Service) -> dict[str, Any]:
     at_work = service.at_work
-    active = [each for each in (service.active, at_work.target if at_work else None) if each is not None]
+    serves = service.late.pop() if service.late else service.active
+    active = [each for each in (serves, at_work.target if at_work else None) if each is not None]
     shown = {
         "cluster": service.cluster,
         "serviceName": service.name,

@@ -83,6 +83,7 @@ class Service:
     deployments: list[Deployment] = field(default_factory=list)
     created: float = field(default_factory=time.time)
     endpoint: str = ""
+    late: list[Revision | None] = field(default_factory=list)  # what descriptions show for a while after its end
     unseen: int = 0  # so many more listings do not have the newest deployment
 
     @property
