@@ -30,7 +30,7 @@ Execute = Callable[[str, bytes], tuple[int, str, str]]
 def prepare(task_type: type[Task]) -> None:
     """Compile what a task's payload is made of, so that processes forked from this one need not."""
     if task_type.runs_on == "host":
-        payload.encode(payload.Job(steps=(), tasks=(task_type,)))
+        payload.encode(payload.Job(steps=(), tasks=(task_type,), watch=False))
 
 
 def shell_command(interpreter: str | None) -> str:

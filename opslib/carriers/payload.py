@@ -20,7 +20,7 @@ from typing import Any
 from opslib.errors import UsageError
 from opslib.host.task import Task
 
-__all__ = ["MARK", "READY", "Job", "command", "encode", "module_of", "prepare"]
+__all__ = ["MARK", "READY", "Job", "command", "encode", "module_of", "prepare", "source"]
 
 MARK = b"opslib-payload-1\n"
 READY = b"opslib-ready\n"
@@ -67,12 +67,13 @@ def command(interpreter: str = "python3") -> list[str]:
 def encode(job: Job) -> bytes:
     """Return what the started command reads from standard input.
 
-    Raises UsageError for a task whose module cannot be sent, and for two tasks of one name.
+    The modules' source is part of it only where no `watch` is kept, so that nobody hears a payload ask for it. Raises
+    UsageError for a task whose module cannot be sent, and for two tasks of one name.
     """
     homes = {task.name: (module_of(task), task.__name__) for task in job.tasks}
     if len(homes) < len(set(job.tasks)):
         raise UsageError(f"two tasks of one name cannot be sent together: {', '.join(sorted(homes))}")
-    modules = tuple(sorted({module for module, _class in homes.values()}))
+    modules = _names(job)
     plan = {
         "token": job.token,
         "steps": [dict(step) for step in job.steps],
@@ -82,13 +83,13 @@ def encode(job: Job) -> bytes:
         "changed": list(job.changed),
     }
     with _BUILDING:
-        head, fixed = _boot(), _modules(modules)
+        head, bytecode, text = _boot(), _bytecode(modules), b"" if job.watch else _source(modules)
     body = marshal.dumps(
         {
             "token": job.token,
             "magic": MAGIC_NUMBER,
-            "bytecode": fixed[0],
-            "source": fixed[1],
+            "bytecode": bytecode,
+            "source": text,
             "tasks": homes,
             "job": plan,
         },
@@ -97,12 +98,23 @@ def encode(job: Job) -> bytes:
     return b"%s%d\n%s%d\n%s" % (MARK, len(head), head, len(body), body)
 
 
+def source(job: Job) -> bytes:
+    """Return what a payload reads that has asked for source: its Python is of another version than this one."""
+    with _BUILDING:
+        data = _source(_names(job))
+    return b"%d\n%s" % (len(data), data)
+
+
 def prepare(tasks: Iterable[type[Task]]) -> None:
     """Build what `encode` sends for these tasks, once for all jobs that use them; UsageError as `encode` raises it."""
-    names = tuple(sorted({module_of(task) for task in tasks}))
+    names = _names(Job(steps=(), tasks=tuple(tasks)))
     with _BUILDING:
         _boot()
-        _modules(names)
+        _bytecode(names)
+
+
+def _names(job: Job) -> tuple[str, ...]:
+    return tuple(sorted({module_of(task) for task in job.tasks}))
 
 
 def module_of(task: type[Task]) -> str:
@@ -171,16 +183,19 @@ def _boot() -> bytes:
 
 
 @functools.cache
-def _modules(names: tuple[str, ...]) -> tuple[bytes, bytes]:
-    """Return the modules that a set of task modules needs, in import order, as byte code and as source."""
-    order = _closure((f"{_PACKAGE}.runtime", *names))
-    codes = [(name, _module(name).code) for name in order]
-    texts = [(name, _module(name).text) for name in order]
-    return zlib.compress(marshal.dumps(codes), 3), zlib.compress(marshal.dumps(texts, 2), 3)
+def _bytecode(names: tuple[str, ...]) -> bytes:
+    """Return the modules that a set of task modules needs, in import order, as byte code."""
+    return zlib.compress(marshal.dumps([(name, _module(name).code) for name in _closure(names)]), 3)
+
+
+@functools.cache
+def _source(names: tuple[str, ...]) -> bytes:
+    """Return the same modules as text, in a form that every Python can read."""
+    return zlib.compress(marshal.dumps([(name, _module(name).text) for name in _closure(names)], 2), 3)
 
 
 def _closure(names: Sequence[str]) -> list[str]:
-    """Return modules, and those of the host package that they need, so that each stands after those it imports."""
+    """Return the runtime, modules, and those of the host package that they need, each after those it imports."""
     order: list[str] = []
     begun: set[str] = set()
 
@@ -191,6 +206,6 @@ def _closure(names: Sequence[str]) -> list[str]:
                 visit(needed)
             order.append(name)
 
-    for name in names:
+    for name in (f"{_PACKAGE}.runtime", *names):
         visit(name)
     return order

@@ -10,7 +10,7 @@ from typing import Any
 from opslib.carriers.payload import READY
 from opslib.errors import CarrierError
 
-__all__ = ["Answer", "Beat", "Bye", "End", "Hello", "Message", "Part", "Start"]
+__all__ = ["Answer", "Beat", "Bye", "End", "Hello", "Message", "Part", "Source", "Start"]
 
 MAX_LINE = 16 << 20
 MAX_TOTAL = 64 << 20
@@ -22,6 +22,11 @@ class Hello:
     """The payload runs, under this version of Python."""
 
     python: str
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The payload's Python is of another version than ours: it waits for its modules' source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +64,7 @@ class Beat:
     """The payload is alive; said every few seconds."""
 
 
-Message = Hello | Start | Part | End | Beat | Bye
+Message = Source | Hello | Start | Part | End | Beat | Bye
 
 
 class Answer:
@@ -75,6 +80,7 @@ class Answer:
         self._steps = steps
         self._rest = bytearray()
         self._total = 0
+        self._asked = False
         self.noise = b""
         self.ready = False
 
@@ -113,6 +119,9 @@ class Answer:
                 return Hello(".".join(str(int(part)) for part in json.loads(rest)["python"]))
             if word == b"beat":
                 return Beat()
+            if word == b"source" and not self._asked:
+                self._asked = True
+                return Source()
             if word == b"bye":
                 error = json.loads(rest)["error"]
                 return Bye(None if error is None else str(error))

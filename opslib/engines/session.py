@@ -12,7 +12,7 @@ from typing import Any
 from opslib.carriers import controller, payload
 from opslib.carriers.base import Channel, Deadline
 from opslib.carriers.connections import Connections
-from opslib.carriers.protocol import Answer, Bye, End, Message, Part, Start
+from opslib.carriers.protocol import Answer, Bye, End, Message, Part, Source, Start
 from opslib.engines.work import HostWork, KnownResult
 from opslib.errors import CarrierError, UnreachableError, UsageError
 from opslib.events import Event, HostEnded, HostStarted, StepEnded, StepStarted, StepTold
@@ -197,6 +197,8 @@ class Session:
                     running = None
                     ended.append(message.number)
                     yield message.number, message.result
+                elif isinstance(message, Source):
+                    self._send(channel, answer, payload.source(job))
                 elif isinstance(message, Bye):
                     if message.error is not None:
                         self._end(Status.FAILED, message.error)

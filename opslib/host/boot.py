@@ -1,7 +1,8 @@
 """The first code that a payload runs: read the rest, load it, start the runtime.
 
 Sent as source. Standard input gives, after this text: the length of a marshalled mapping, a newline, the mapping.
-Byte code is used where it was compiled by the same Python version; elsewhere the source is compiled on the spot.
+Byte code is used where it was compiled by the same Python version; elsewhere the source is compiled on the spot. When
+the mapping does not hold it, it is asked for (`TOKEN source`), and comes as its length, a newline, and itself.
 """
 
 import marshal
@@ -32,6 +33,10 @@ def boot(stdin) -> None:  # type: ignore[no-untyped-def]
         return
     same = job["magic"] == sys.modules["_frozen_importlib_external"].MAGIC_NUMBER
     modules = job["bytecode"] if same else job["source"]
+    if not modules:
+        sys.stdout.write("%s source\n" % job["token"])
+        sys.stdout.flush()
+        modules = stdin.read(int(stdin.readline()))
     modules = marshal.loads(zlib.decompress(modules))
     for name, code in modules:
         parent, _, last = name.rpartition(".")

@@ -23,7 +23,7 @@ def sent() -> dict[str, str]:
     """Return the source of every module that a payload with all tasks holds."""
     names = tuple(sorted({tasks.get(name).__module__ for name in tasks.names()}))
     with payload._BUILDING:
-        texts = marshal.loads(zlib.decompress(payload._modules(names)[1]))
+        texts = marshal.loads(zlib.decompress(payload._source(names)))
         return {**dict(texts), "boot": zlib.decompress(payload._boot()).decode()}
 
 
@@ -78,7 +78,7 @@ sys.path[:0] = sys.argv[1].split(":")
 from opslib import tasks
 from opslib.carriers import payload
 names = tuple(sorted({tasks.get(name).__module__ for name in tasks.names()}))
-sys.stdout.buffer.write(payload._boot() + payload._modules(names)[1])
+sys.stdout.buffer.write(payload._boot() + payload._source(names))
 """
 COMPILE = """
 import marshal, sys, zlib

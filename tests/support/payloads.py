@@ -8,7 +8,7 @@ from typing import Any
 from opslib.carriers import payload
 from opslib.carriers.base import Deadline
 from opslib.carriers.local import LocalConnection
-from opslib.carriers.protocol import Answer, Beat, Bye, End, Message, Start
+from opslib.carriers.protocol import Answer, Beat, Bye, End, Message, Source, Start
 from opslib.host.task import Task
 from support.probes import Mishap, Note
 
@@ -51,7 +51,11 @@ class Talk:
         """Take what comes next; False once the output is closed."""
         piece = self.channel.receive(30)
         assert piece is not None, "the payload is silent"
-        self.messages += [message for message in self.answer.feed(piece) if not isinstance(message, Beat)]
+        for message in self.answer.feed(piece):
+            if isinstance(message, Source):
+                self.channel.send(payload.source(self.job), Deadline.after(30))
+            elif not isinstance(message, Beat):
+                self.messages.append(message)
         return bool(piece)
 
     def until(self, kind: type, count: int = 1) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import importlib.util
 import marshal
 import os
@@ -140,6 +141,7 @@ def test_when_time_is_up_everything_ends(python, tmp_path, seconds):
 def test_without_its_channel_everything_ends(python, how, seconds):
     """Whoever closes standard input ends the run, whatever the processes did to hide."""
     with Talk(python, [mishap(how, seconds=seconds)]) as talk:
+        talk.until(Start)
         assert processes.wait_until(lambda: processes.with_argument(seconds))
         talk.channel.end_input()
         talk.end()
@@ -396,7 +398,7 @@ def unpacked(job: payload.Job) -> dict:
 
 def test_only_what_is_needed_is_sent():
     """The runtime, the tasks' modules and what they import; each after what it needs."""
-    job = unpacked(payload.Job(steps=(), tasks=(Note, Mishap), token="t"))
+    job = unpacked(payload.Job(steps=(), tasks=(Note, Mishap), token="t", watch=False))
     texts = dict(marshal.loads(zlib.decompress(job["source"])))
     codes = dict(marshal.loads(zlib.decompress(job["bytecode"])))
     assert list(texts) == list(codes)
@@ -419,6 +421,15 @@ def test_only_what_is_needed_is_sent():
         seen.add(name)
     assert checked
     assert job["tasks"] == {"note": ("support.probes", "Note"), "mishap": ("support.probes", "Mishap")}
+
+
+def test_source_is_sent_unasked_only_where_it_cannot_be_asked_for():
+    """It is a third of a payload, and seldom needed."""
+    job = payload.Job(steps=(), tasks=(Note,), token="t", watch=False)
+    length, _, source = payload.source(job).partition(b"\n")
+    assert int(length) == len(source)
+    assert unpacked(job)["source"] == source
+    assert unpacked(dataclasses.replace(job, watch=True))["source"] == b""
 
 
 def test_the_command_line_holds_no_parameter():

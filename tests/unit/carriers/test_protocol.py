@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opslib.carriers import protocol
-from opslib.carriers.protocol import Answer, Beat, Bye, End, Hello, Part, Start
+from opslib.carriers.protocol import Answer, Beat, Bye, End, Hello, Part, Source, Start
 from opslib.errors import CarrierError
 
 TOKEN = "opslib:0123456789abcdef01234567"
@@ -70,6 +70,13 @@ def test_single_bytes_make_no_difference():
     reader = answer()
     assert [message for at in range(len(STREAM)) for message in reader.feed(STREAM[at : at + 1])] == MESSAGES
     assert reader.explain() == "Welcome! / some noise in between"
+
+
+def test_source_is_asked_for_once():
+    """A host that asks again would be sent to for ever."""
+    assert read(line("source")) == [Source()]
+    with pytest.raises(CarrierError, match="makes no sense"):
+        read(line("source"), line("source"))
 
 
 def test_a_line_counts_once_it_is_whole():

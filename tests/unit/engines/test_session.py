@@ -461,6 +461,15 @@ def test_the_hosts_own_become_holds_unless_a_step_says_otherwise():
     assert not any("hunter2" in word for channel in ran.channels for word in channel.argv)
 
 
+def test_a_host_whose_python_is_of_another_version_gets_the_source():
+    """Once it has asked for it, and only then."""
+    ran = Ran(saying(raw("source"), start(0), end(0), bye()), [step(0)])
+    (channel,) = ran.channels
+    assert ran.statuses == ["ok"]
+    assert channel.sends[1] == payload.source(payload.Job(steps=(), tasks=(Mishap,)))
+    assert len(Ran(host(), [step(0)]).channels[0].sends) == 1
+
+
 def test_changes_are_known_in_later_segments():
     """A handler as another user is told what changed before; a failed step's changes do not count."""
     items = [

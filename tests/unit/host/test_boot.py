@@ -26,8 +26,8 @@ def modules(word, compiled):
     return zlib.compress(marshal.dumps(codes, 2))
 
 
-def boot(magic, prelude="", **changes):
-    """Run boot in a Python of its own and return how it ended."""
+def boot(magic, prelude="", more=b"", **changes):
+    """Run boot in a Python of its own, with more input than the mapping, and return how it ended."""
     job = {
         "token": "opslib:1",
         "magic": magic,
@@ -39,7 +39,7 @@ def boot(magic, prelude="", **changes):
     body = marshal.dumps(dict(job, **changes), 2)
     with open(SOURCE, encoding="utf-8") as file:
         command = [sys.executable, "-ISB", "-c", prelude + file.read()]
-    return subprocess.run(command, input=b"%d\n%s" % (len(body), body), stdout=subprocess.PIPE, check=False)
+    return subprocess.run(command, input=b"%d\n%s" % (len(body), body) + more, stdout=subprocess.PIPE, check=False)
 
 
 def test_byte_code_is_used_where_it_fits():
@@ -53,6 +53,14 @@ def test_source_is_compiled_where_byte_code_does_not_fit():
     """Another version never sees the byte code."""
     done = boot(b"\0\0\r\n")
     assert done.stdout.decode() == "from source True 5 ['mine'] ['from source']\n"
+
+
+def test_source_that_was_not_sent_is_asked_for():
+    """Where byte code fits, it is not."""
+    source = modules("from source", False)
+    done = boot(b"\0\0\r\n", source=b"", more=b"%d\n%s" % (len(source), source))
+    assert done.stdout.decode() == "opslib:1 source\nfrom source True 5 ['mine'] ['from source']\n"
+    assert b"source" not in boot(importlib.util.MAGIC_NUMBER, source=b"").stdout
 
 
 def test_a_python_that_is_too_old_is_named():
