@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from support.cloud import run
-from support.firestore import DAILY, PROD, client, operations, seed
+from support.firestore import DAILY, PROD, Time, aside, client, operations, seed
 
 EXPORT = {**PROD, "destination": DAILY, "snapshot": "none"}
 
@@ -81,14 +81,11 @@ def test_an_export_that_perhaps_never_began_is_not_begun_again_either(world):
     assert operations(world) == ["databases.exportDocuments"]
 
 
-def test_an_export_under_way_to_the_same_place_is_followed(world):
-    first = export(wait=0.2)
+def test_an_export_under_way_to_the_same_place_is_followed(world, monkeypatch):
     world.firestore.looks = None
-    world.gcs.reset()
-    world.gcs.make_bucket("spendsense-backups")
-    stuck = export(wait=0.5)
-    assert first.error is None
-    assert "not done after 0.5 seconds; it may still go on" in stuck.error
+    world.firestore.twist("operations.get", aside(Time(monkeypatch).over))
+    stuck = export()
+    assert "it may still go on" in stuck.error
     for operation in world.firestore.operations.values():
         operation.looks = 1
     world.forget_requests()
@@ -142,9 +139,10 @@ def test_throttling_is_sat_out(world, times):
     assert len(operations(world)) == times + 1
 
 
-def test_endless_throttling_ends_with_the_time(world):
+def test_endless_throttling_ends_with_the_time(world, monkeypatch):
     world.firestore.throttle("databases.exportDocuments", None)
-    done = export(wait=0.5)
+    world.firestore.twist("operations.list", aside(Time(monkeypatch).over))
+    done = export()
     assert "429 (Quota exceeded)" in done.error
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from support.cloud import run
-from support.firestore import DAILY, PROD, SANDBOX, backup, client, operations, paths, seed
+from support.firestore import DAILY, PROD, SANDBOX, Time, aside, backup, client, operations, paths, seed
 
 IMPORT = {**SANDBOX, "backup": DAILY}
 
@@ -42,6 +42,14 @@ def test_a_backup_is_imported_once_into_the_database_that_is_named(world):
     assert import_(again=True, into="any").changed
 
 
+def test_another_backup_at_the_same_place_is_another_backup(world):
+    import_()
+    client().document("users/u1").set({"n": 100})
+    backup(world)
+    assert import_(into="any").changed
+    assert client(SANDBOX["project"]).document("users/u1").get().to_dict() == {"n": 100}
+
+
 def test_the_newest_good_backup_is_found_by_its_time_and_not_by_its_name(world):
     world.gcs.backdate("spendsense-backups", "daily/2026-01-31/2026-01-31.overall_export_metadata", 3600)
     client().collection("users").document("more").set({})
@@ -72,6 +80,11 @@ def test_what_the_import_could_not_remove_is_named(world):
     done = import_(into="any")
     assert (done.data["left"], done.data["left_names"], done.data["left_names_whole"]) == (1, ["users/late"], True)
     assert "1 document that the backup does not hold was not removed: users/late" in done.warnings
+    remade = client(SANDBOX["project"]).document("users/u2")
+    remade.delete()
+    remade.set({"made": "anew"})
+    again = import_(into="any", again=True)
+    assert (again.data["left"], again.data["left_names"], remade.get().to_dict()) == (1, ["users/late"], {"n": 2})
     none = import_(into="any", again=True, scan=0)
     assert (none.data["left"], none.data["left_names"], none.data["left_names_whole"]) == (1, [], False)
 
@@ -103,9 +116,10 @@ def test_an_import_that_fails_is_told_and_not_repeated(world):
     assert import_().error is None
 
 
-def test_an_import_under_way_from_this_backup_is_followed_and_another_waited_for(world):
+def test_an_import_under_way_from_this_backup_is_followed_and_another_waited_for(world, monkeypatch):
     world.firestore.looks = None
-    stuck = import_(wait=0.4)
+    world.firestore.twist("operations.get", aside(Time(monkeypatch).over))
+    stuck = import_()
     assert "it may still go on" in stuck.error
     for each in world.firestore.operations.values():
         each.looks = 1

@@ -9,7 +9,7 @@ import pytest
 
 from opslib import Fleet, Target, tasks
 from support.cloud import AWS, run
-from support.firestore import DAILY, PROD, backup, client, operations, paths, seed
+from support.firestore import DAILY, PROD, Time, aside, backup, client, operations, paths, seed
 
 SAFETY = "gs://spendsense-backups/safety-1"
 RESTORE = {
@@ -95,19 +95,28 @@ def test_the_service_is_resumed_when_the_import_fails(world, after_effect):
     assert [each["ended"] for each in done.data["steps"]] == ["ok", "ok", "failed", "ok"]
 
 
-def test_the_service_is_resumed_when_time_is_up(world):
+def test_the_service_is_resumed_when_time_is_up(world, monkeypatch):
     world.apprunner.twist("PauseService", lambda _body: setattr(world.firestore, "looks", None))
-    done = restore(wait=2)
-    assert "not done after 2 seconds; it may still go on; spendsense-api was resumed" in done.error
+    world.firestore.twist("databases.importDocuments", aside(Time(monkeypatch).over))
+    done = restore()
+    assert "not done after 60 seconds; it may still go on; spendsense-api was resumed" in done.error
     assert powers(world) == RESUMED
 
 
-def test_the_service_is_resumed_when_the_import_is_refused_or_throttled(world):
+def test_the_service_is_resumed_when_the_import_is_refused_or_throttled(world, monkeypatch):
     world.firestore.fail("databases.importDocuments", status=403, code="PERMISSION_DENIED", message="no permission")
     assert "no permission" in restore().error
     assert powers(world) == RESUMED
+    time, looks = Time(monkeypatch), []
+
+    def before_the_import():
+        looks.append(1)
+        if len(looks) == 3:  # after the first look, and the beginning of the export
+            time.over()
+
+    world.firestore.twist("operations.list", aside(before_the_import), times=3)
     world.firestore.throttle("databases.importDocuments")
-    assert "Quota exceeded" in restore(wait=2, safety="gs://spendsense-backups/safety-2").error
+    assert "Quota exceeded" in restore(safety="gs://spendsense-backups/safety-2").error
     assert powers(world)[1] == "RUNNING"
 
 

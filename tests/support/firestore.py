@@ -8,6 +8,9 @@ from typing import Any
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import firestore
 
+from opslib.carriers.base import Deadline
+from opslib.cloud.patience import Patience
+
 PROD = {"project": "spendsense-production", "wait": 60, "poll": 0.005}
 SANDBOX = {"project": "spendsense-test", "wait": 60, "poll": 0.005}
 DAILY = "gs://spendsense-backups/daily/2026-01-31"
@@ -44,6 +47,26 @@ def operations(google: Any, *, mutating: bool = True) -> list[str]:
     """Return what was asked of Firestore, by name."""
     calls = google.firestore.mutations if mutating else google.firestore.requests
     return [call.operation for call in calls]
+
+
+class Time:
+    """The time that tasks have in tests: as much as they need, until it is over all at once."""
+
+    def __init__(self, monkeypatch: Any) -> None:
+        running: list[Patience] = []
+
+        class Recorded(Patience):
+            def __init__(self, seconds: float, pause: float) -> None:
+                super().__init__(seconds, pause)
+                running.append(self)
+
+        self._running = running
+        monkeypatch.setattr("opslib.cloud.task.Patience", Recorded)
+
+    def over(self) -> None:
+        """Let the time of every task that runs be up."""
+        for each in self._running:
+            each.deadline = Deadline.after(0)
 
 
 def aside(act: Callable[[], object]) -> Callable[[Any], None]:

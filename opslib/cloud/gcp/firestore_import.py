@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from opslib.cloud.gcp.backups import Proof
+from opslib.cloud.gcp.export_keys import paths_in
+from opslib.cloud.gcp.export_log import DamagedError
 from opslib.cloud.gcp.firestore import Firestore
 from opslib.cloud.gcp.firestore_operations import IMPORT, Operation
 from opslib.cloud.gcp.objects import said
+from opslib.cloud.gcp.storage import Storage
 from opslib.cloud.gcp.times import stamp
 from opslib.host.words import count, listed
 
@@ -27,7 +30,7 @@ class Remains:
     """What an import found and could not remove.
 
     documents: how many the database holds now; expected: how many the backup holds, None if it does not tell; names:
-    of documents that are surely not from the backup, as many as were looked for; whole: whether these are all.
+    of the documents that the backup does not hold; whole: whether these were looked for, and are all.
     """
 
     documents: int
@@ -67,20 +70,22 @@ class Remains:
         }
 
 
-def compare(firestore: Firestore, proof: Proof, operation: Operation, scan: int) -> Remains:
+def compare(firestore: Firestore, storage: Storage, proof: Proof, operation: Operation, scan: int) -> Remains:
     """Compare a database with the backup that was imported into it.
 
-    scan: how many documents to look at, at most, for the names of those that stay (a read for each); a document that
-    was made after the backup was complete, and not touched since the import began, is none of the backup's.
+    scan: how many documents there may be, at most, for the names of those that stay to be looked for: then the backup
+    is read, and the names of all documents of the database (a read for each).
     """
     documents = firestore.count()
     expected = proof.documents if proof.documents is not None else operation.documents
-    names: list[str] = []
-    finished, began = proof.finished, operation.began
-    if scan and finished is not None and began is not None and documents != expected:
-        names = [each.path for each in firestore.names(scan) if each.created > finished and each.changed < began]
-    whole = expected is not None and len(names) == documents - expected
-    return Remains(documents, expected, names, whole)
+    if not documents or documents > scan or documents == expected:
+        return Remains(documents, expected, [], documents == expected)
+    try:
+        known = paths_in(storage, proof)
+    except DamagedError:
+        return Remains(documents, expected, [], whole=False)
+    names = [each.path for each in firestore.names(documents) if each.path not in known]
+    return Remains(documents, expected, names, whole=True)
 
 
 def last_import(operations: Sequence[Operation]) -> Operation | None:

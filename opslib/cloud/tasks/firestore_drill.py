@@ -138,7 +138,7 @@ class FirestoreDrill(ImportTask, name="firestore_drill"):
 
     def _restore(self, proof: Proof, outcome: dict[str, Any]) -> None:
         ended = follow(self.firestore, begin(self.firestore, IMPORT, proof.url), self.seen)
-        remains = compare(self.firestore, proof, ended, 0)
+        remains = compare(self.firestore, self.storage, proof, ended, 0)
         outcome.update(remains.to_dict(), imported=ended.to_dict())
         restored = self.firestore.counts()
         collections: dict[str, dict[str, int]] = {name: {"restored": number} for name, number in restored.items()}

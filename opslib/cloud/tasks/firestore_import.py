@@ -45,7 +45,7 @@ class FirestoreImport(ImportTask, name="firestore_import"):
     again: bool = param(Boolean(), "Import even if the newest import was of this backup.", default=False)
     scan: int = param(
         Number(0, 1_000_000, whole=True),
-        "Documents to look at, at most, for the names of those that stay; a read for each.",
+        "How many documents there may be for the names of those that stay to be looked for; a read for each.",
         default=10_000,
     )
 
@@ -55,7 +55,7 @@ class FirestoreImport(ImportTask, name="firestore_import"):
         operations = self.firestore.operations()
         running = next((each for each in operations if not each.done), None)
         done = of_backup(last_import(operations), self.proof)
-        remains = compare(self.firestore, self.proof, done, self.scan) if done is not None else None
+        remains = compare(self.firestore, self.storage, self.proof, done, self.scan) if done is not None else None
         documents = remains.documents if remains is not None else self.firestore.count()
         return _State(self.proof, documents, running, done, remains)
 
@@ -104,6 +104,6 @@ class FirestoreImport(ImportTask, name="firestore_import"):
             operation = begin(self.firestore, IMPORT, state.proof.url)
         ended = follow(self.firestore, operation, self.seen)
         object.__setattr__(self, "_outcome", ended)
-        remains = compare(self.firestore, state.proof, ended, 0)
+        remains = compare(self.firestore, self.storage, state.proof, ended, 0)
         if remains.failure:
             raise TaskError(remains.failure, imported=ended.to_dict(), **remains.to_dict())

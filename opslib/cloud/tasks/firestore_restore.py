@@ -95,7 +95,7 @@ class FirestoreRestore(ImportTask, name="firestore_restore"):
     again: bool = param(Boolean(), "Restore even if the newest import was of this backup.", default=False)
     scan: int = param(
         Number(0, 1_000_000, whole=True),
-        "Documents to look at, at most, for the names of those that stay; a read for each.",
+        "How many documents there may be for the names of those that stay to be looked for; a read for each.",
         default=10_000,
     )
 
@@ -140,7 +140,7 @@ class FirestoreRestore(ImportTask, name="firestore_restore"):
         paused = switch.paused() if switch is not None else False
         operations = self.firestore.operations()
         done = of_backup(last_import(operations), self.proof)
-        remains = compare(self.firestore, self.proof, done, self.scan) if done is not None else None
+        remains = compare(self.firestore, self.storage, self.proof, done, self.scan) if done is not None else None
         safety = self.began.strftime(self.safety) if self.safety else ""
         return _State(
             proof=self.proof,
@@ -222,7 +222,7 @@ class FirestoreRestore(ImportTask, name="firestore_restore"):
                 name, doing = state.running.name, f"waiting for the {state.running.shown} to end"
                 self.patience.until(lambda: self.firestore.operation(name), lambda found: found.done, doing=doing)
             ended = follow(self.firestore, operation or begin(self.firestore, IMPORT, state.proof.url), self.seen)
-        remains = compare(self.firestore, state.proof, ended, 0)
+        remains = compare(self.firestore, self.storage, state.proof, ended, 0)
         if remains.failure:
             raise TaskError(remains.failure, imported=ended.to_dict(), **remains.to_dict())
 
