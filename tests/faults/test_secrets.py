@@ -10,13 +10,12 @@ import contextlib
 import os
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from opslib.lab import Lab
+from support.arguments import Watched
 
 CANARY = "canary-3f9a1c77e2"
 PLAY = """---
@@ -39,39 +38,6 @@ PLAY = """---
       no_log: true
 """
 OPSLIB = [sys.executable, "-c", "import sys; from opslib.cli.main import main; sys.exit(main())"]
-
-
-def arguments() -> Iterator[str]:
-    """Yield the argument vector of every process; those of lab hosts are processes of this machine too."""
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            with contextlib.suppress(OSError):
-                yield Path(f"/proc/{entry}/cmdline").read_bytes().decode("utf-8", "replace")
-
-
-class Watch:
-    """Looks for words in argument vectors until it is left."""
-
-    def __init__(self, words: list[str]) -> None:
-        self.words = words
-        self.found: set[str] = set()
-        self.looks = 0
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._look)
-
-    def __enter__(self) -> Watch:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _look(self) -> None:
-        while not self._over.wait(0.01):
-            self.looks += 1
-            for line in arguments():
-                self.found.update(line for word in self.words if word in line)
 
 
 def files_with(words: list[str], folders: list[Path], since: float) -> list[str]:
@@ -105,11 +71,11 @@ def test_canaries_are_found_nowhere(lab: Lab, tmp_path: Path, engine: str, check
     command += ["--check"] if check else []
     began = (given / "play.yml").stat().st_mtime
     environ = {**os.environ, "HOME": str(home), "TMPDIR": str(out)}
-    with Watch(words) as watch:
+    with Watched(*words) as watched:
         done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert watch.looks > 20
-    assert not watch.found
+    assert watched.looks > 20
+    assert watched.found == set()
     for word in words:
         assert word not in done.stdout
         assert word not in done.stderr

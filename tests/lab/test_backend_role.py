@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,24 @@ from typing import Any
 import pytest
 
 import opslib
-from opslib import Report, Status
-from opslib.engines.roles import role_folder
+from opslib import HostResult, Report, Status, tasks
 from opslib.lab import Lab
 from opslib.verify import verify
 from support.system import System, running
 
 CANARY = "blue-heron-4711"
+
+
+@pytest.fixture(scope="module")
+def late_crash(sample_fleet: Lab) -> Iterator[Future[tuple[HostResult, str]]]:
+    """The end of a deployment, on a host of its own, of a release that crashes after 30 s; and what serves then."""
+
+    def deploy(system: System) -> tuple[HostResult, str]:
+        watched = {**variables_for(system), "ref": "crash-after-30s", "watch": 36, "migrate": []}
+        return system.apply(tasks.deploy(**watched)), str(system.json("/health")["api_version"])
+
+    with running(sample_fleet, sample_fleet.hosts[2]) as system, ThreadPoolExecutor(1) as pool:
+        yield pool.submit(deploy, system)
 
 
 @pytest.fixture
@@ -27,25 +39,29 @@ def systems(sample_fleet: Lab) -> Iterator[Sequence[System]]:
         yield [stack.enter_context(running(sample_fleet, host)) for host in sample_fleet.hosts[:2]]
 
 
+def variables_for(system: System) -> dict[str, Any]:
+    """Return what an operator would have for the role, without the prefix of its name."""
+    return {
+        "app": "ai-cost-dashboard",
+        "path": system.folder,
+        "strategy": "in_place",
+        "repository": system.remote,
+        "ref": "v1.2.0",
+        "unit": system.unit,
+        "port": system.port,
+        "http": {"url": system.url("/health/detailed"), "json": {"status": "healthy"}},
+        "settle": 1,
+        "watch": "1s",
+        "start_timeout": 25,
+        "env_file": system.env_file,
+        "migrate": ["python", "-m", "dashboard.migrate"],
+    }
+
+
 def inventory_for(lab: Lab, systems: Sequence[System], path: Path) -> Path:
     """Write the inventory that an operator would have."""
-    one = systems[0]
-    variables = {
-        "backend_app": "ai-cost-dashboard",
-        "backend_path": one.folder,
-        "backend_strategy": "in_place",
-        "backend_repository": one.remote,
-        "backend_ref": "v1.2.0",
-        "backend_unit": one.unit,
-        "backend_port": one.port,
-        "backend_http": {"url": one.url("/health/detailed"), "json": {"status": "healthy"}},
-        "backend_settle": 1,
-        "backend_watch": "1s",
-        "backend_start_timeout": 25,
-        "backend_env_file": one.env_file,
-        "backend_migrate": ["python", "-m", "dashboard.migrate"],
-    }
     text = lab.inventory_text(user="ops", hosts=[system.host for system in systems])
+    variables = {f"backend_{name}": value for name, value in variables_for(systems[0]).items()}
     path.write_text(text + "".join(f"    {name}: {json.dumps(value)}\n" for name, value in variables.items()))
     return path
 
@@ -70,6 +86,7 @@ def versions(systems: Sequence[System]) -> list[str]:
     return [str(system.json("/health")["api_version"]) for system in systems]
 
 
+@pytest.mark.usefixtures("late_crash")
 def test_deploy_and_rollback(systems: Sequence[System], inventory: Path) -> None:
     both = {"extra_vars": {"deploy_backend_serial": 2, "rollback_backend_serial": 2}}
     before = [system.look() for system in systems]
@@ -138,7 +155,9 @@ def test_a_branch_means_one_commit_for_all_hosts(systems: Sequence[System], inve
             assert [step.data["wanted"] for step in host.steps if step.task == "deploy"] == [older]
 
 
-def test_every_entry_point_has_a_suite() -> None:
-    folder = role_folder("backend")
-    entries = {path.stem for path in (folder / "tasks").glob("*.yml")} - {"main"}
-    assert {path.stem.removeprefix("test_") for path in (folder / "tests").glob("test_*.py")} == entries
+def test_a_crash_after_half_a_minute_is_caught(late_crash: Future[tuple[HostResult, str]]) -> None:
+    result, serves = late_crash.result(timeout=120)
+    assert result.status is Status.FAILED
+    assert "of crash-after-30s" in str(result.failure)
+    assert "serves again" in str(result.failure)
+    assert serves == "1.1.0"

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +11,7 @@ import pytest
 from opslib import HostResult, Status, tasks
 from opslib.host.task import Task
 from opslib.lab import LabHost
+from support.arguments import Watched
 from support.hosts import eventually
 from support.system import System
 
@@ -91,31 +88,6 @@ def is_tidy(system: System) -> None:
     assert [line for line in found.stdout.splitlines() if "/site-packages/" not in line] == []
 
 
-class Watch:
-    """Looks into the argument vectors of all processes, those of lab hosts among them, until it is left."""
-
-    def __init__(self, word: str) -> None:
-        self._word = word.encode()
-        self.found: set[bytes] = set()
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._look)
-
-    def __enter__(self) -> Watch:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _look(self) -> None:
-        while not self._over.wait(0.02):
-            for entry in filter(str.isdigit, os.listdir("/proc")):
-                with contextlib.suppress(OSError):
-                    line = Path(f"/proc/{entry}/cmdline").read_bytes()
-                    self.found |= {line} if self._word in line else set()
-
-
 def test_in_place_and_back(system: System) -> None:
     to_v1_2, back = deploy(system, "v1.2.0"), rollback(system, migrate_down=[*MIGRATE, "--to", "2"])
     planned = good(system.rehearse(to_v1_2))
@@ -124,12 +96,12 @@ def test_in_place_and_back(system: System) -> None:
         change.summary.startswith("switch from ") and "to v1.2.0" in change.summary for change in planned.changes
     )
     is_serving(system, V1_1)
-    with Watch(system.password) as watch:
+    with Watched(system.password) as watched:
         done = good(system.apply(to_v1_2, login="ops"))
     assert done.status is Status.CHANGED
     is_serving(system, V1_2)
     assert schema(system) == 3
-    assert watch.found == set()
+    assert watched.found == set()
     assert system.password not in json.dumps(done.data)
     found = system.host.run(
         ["grep", "-rlF", system.password, "/srv", "/tmp", "/root", "/var/lib/opslib", "/home"], check=False
@@ -176,16 +148,21 @@ def steady(standing_system: System) -> Iterator[System]:
         ("migration", ["migration 004_invoices.sql failed", "may have been changed in part"]),
         ("package", ["no-such-package-anywhere"]),
         ("crash-at-start", ["serves again", "the schema was taken back", "exit code 3|crash loop|start limit"]),
+        ("environment", ["exit code 1|crash loop|start limit"]),
+        ("error-500", ["it answered 500"]),
     ],
 )
 def test_bad_releases_in_place(steady: System, branch: str, words: list[str]) -> None:
-    task = deploy(steady, f"refs/heads/bad/{branch}", migrate_down=[*MIGRATE, "--to", "2"])
-    said = failure(steady.apply(task))
+    task = deploy(steady, f"refs/heads/bad/{branch}", migrate_down=[*MIGRATE, "--to", "2"], start_timeout=8)
+    result = steady.apply(task)
+    said = failure(result)
     for each in words:
         assert any(word in said for word in each.split("|")), said
     assert "serves again" in said
     assert steady.password not in said + json.dumps(events(steady))
     assert events(steady)[-1]["outcome"] == "failed"
+    if branch == "environment":
+        assert "missing environment variable: BILLING_API_KEY" in json.dumps(result.steps[0].data["log"])
     if branch == "crash-at-start":
         assert schema(steady) == 2
     assert good(steady.apply(rollback(steady))).status is Status.OK
@@ -213,6 +190,33 @@ def test_nothing_is_touched_when_nothing_can_be_done(steady: System) -> None:
         assert steady.host.read(release) == "# mended at night\n"
     finally:
         steady.host.write(release, text)
+
+
+def test_a_branch_that_was_pushed_over(steady: System) -> None:
+    newest = steady.commit("main")
+    assert good(steady.apply(deploy(steady, "main", migrate=[]))).status is Status.CHANGED
+    steady.push("refs/heads/main", {"notes.txt": "begun anew\n"}, "v1.1.0")
+    for _ in range(2):  # at first it has to be fetched to be known
+        said = failure(steady.apply(deploy(steady, "main", migrate=[])))
+        assert f"main was rewritten (a forced push, or a tag that moved): {newest[:12]}" in said
+    is_serving(steady, V1_2)
+    steady.host.run(["git", "-C", steady.remote, "update-ref", "refs/heads/main", newest])
+    assert good(steady.apply(rollback(steady))).status is Status.CHANGED
+
+
+def test_pip_that_dies_half_way(steady: System) -> None:
+    steady.host.write("/usr/local/bin/pip-dies", DIES, 0o755)
+    steady.host.run(["systemd-run", "-q", "--unit=reaper", "/usr/local/bin/pip-dies"])
+    said = failure(steady.apply(deploy(steady, "v1.2.0")))
+    assert "pip install" in said
+    assert "serves again" in said
+    assert events(steady)[-1]["outcome"] == "failed"
+
+
+DIES = """#!/bin/sh
+while ! pid=$(pgrep -f '^[^ ]*python[^ ]* -m pip install'); do sleep 0.02; done
+kill -KILL $pid
+"""
 
 
 def test_full_disk(steady: System) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import opslib
-from opslib import Report, Status
+from opslib import Report, Status, tasks
 from opslib.verify import verify
 from support.hosts import eventually
 from support.system import System
@@ -183,6 +183,16 @@ def test_errors_that_began_with_a_release(standing_system: System, inventory: Pa
     system.host.run(["rm", "-r", "/var/lib/opslib/releases"])
     alone = run(inventory, "error_rate", incident_logs=logs)
     assert "release v1" not in failure(alone)
+
+
+def test_a_log_that_fills_up(standing_system: System, inventory: Path) -> None:
+    """The switch writes what nobody rotates: the weekly look at logs finds it, and names it."""
+    system, log = standing_system, f"{standing_system.folder}/logs/app.log"
+    system.faults("fill_log=2000")
+    assert eventually(lambda: int(system.host.run(["stat", "-c", "%s", log]).stdout) > 1 << 20, 30)
+    (step,) = system.apply(tasks.log_size(paths=[f"{system.folder}/logs"], warn="100K", fail="1M")).steps
+    assert step.status is Status.FAILED
+    assert "app.log" in str(step.error) + json.dumps(step.data)
 
 
 def test_a_leak(standing_system: System, inventory: Path) -> None:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +13,7 @@ import opslib
 from opslib import Report, Status
 from opslib.engines.roles import role_folder
 from opslib.verify import verify
+from support.arguments import Watched
 from support.database import FOLDER, databases, files
 from support.system import System
 
@@ -120,28 +118,6 @@ def test_credentials(system: System, tmp_path: Path) -> None:
         system.restart()
 
 
-@contextmanager
-def arguments_watched(*words: str) -> Iterator[list[str]]:
-    """Look at the arguments of all processes, those of the hosts too, and collect those that hold one of the words."""
-    found: list[str] = []
-    over = threading.Event()
-
-    def look() -> None:
-        while not over.wait(0.005):
-            for pid in filter(str.isdigit, os.listdir("/proc")):
-                with suppress(OSError):
-                    line = Path(f"/proc/{pid}/cmdline").read_bytes().decode("utf-8", "replace")
-                    found.extend(line for word in words if word in line)
-
-    thread = threading.Thread(target=look)
-    thread.start()
-    try:
-        yield found
-    finally:
-        over.set()
-        thread.join()
-
-
 def test_the_password_is_found_nowhere_else(system: System, tmp_path: Path) -> None:
     system.sql(f"ALTER ROLE ai_cost PASSWORD '{CANARY}'; ALTER ROLE ai_cost CREATEDB")
     system.configure(DATABASE_URL=system.environment["DATABASE_URL"].replace(system.password, CANARY))
@@ -149,7 +125,7 @@ def test_the_password_is_found_nowhere_else(system: System, tmp_path: Path) -> N
     given = inventory(system, tmp_path, database_restore_method="in_place", database_restore_again=True)
     entries = ("check", "credentials", "slow_queries", "backup", "refresh", "restore")
     try:
-        with arguments_watched(CANARY) as found:
+        with Watched(CANARY) as watched:
             report = opslib.run_playbook(playbook(tmp_path, entries), given)
             wrong = opslib.run_playbook("database:prove", given)
         assert ended(report) is Status.CHANGED
@@ -158,7 +134,7 @@ def test_the_password_is_found_nowhere_else(system: System, tmp_path: Path) -> N
         system.sql(f"ALTER ROLE ai_cost PASSWORD '{system.password}' NOCREATEDB")
         system.configure()
         system.restart()
-    assert not found
+    assert watched.found == set()
     assert CANARY not in json.dumps([report.to_dict(), wrong.to_dict()])
     search = [
         "grep",
@@ -182,10 +158,10 @@ def test_a_password_from_the_controller_is_not_shown(system: System, tmp_path: P
     given = inventory(system, tmp_path)
     place = {"database_host": "127.0.0.1", "database_user": "ai_cost", "database_password": CANARY}
     own = {**place, "database_env_file": None}
-    with arguments_watched(CANARY) as found:
+    with Watched(CANARY) as watched:
         report = opslib.run_playbook("database:check", given, engine=engine, extra_vars=own)
     assert "the password of role ai_cost is wrong" in str(report.hosts[system.host.name].failure)
-    assert not found
+    assert watched.found == set()
     assert CANARY not in json.dumps(report.to_dict())
 
 
