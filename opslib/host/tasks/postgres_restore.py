@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 from opslib.host.files import tree
@@ -101,8 +102,11 @@ class PostgresRestore(PostgresTask, name="postgres_restore"):
         restored = note = None
         if kept.exists:
             folder = tree.open_folder(self.folder)
-            restored = store.read_json(folder, store.stem(settings.database) + RESTORED)
-            note = store.read_json(folder, store.stem(settings.database) + RESTORING)
+            try:
+                restored = store.read_json(folder, store.stem(settings.database) + RESTORED)
+                note = store.read_json(folder, store.stem(settings.database) + RESTORING)
+            finally:
+                os.close(folder)
         return {
             "now": time.time(),
             "settings": settings,
