@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from datetime import UTC, datetime
 
@@ -11,6 +12,7 @@ from opslib import tasks
 from opslib.fleet import Fleet
 from opslib.target import Target
 from services.gcs_rules import stamp
+from services.google import Answer
 from support import exports
 from support.cloud import run
 from support.exports import DAY
@@ -279,6 +281,18 @@ def test_answers_that_make_no_sense_are_told(bucket, answer, told):
 def test_a_listing_that_never_ends_is_told(bucket):
     bucket.answer("objects.list", objects(nextPageToken="again"), times=None)
     assert "goes round in circles" in run("gcs_backups", ARGS).error
+
+
+def test_a_listing_without_an_end_is_told(bucket, monkeypatch):
+    original, tokens = bucket.perform, itertools.count()
+
+    def perform(call, request):
+        if call.operation == "objects.list":
+            return Answer(objects(nextPageToken=f"{next(tokens)}")).response()
+        return original(call, request)
+
+    monkeypatch.setattr(bucket, "perform", perform)
+    assert "the listing did not end within 0.3 seconds" in run("gcs_backups", {**ARGS, "wait": 0.3}).error
 
 
 def test_a_listing_that_breaks_off_is_no_short_listing(bucket):

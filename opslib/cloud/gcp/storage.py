@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from opslib.cloud.errors import MalformedError, MismatchError, RefusedError
+from opslib.cloud.errors import MalformedError, MismatchError, RefusedError, TimeIsUpError
 from opslib.cloud.gcp.api import GoogleApi
 from opslib.cloud.gcp.bucket import Bucket, bucket_of
 from opslib.cloud.gcp.objects import Item, item_of, said
@@ -158,6 +158,8 @@ class Storage:
                 return
             if token in seen:
                 raise MalformedError(f"{doing}: the listing goes round in circles")
+            if not self.task.patience.deadline.left:
+                raise TimeIsUpError(f"{doing}: the listing did not end within {self.task.wait:g} seconds")
             seen.add(token)
 
 
