@@ -182,7 +182,7 @@ def _json(data: bytes) -> Any:
 def _rest_operation(service: str, request: Request) -> str:
     """Return the operation that a method, a path and the names of a query stand for; the most particular that fits."""
     best, found = -1, f"{request.method} {request.path}"
-    for name in model(service).names if service else ():
+    for name in sorted(model(service).names) if service else ():  # S3 has some twice, the others for its Express zones
         http = model(service).operation(name).http
         path, _, query = http["requestUri"].partition("?")
         names = {each for each in query.split("&") if each} | _needed(service, name)

@@ -129,15 +129,6 @@ class EcsExpress(Platform):
         doing = f"ECS: tagging {self.name}"
         self.task.change(lambda: self.client.tag_resource(resourceArn=arn, tags=listing), doing=doing)
 
-    def follow(self, what: str, key: str) -> None:
-        state = self.describe()
-        # A change of the scaling alone may need no deployment: the revision stays the same.
-        if state.status is Status.RUNNING and state.raw.get("serviceRevisionArn") == key:
-            known = [each for each in self.operations() if each.key == key]
-            if known and known[0].phase is Phase.SUCCEEDED:
-                return
-        super().follow(what, key)
-
     def find_out(
         self,
         what: str,
