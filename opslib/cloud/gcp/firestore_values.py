@@ -13,7 +13,7 @@ from typing import Any
 
 from opslib.host.params import ParamError, shown
 
-__all__ = ["FieldPath", "at", "canonical", "field_path", "mask", "nested", "plain", "typed"]
+__all__ = ["FieldPath", "at", "canonical", "contradictions", "field_path", "mask", "nested", "plain", "typed"]
 
 FieldPath = tuple[str, ...]
 _SCALARS = ["null", "boolean", "integer", "double", "timestamp", "string", "bytes", "reference", "geoPoint"]

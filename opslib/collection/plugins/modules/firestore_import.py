@@ -74,7 +74,8 @@ options:
     default: false
   scan:
     description:
-      - Documents to look at, at most, for the names of those that stay; a read for each.
+      - How many documents there may be for the names of those that stay to be looked for; a
+        read for each.
       - Whole number from 0 to 1000000.
     type: int
     default: 10000
