@@ -6,11 +6,13 @@ Nothing is shipped: the process is the same Python with the same import path.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from opslib.carriers.base import Deadline
@@ -18,10 +20,11 @@ from opslib.carriers.local import LocalChannel
 from opslib.carriers.payload import Job, module_of
 from opslib.errors import UnreachableError
 
-__all__ = ["ControllerConnection", "carry_out", "command", "encode"]
+__all__ = ["OFFERED", "ControllerConnection", "carry_out", "command", "encode", "short_path"]
 
 _PROGRAM = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from opslib.cloud.worker import main; main()"
 MARK = "OPSLIB_RUNNER"  # of what dies with ansible-playbook
+OFFERED = "OPSLIB_ENVIRONMENT"  # names the socket that has more of the environment, for tasks that run here alone
 
 
 def command() -> list[str]:
@@ -54,7 +57,7 @@ def encode(job: Job, *, apart: bool = False) -> bytes:
 def carry_out(job: Job) -> tuple[int, str, str]:
     """Run a job and return the exit code, standard output and standard error of its process."""
     lasting = any(task.cleanup_seconds for task in job.tasks)
-    own = {name: value for name, value in os.environ.items() if not (lasting and name == MARK)}
+    own = {name: value for name, value in _environment().items() if not (lasting and name == MARK)}
     pipe = subprocess.PIPE
     with subprocess.Popen(
         command(), stdin=pipe, stdout=pipe, stderr=pipe, cwd="/", env=own, start_new_session=lasting
@@ -71,6 +74,27 @@ def carry_out(job: Job) -> tuple[int, str, str]:
         err = process.stderr.read()
         code = process.wait()
     return code, out.decode("utf-8", "surrogateescape"), err.decode("utf-8", "replace")
+
+
+@contextlib.contextmanager
+def short_path(path: str) -> Iterator[str]:
+    """Give a path a name short enough for a socket, whose address has 108 bytes at most (unix(7))."""
+    folder = os.open(os.path.dirname(path), os.O_PATH | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{os.path.basename(path)}"
+    finally:
+        os.close(folder)
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment that leads tasks to their services: this one, and what is offered beside it."""
+    own = dict(os.environ)
+    place = own.pop(OFFERED, None)
+    if place is not None and os.path.exists(place):
+        with socket.socket(socket.AF_UNIX) as asked, short_path(place) as short:
+            asked.connect(short)
+            own.update(json.loads(b"".join(iter(lambda: asked.recv(65536), b""))))
+    return own
 
 
 class ControllerConnection:

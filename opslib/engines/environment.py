@@ -8,9 +8,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from opslib.carriers import controller
+from opslib.engines import cloud_environment
 from opslib.errors import UsageError
 
-__all__ = ["CLOUD", "DROPPED", "FIXED", "PASSED", "PREFIXES", "cloud", "make", "offer_collection"]
+__all__ = ["DROPPED", "FIXED", "PASSED", "PREFIXES", "make", "offer_collection"]
 
 PASSED = (
     "GNUPGHOME",
@@ -33,25 +35,6 @@ PASSED = (
     "XDG_RUNTIME_DIR",
 )
 PREFIXES = ("ANSIBLE_", "LC_")
-# What leads cloud tasks to their services, credentials among them: handed over through a pipe, never written down.
-CLOUD = (
-    "AWS_",
-    "CLOUDSDK_",
-    "DOCKER_",
-    "FIREBASE_",
-    "FIRESTORE_",
-    "GOOGLE_",
-    "OPSLIB_",
-    "REQUESTS_CA_BUNDLE",
-    "SENTRY_",
-    "SSL_CERT_",
-    "STORAGE_EMULATOR_HOST",
-    "SUPABASE_",
-    "VERCEL_",
-    "HTTPS_PROXY",
-    "HTTP_PROXY",
-    "NO_PROXY",
-)
 # Would make it prompt, write its arguments down, or print in a way that ansible-runner does not understand.
 DROPPED = (
     "ANSIBLE_FORCE_COLOR",
@@ -94,6 +77,7 @@ def make(folder: Path, *, own: Mapping[str, str] | None = None, names: Sequence[
         if (name in wanted or name.startswith(PREFIXES)) and name not in DROPPED and _printable(value)
     }
     made.update(FIXED)
+    made[controller.OFFERED] = str(cloud_environment.socket_of(folder))
     made["ANSIBLE_LOCAL_TEMP"] = str(folder / "tmp")
     made["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), made.get("PATH") or os.defpath])
     if not _is_utf8(made):
@@ -102,12 +86,6 @@ def make(folder: Path, *, own: Mapping[str, str] | None = None, names: Sequence[
     if paths:
         made["PYTHONPATH"] = os.pathsep.join(paths)
     return made
-
-
-def cloud(own: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return what of the caller's environment leads cloud tasks to their services."""
-    own = os.environ if own is None else own
-    return {name: value for name, value in own.items() if name.upper().startswith(CLOUD) and _printable(value)}
 
 
 def offer_collection(folder: Path) -> list[str]:

@@ -4,15 +4,12 @@ Run as a script, by path: `python guard.py PARENT_PID FOLDER PROGRAM ARGUMENT...
 of its own, without a terminal and without standard input, and ends with its exit code. When it gets SIGTERM, or when
 the parent is gone (even by SIGKILL), it kills the program and everything that descends from it: what is below it in
 the process table, and what carries the run's mark in its environment (Ansible's workers leave the process group).
-Once the parent is gone it also removes FOLDER. Variables of the environment that may be written nowhere come through
-the pipe FOLDER/environment, if there is one. Standard library only.
+Once the parent is gone it also removes FOLDER. Standard library only.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import select
 import shutil
 import signal
 import sys
@@ -20,18 +17,15 @@ import time
 
 MARK = "OPSLIB_RUNNER"
 PID_FILE = "guard.pid"
-ENVIRONMENT = "environment"
 KILLED = 75
 _LOOK = 0.25
 _SWEEPS = 50
-_PATIENCE = 10000  # milliseconds, for what the pipe brings
 _WAKE = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def main(parent: int, folder: str, command: list[str]) -> int:
     """Run a program under guard and return its exit code; 75 when it was killed."""
     signal.pthread_sigmask(signal.SIG_BLOCK, _WAKE)
-    os.environ.update(_handed_over(os.path.join(folder, ENVIRONMENT)))
     child = os.fork()
     if child == 0:
         _start(command)
@@ -48,25 +42,6 @@ def main(parent: int, folder: str, command: list[str]) -> int:
             if orphan or (caught is not None and caught.si_signo == signal.SIGHUP and _orphaned(parent)):
                 shutil.rmtree(folder, ignore_errors=True)
             return KILLED
-
-
-def _handed_over(pipe: str) -> dict[str, str]:
-    """Return the variables that come through a pipe; none when it is not there, or nobody writes."""
-    try:
-        reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-    except FileNotFoundError:
-        return {}
-    data = b""
-    poll = select.poll()
-    poll.register(reader, select.POLLIN)
-    while poll.poll(_PATIENCE):
-        piece = os.read(reader, 1 << 16)
-        if not piece:
-            break
-        data += piece
-    os.close(reader)
-    found: dict[str, str] = json.loads(data or b"{}")
-    return found
 
 
 def _orphaned(parent: int) -> bool:

@@ -15,7 +15,7 @@ from opslib.engines.private_folder import write
 from opslib.engines.work import Play
 from opslib.errors import MissingError, UsageError
 
-__all__ = ["VARIABLES", "Options", "Sources", "command_line", "handed_over", "passwords"]
+__all__ = ["VARIABLES", "Options", "Sources", "command_line", "passwords"]
 
 VARIABLES = "extra_vars.json"
 
@@ -158,27 +158,12 @@ def passwords(vault: Sequence[tuple[str, Any]], folder: Path) -> Iterator[list[s
         over.set()
 
 
-@contextlib.contextmanager
-def handed_over(variables: Mapping[str, str], pipe: Path) -> Iterator[None]:
-    """Offer variables of the environment through a pipe, so that they stand in no file."""
-    over = threading.Event()
-    if variables:
-        data = json.dumps(dict(variables)).encode()
-        os.mkfifo(pipe, 0o600)
-        threading.Thread(target=_hand_over, args=(pipe, data, over), name="opslib-environment", daemon=True).start()
-    try:
-        yield
-    finally:
-        over.set()
-
-
-def _hand_over(pipe: Path, data: bytes, over: threading.Event) -> None:
-    """Write something into a pipe once somebody reads it."""
+def _hand_over(pipe: Path, password: bytes, over: threading.Event) -> None:
+    """Write a password into a pipe once somebody reads it."""
     while not over.wait(0.02):
         try:
             with os.fdopen(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK), "wb") as file:
-                os.set_blocking(file.fileno(), True)
-                file.write(data)
+                file.write(password)
         except OSError:  # nobody reads yet
             continue
         return

@@ -23,8 +23,8 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any, Self
 
-from opslib.engines import environment, event_files, excerpt, guard
-from opslib.engines.playbook_command import VARIABLES, Options, Sources, command_line, handed_over, passwords
+from opslib.engines import cloud_environment, environment, event_files, excerpt, guard
+from opslib.engines.playbook_command import VARIABLES, Options, Sources, command_line, passwords
 from opslib.engines.playlog import PlayLog
 from opslib.engines.private_folder import private_folder
 from opslib.engines.work import Play
@@ -92,7 +92,7 @@ def run_plays(
         command = command_line(file, plays, folder, inventory=inventory, options=options, lost=lost)
         with passwords(inventory.vault, folder) as labels:
             command += [f"--vault-id={label}" for label in labels]
-            with handed_over(environment.cloud(), folder / guard.ENVIRONMENT):
+            with cloud_environment.offered(folder):
                 hosts, ending = _follow(_Invocation(command, folder, options.timeout, cancel, pass_on), log, emit)
     if not log.started and ending.cut is None:
         raise PlaybookError(f"ansible-playbook refuses {playbook or plays[0].source}: {log.words}{ending.trouble}")

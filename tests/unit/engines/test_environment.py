@@ -89,8 +89,3 @@ def test_checkout_offers_its_own_collection(tmp_path: Path) -> None:
     assert (offered / "plugins" / "action" / "disk_usage.py").is_file()
     assert (offered / "meta" / "runtime.yml").is_file()
     assert Path(root, "opslib", "__init__.py").is_file()
-
-
-def test_what_leads_to_cloud_services_goes_another_way() -> None:
-    """It is picked out by name, to be handed over through a pipe."""
-    assert environment.cloud(OWN) == {"AWS_SECRET_ACCESS_KEY": "canary", "GOOGLE_APPLICATION_CREDENTIALS": "canary"}

@@ -13,7 +13,6 @@ import pexpect
 import pytest
 
 from opslib.engines import guard
-from opslib.engines.playbook_command import handed_over
 
 # A child in a session of its own, as Ansible's workers are; one without the mark, which only the process table knows;
 # one whose parent is gone, which only the mark gives away.
@@ -125,17 +124,3 @@ time.sleep(60)
     wait_for(lambda: not napping(nap))
     wait_for(lambda: not folder.exists())
     wait_for(lambda: not Path(f"/proc/{pid}").exists())
-
-
-def test_variables_come_through_a_pipe(tmp_path: Path) -> None:
-    """What is started has them in its environment; no file ever holds them."""
-    show = [sys.executable, "-c", "import os, sys; sys.exit(len(os.environ['CANARY']) - 70000)"]
-    with handed_over({"CANARY": "x" * 70007}, tmp_path / guard.ENVIRONMENT):
-        assert start(tmp_path, show).wait(10) == 7
-    assert not [path for path in tmp_path.iterdir() if path.is_file() and b"xxx" in path.read_bytes()]
-
-
-def test_no_pipe_no_variables(tmp_path: Path) -> None:
-    """Most runs have none."""
-    with handed_over({}, tmp_path / guard.ENVIRONMENT):
-        assert start(tmp_path, [sys.executable, "-c", "import os; 'CANARY' in os.environ and exit(1)"]).wait(10) == 0
