@@ -10,7 +10,7 @@ from support import images
 from support.cloud import AWS, run
 from support.images import DAY
 
-ARGS = {**AWS, "repository": "spendsense-api"}
+ARGS = {**AWS, "wait": 60, "repository": "spendsense-api"}
 
 
 @pytest.fixture

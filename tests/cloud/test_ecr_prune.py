@@ -8,7 +8,7 @@ from support import images
 from support.cloud import AWS, run
 from support.images import DAY
 
-ARGS = {**AWS, "repository": "spendsense-api", "deployed": [], "keep_last": 2, "younger": "7d"}
+ARGS = {**AWS, "wait": 60, "repository": "spendsense-api", "deployed": [], "keep_last": 2, "younger": "7d"}
 
 
 @pytest.fixture

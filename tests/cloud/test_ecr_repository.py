@@ -8,10 +8,11 @@ import boto3
 import pytest
 
 from services.aws_json import REGION
+from services.faults import Fault
 from support.cloud import AWS, run
 
 NAME = "spendsense-api"
-ARGS = {**AWS, "repository": NAME}
+ARGS = {**AWS, "wait": 60, "repository": NAME}
 UNTAGGED = {
     "rulePriority": 1,
     "selection": {"tagStatus": "untagged", "countType": "sinceImagePushed", "countUnit": "days", "countNumber": 14},
@@ -114,6 +115,19 @@ def test_throttling_once_often_and_for_ever(moto, ecr):
     moto.throttle("DescribeRepositories")
     ran = run("ecr_repository", {**WANTED, "wait": 0.2})
     assert (ran.status, "ThrottlingException" in ran.error) == ("failed", True)
+
+
+def test_a_new_one_that_is_not_seen_at_once_is_waited_for(moto, ecr, monkeypatch):
+    original, blind = moto.perform, iter([True] * 4)
+
+    def perform(call, request):
+        if call.operation == "DescribeRepositories" and next(blind, False):
+            return moto.error(call, Fault(400, "RepositoryNotFoundException", "not yet"))
+        return original(call, request)
+
+    monkeypatch.setattr(moto, "perform", perform)
+    ran = run("ecr_repository", WANTED)
+    assert (ran.status, ran.error, len(moto.calls("CreateRepository"))) == ("changed", None, 1)
 
 
 def test_somebody_who_made_it_meanwhile_is_no_trouble(moto, ecr):

@@ -17,7 +17,7 @@ from support import exports
 from support.cloud import run
 from support.exports import DAY
 
-ARGS = {"project": "spendsense-test", "bucket": "backups", "prefix": "daily/", "every": "1d", "wait": 5, "poll": 0.001}
+ARGS = {"project": "spendsense-test", "bucket": "backups", "prefix": "daily/", "every": "1d", "wait": 60, "poll": 0.001}
 PRUNE = {name: ARGS[name] for name in ("project", "bucket", "prefix", "wait", "poll")}
 ROOT = "gs://backups/daily"
 

@@ -7,7 +7,7 @@ import pytest
 from support.cloud import run
 from support.exports import DAY
 
-ARGS = {"project": "spendsense-test", "bucket": "backups", "wait": 5, "poll": 0.001}
+ARGS = {"project": "spendsense-test", "bucket": "backups", "wait": 60, "poll": 0.001}
 DAILY = {**ARGS, "delete_after": "30d", "prefixes": ["daily/"]}
 
 

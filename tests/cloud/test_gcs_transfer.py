@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response
 
 from support.cloud import run
 
-ARGS = {"project": "spendsense-test", "bucket": "backups", "wait": 5, "poll": 0.001}
+ARGS = {"project": "spendsense-test", "bucket": "backups", "wait": 60, "poll": 0.001}
 DATA = random.Random(5).randbytes(900_000)
 
 

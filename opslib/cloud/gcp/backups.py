@@ -8,20 +8,14 @@ Source: https://cloud.google.com/firestore/docs/manage-data/export-import.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 
-from opslib.cloud.gcp.arrival import CorruptError, fetch, read
-from opslib.cloud.gcp.export_log import DamagedError, LogReader, Part, names_in, parts_in, records
+from opslib.cloud.gcp.export_proof import MARKER, Findings, follow, found_marker, read_all
 from opslib.cloud.gcp.objects import Item, said
 from opslib.cloud.gcp.storage import Storage
-from opslib.cloud.libraries import load
 
 __all__ = ["MARKER", "Backup", "Proof", "folders", "prove", "prove_items", "single_objects"]
-
-MARKER = ".overall_export_metadata"
-_MOST_META = 16 << 20  # bytes of a marker or of a part's metadata
-_SLACK = timedelta(minutes=1)  # between the clocks of the service's servers
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +140,12 @@ def prove_items(
     told: Callable[[str], object] | None = None,
 ) -> Proof:
     """Prove an export whose objects have been listed already; see `prove`."""
-    found = _Findings(folder, {item.name: item for item in items})
-    marker = _marker(found)
+    found = Findings(folder, {item.name: item for item in items})
+    marker = found_marker(found)
     if marker is not None:
-        _follow(storage, marker, found)
+        follow(storage, marker, found)
         if verify:
-            _verify(storage, found, told or (lambda _line: None))
+            read_all(storage, found, told or (lambda _line: None))
     return Proof(
         bucket=bucket,
         folder=folder,
@@ -162,16 +156,6 @@ def prove_items(
         items=items,
         verified=verify and marker is not None and not found.problems,
     )
-
-
-@dataclass(slots=True)
-class _Findings:
-    folder: str
-    items: dict[str, Item]
-    problems: list[str] = field(default_factory=list)
-    remarks: list[str] = field(default_factory=list)
-    documents: int | None = None
-    outputs: list[Item] = field(default_factory=list)
 
 
 def _age_order(backup: Backup) -> tuple[bool, datetime, str]:
@@ -187,97 +171,3 @@ def _folder(name: str, prefix: str, ends: dict[str, Item]) -> str:
         place = place.rpartition("/")[0]
     first, slash, _rest = name[len(prefix) :].partition("/")
     return prefix + first if slash and (prefix + first).strip("/") else ""
-
-
-def _marker(found: _Findings) -> Item | None:
-    """Find the completion marker, and see that it was written last."""
-    inside = len(found.folder) + 1
-    markers = [item for item in found.items.values() if item.name.endswith(MARKER) and "/" not in item.name[inside:]]
-    if not found.items:
-        found.problems.append("there is nothing in this folder")
-    elif not markers:
-        found.problems.append(f"it has no completion marker (*{MARKER}): the export is under way or has failed")
-    elif len(markers) > 1:
-        found.problems.append(f"it has {len(markers)} completion markers: more than one export was written here")
-    if len(markers) != 1:
-        return None
-    late = [item for item in found.items.values() if item.created > markers[0].created + _SLACK]
-    for item in late[:3]:
-        found.problems.append(f"{said(item.name)} was written after the export was complete")
-    return markers[0]
-
-
-def _follow(storage: Storage, marker: Item, found: _Findings) -> None:
-    """Follow the names from the marker to the parts, and from them to the outputs."""
-    crc32c = load("google_crc32c", "gcp").value
-    if not marker.size:
-        found.problems.append("its completion marker is empty")
-        return
-    try:
-        parts = parts_in(records(read(storage, marker, most=_MOST_META), crc32c))
-    except (DamagedError, CorruptError) as error:
-        found.problems.append(f"its completion marker is damaged: {error}")
-        return
-    counts = [part.documents for part in parts if part.documents is not None]
-    found.documents = sum(counts) if len(counts) == len(parts) else None
-    outside = _layout(found)
-    if not parts:
-        found.remarks.append("its marker names no part" + ("" if outside else ": the database was empty"))
-    for part in parts:
-        _follow_part(storage, part, found)
-    named = {item.name for item in found.outputs}
-    for name in sorted(outside - named) if parts else ():
-        found.remarks.append(f"{said(name)} is named by no part")
-
-
-def _layout(found: _Findings) -> set[str]:
-    """Return the outputs that are there, whoever names them."""
-    return {name for name in found.items if name.rpartition("/")[2].startswith("output-")}
-
-
-def _follow_part(storage: Storage, part: Part, found: _Findings) -> None:
-    name = f"{found.folder}/{part.name}"
-    meta = found.items.get(name)
-    if meta is None or not meta.size:
-        found.problems.append(f"its part {said(part.name)} is {'missing' if meta is None else 'empty'}")
-        return
-    try:
-        outputs = names_in(read(storage, meta, most=_MOST_META))
-    except CorruptError as error:
-        found.problems.append(str(error))
-        return
-    if not outputs and part.documents:
-        found.remarks.append(f"its part {said(part.name)} names no output")
-    total = 0
-    for output in outputs:
-        item = found.items.get(f"{name.rpartition('/')[0]}/{output}")
-        if item is None or not item.size:
-            found.problems.append(f"{output} of {said(part.name)} is {'missing' if item is None else 'empty'}")
-        else:
-            found.outputs.append(item)
-            total += item.size
-    if part.bytes is not None and total != part.bytes and not found.problems:
-        found.remarks.append(f"the outputs of {said(part.name)} have {total} bytes; its marker tells {part.bytes}")
-
-
-def _verify(storage: Storage, found: _Findings, told: Callable[[str], object]) -> None:
-    """Read everything once; what is wrong with one object does not keep the others from being read."""
-    crc32c = load("google_crc32c", "gcp").value
-    outputs = {item.name for item in found.outputs}
-    count, done, total = 0, 0, sum(item.size for item in found.items.values())
-    for item in found.items.values():
-        log = LogReader(crc32c)
-        take: Callable[[bytes], object] = log.write if item.name in outputs else len
-        try:
-            fetch(storage, item, take)
-            if item.name in outputs:
-                log.close()
-        except CorruptError as error:
-            found.problems.append(str(error))
-        except DamagedError as error:
-            found.problems.append(f"{item.shown} is damaged: {error}")
-        count += log.count
-        done += item.size
-        told(f"read {done} of {total} bytes of gs://{item.bucket}/{said(found.folder)}")
-    if found.documents is not None and count != found.documents and not found.problems:
-        found.problems.append(f"its outputs hold {count} documents; its marker tells {found.documents}")

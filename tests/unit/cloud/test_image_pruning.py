@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from opslib.cloud.aws.ecr import Image
 from opslib.cloud.aws.image_pruning import Policy, judge
 
+STEADY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 DAY = timedelta(days=1)
 
@@ -42,6 +43,7 @@ POLICIES = st.builds(
 )
 
 
+@STEADY
 @given(repositories(), POLICIES)
 def test_nothing_goes_that_must_stay(repository, policy):
     images, parts = repository
@@ -57,6 +59,7 @@ def test_nothing_goes_that_must_stay(repository, policy):
         assert attached or "release-1" not in image.tags or not policy.keep_tags
 
 
+@STEADY
 @given(repositories(), POLICIES)
 def test_what_stays_keeps_its_parts(repository, policy):
     images, parts = repository
@@ -67,6 +70,7 @@ def test_what_stays_keeps_its_parts(repository, policy):
             assert parts.get(image.digest) not in kept
 
 
+@STEADY
 @given(repositories(), POLICIES)
 def test_an_index_goes_before_its_parts(repository, policy):
     images, parts = repository
