@@ -23,6 +23,8 @@ HEAVY = {
     "google",
     "invoke",
     "jinja2",
+    "matplotlib",
+    "numpy",
     "paramiko",
     "pydantic",
     "pytest",
