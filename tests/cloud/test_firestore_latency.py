@@ -89,10 +89,10 @@ def test_probes_are_removed_when_the_run_is_stopped(world):
         task = tasks.firestore_latency(**PROD, samples=100)
         thread = threading.Thread(target=lambda: fleet.run([task]))
         thread.start()
-        assert reached.wait(60)
+        assert reached.wait(250)
         stop.set()
-        thread.join(60)
-    ends = time.monotonic() + 30
+        thread.join(250)
+    ends = time.monotonic() + 250
     while time.monotonic() < ends and any(path.startswith("opslib") for path in paths()):
         time.sleep(0.05)
     assert [path for path in paths() if path.startswith("opslib")] == []

@@ -99,7 +99,7 @@ def test_the_service_is_resumed_when_time_is_up(world, monkeypatch):
     world.apprunner.twist("PauseService", lambda _body: setattr(world.firestore, "looks", None))
     world.firestore.twist("databases.importDocuments", aside(Time(monkeypatch).over))
     done = restore()
-    assert "not done after 60 seconds; it may still go on; spendsense-api was resumed" in done.error
+    assert "not done after 600 seconds; it may still go on; spendsense-api was resumed" in done.error
     assert powers(world) == RESUMED
 
 
@@ -209,10 +209,10 @@ def test_a_run_that_is_stopped_in_the_middle_resumes_the_service(world, moment, 
     with Fleet([Target(name="controller", carrier="local")], cancel=stop) as fleet:
         thread = threading.Thread(target=lambda: fleet.run([tasks.firestore_restore(**RESTORE)]))
         thread.start()
-        assert reached.wait(60)
+        assert reached.wait(250)
         stop.set()
-        thread.join(60)
-    ends = time.monotonic() + 60
+        thread.join(250)
+    ends = time.monotonic() + 250
     while time.monotonic() < ends and powers(world) != RESUMED:
         time.sleep(0.02)
     assert powers(world) == RESUMED

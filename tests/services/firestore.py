@@ -24,7 +24,7 @@ from typing import Any, Self
 __all__ = ["FirestoreEmulator", "Refused"]
 
 _CLASS = "com.google.cloud.datastore.emulator.firestore.CloudFirestore"
-_PATIENCE = 60.0
+_PATIENCE = 200.0
 OPEN = "rules_version='2';service cloud.firestore{match /databases/{d}/documents{match /{p=**}{allow read,write;}}}"
 
 

@@ -11,8 +11,8 @@ from google.cloud import firestore
 from opslib.carriers.base import Deadline
 from opslib.cloud.patience import Patience
 
-PROD = {"project": "spendsense-production", "wait": 60, "poll": 0.005}
-SANDBOX = {"project": "spendsense-test", "wait": 60, "poll": 0.005}
+PROD = {"project": "spendsense-production", "wait": 600, "poll": 0.005}
+SANDBOX = {"project": "spendsense-test", "wait": 600, "poll": 0.005}
 DAILY = "gs://spendsense-backups/daily/2026-01-31"
 
 

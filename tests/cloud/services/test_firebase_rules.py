@@ -25,7 +25,7 @@ def rules(google):
 
 
 def post(rules, path, body, verb="POST"):
-    return requests.request(verb, f"{rules.url}/v1/projects/prod{path}", json=body, timeout=20)
+    return requests.request(verb, f"{rules.url}/v1/projects/prod{path}", json=body, timeout=200)
 
 
 def source(text):
@@ -96,15 +96,15 @@ def test_test_cases_are_carried_out(rules):
 def test_releases_and_rulesets_have_their_own_rules(rules):
     deploy(rules, CLOSED)
     name = rules.releases["projects/prod/releases/cloud.firestore"]["rulesetName"]
-    assert requests.delete(f"{rules.url}/v1/{name}", timeout=20).json()["error"]["status"] == "FAILED_PRECONDITION"
-    assert requests.get(f"{rules.url}/v1/{name}", timeout=20).json()["source"]["files"][0]["content"] == CLOSED
+    assert requests.delete(f"{rules.url}/v1/{name}", timeout=200).json()["error"]["status"] == "FAILED_PRECONDITION"
+    assert requests.get(f"{rules.url}/v1/{name}", timeout=200).json()["source"]["files"][0]["content"] == CLOSED
     release = {"name": "projects/prod/releases/cloud.firestore", "rulesetName": "projects/prod/rulesets/none"}
     assert post(rules, "/releases/cloud.firestore", {"release": release}, "PATCH").status_code == 404
     assert post(rules, "/releases", release).status_code == 409
     for _number in range(4):
         deploy(rules, CLOSED)
     rules.page_size = 3
-    first = requests.get(f"{rules.url}/v1/projects/prod/rulesets", timeout=20).json()
+    first = requests.get(f"{rules.url}/v1/projects/prod/rulesets", timeout=200).json()
     assert (len(first["rulesets"]), first["nextPageToken"], "source" in first["rulesets"][0]) == (3, "3", False)
 
 

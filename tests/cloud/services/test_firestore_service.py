@@ -20,7 +20,7 @@ from google.cloud.firestore_admin_v1.types import ExportDocumentsMetadata, Impor
 from google.protobuf import json_format
 
 PROD = "projects/prod/databases/(default)"
-FAST = Retry(initial=0.01, maximum=0.01, timeout=20, predicate=if_exception_type(_OperationNotComplete))
+FAST = Retry(initial=0.01, maximum=0.01, timeout=200, predicate=if_exception_type(_OperationNotComplete))
 
 
 def documents(project, database="(default)"):
@@ -48,7 +48,7 @@ def admin(world):
 
 def export(admin, path="daily/1", **more):
     request = {"name": PROD, "output_uri_prefix": f"gs://backups/{path}", **more}
-    return admin.export_documents(request).result(polling=FAST, timeout=20)
+    return admin.export_documents(request).result(polling=FAST, timeout=200)
 
 
 def test_an_export_is_read_back_into_another_project(world, admin):
@@ -60,7 +60,7 @@ def test_an_export_is_read_back_into_another_project(world, admin):
     ]
     sandbox = {"name": "projects/sandbox/databases/(default)", "input_uri_prefix": "gs://backups/daily/1"}
     operation = admin.import_documents(sandbox)
-    operation.result(polling=FAST, timeout=20)
+    operation.result(polling=FAST, timeout=200)
     assert operation.metadata.operation_state == OperationState.SUCCESSFUL
     assert operation.metadata.progress_documents.completed_work == 6
     found = documents("sandbox").collection("users")
@@ -75,7 +75,7 @@ def test_an_export_holds_the_state_of_its_snapshot(world, admin):
     export(admin, snapshot_time=moment)
     admin.import_documents(
         {"name": "projects/sandbox/databases/(default)", "input_uri_prefix": "gs://backups/daily/1"}
-    ).result(polling=FAST, timeout=20)
+    ).result(polling=FAST, timeout=200)
     assert world.firestore.count("prod") == 7
     assert world.firestore.count("sandbox") == 6
     world.firestore.granularity = 60
@@ -130,7 +130,7 @@ def test_a_broken_export_cannot_be_imported(world, admin):
     world.gcs.corrupt("backups", "daily/1/all_namespaces/all_kinds/output-0", b"noise")
     operation = admin.import_documents({"name": PROD, "input_uri_prefix": "gs://backups/daily/1"})
     with pytest.raises(exceptions.GoogleAPICallError, match="Record header"):
-        operation.result(polling=FAST, timeout=20)
+        operation.result(polling=FAST, timeout=200)
     with pytest.raises(exceptions.NotFound):
         admin.import_documents({"name": PROD, "input_uri_prefix": "gs://backups/daily/none"})
 
@@ -151,11 +151,11 @@ def test_databases_are_made_and_removed(world, admin):
     made = admin.create_database(
         {"parent": "projects/sandbox", "database_id": "drill", "database": {"location_id": "eur3", "type_": 1}}
     )
-    assert made.result(polling=FAST, timeout=20).name == "projects/sandbox/databases/drill"
+    assert made.result(polling=FAST, timeout=200).name == "projects/sandbox/databases/drill"
     documents("sandbox", "drill").collection("x").document("y").set({})
     assert world.firestore.count("sandbox", "drill") == 1
     assert world.firestore.count("sandbox") == 0
-    admin.delete_database({"name": "projects/sandbox/databases/drill"}).result(polling=FAST, timeout=20)
+    admin.delete_database({"name": "projects/sandbox/databases/drill"}).result(polling=FAST, timeout=200)
     with pytest.raises(exceptions.NotFound):
         admin.get_database({"name": "projects/sandbox/databases/drill"})
     assert admin.get_database({"name": PROD}).location_id == "eur3"
@@ -190,6 +190,6 @@ def test_gcloud_drives_it_too(world, tmp_path):
     world.firestore.looks = 0
     line = [gcloud, "firestore", "operations", "list", "--project=prod", "--format=value(name)"]
     world.firestore.somebody_else("prod", "ExportDocuments")
-    found = subprocess.run(line, env=environment, capture_output=True, text=True, timeout=120)
+    found = subprocess.run(line, env=environment, capture_output=True, text=True, timeout=280)
     assert found.returncode == 0, found.stderr
     assert found.stdout.strip() in world.firestore.operations

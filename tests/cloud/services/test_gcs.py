@@ -299,6 +299,6 @@ def test_gcloud_finds_it_too(bucket, gcs, tmp_path):
         "CLOUDSDK_CORE_PROJECT": "sandbox",
     }
     line = [gcloud, "storage", "ls", "--json", "gs://backups/daily/"]
-    found = subprocess.run(line, env=environment, capture_output=True, text=True, timeout=120)
+    found = subprocess.run(line, env=environment, capture_output=True, text=True, timeout=280)
     assert found.returncode == 0, found.stderr
     assert [each["url"] for each in json.loads(found.stdout)] == [f"gs://backups/daily/x#{generation}"]

@@ -17,7 +17,7 @@ def ask(google, **more):
         "interval.endTime": now.isoformat(),
         **more,
     }
-    return requests.get(f"{google.monitoring.url}/v3/projects/prod/timeSeries", params=query, timeout=20)
+    return requests.get(f"{google.monitoring.url}/v3/projects/prod/timeSeries", params=query, timeout=200)
 
 
 def test_points_of_the_interval_are_told_one_by_one_or_summed(google):
