@@ -162,6 +162,15 @@ def test_throttling(moto: Moto, times: int | None, status: str) -> None:
     assert len(there()) == (1 if times else 0)
 
 
+@pytest.mark.parametrize("after", [1, 2, 3])
+def test_credentials_that_expire_on_the_way(moto: Moto, after: int) -> None:
+    moto.expire_credentials(after=after)
+    assert "renew the AWS credentials" in str(keep(alarms=BOTH).error)
+    moto.mend()
+    keep(alarms=BOTH)
+    assert (set(there()), keep(alarms=BOTH).status) == ({"shop-depth", "shop-lost"}, "ok")
+
+
 def test_a_listing_in_pages(moto: Moto) -> None:
     keep(alarms=BOTH)
     found = there()

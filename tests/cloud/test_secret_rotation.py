@@ -381,23 +381,21 @@ def test_answers_that_make_no_sense(moto: Moto, consumer: Consumer, operation: s
 
 
 def test_a_service_that_repeats_the_value_in_its_error(vault: Vault, consumer: Consumer, moto: Moto) -> None:
-    real = moto.error
-    moto.fail(vault.puts, times=None, status=400, code="ValidationException", message="MARK")
+    moto.fail(vault.puts, times=None, status=400, code="ValidationException")
+    real, repeated = moto.error, []
 
     def speaking(call: Any, fault: Any) -> Any:
         value = call.body.get("SecretString") or call.body.get("Value")
-        return (
-            real(call, type(fault)(fault.status, fault.code, f"the value {value} is bad"))
-            if value
-            else real(call, fault)
-        )
+        if value is None:
+            return real(call, fault)
+        repeated.append(value)
+        return real(call, type(fault)(fault.status, fault.code, f"the value {value} is bad"))
 
-    moto.error = speaking  # type: ignore[method-assign]
-    try:
-        done = rotate(vault, consumer, value=GIVEN)
-    finally:
-        del moto.error
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(moto, "error", speaking)
+        done = rotate(vault, consumer)
     assert "the value *** is bad" in str(done.error)
+    assert len(repeated[0]) == 64
 
 
 def test_what_is_not_ours_to_rotate(moto: Moto, consumer: Consumer) -> None:
