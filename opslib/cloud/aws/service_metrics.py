@@ -50,9 +50,7 @@ def _checked(role: str, value: Any) -> dict[str, Any]:
     if role not in _ROLES:
         raise ParamError(f"{shown(role)} is none of {', '.join(_ROLES)}")
     if not isinstance(value, dict) or not {"namespace", "name"} <= set(value) <= _MEMBERS:
-        raise ParamError(
-            f"{role}: {shown(value)} is no metric: give namespace, name and perhaps dimensions and factor"
-        )
+        raise ParamError(f"{role}: {shown(value)} is no metric: give namespace, name and perhaps dimensions and factor")
     try:
         text: Kind = Text("text")
         return {
