@@ -8,7 +8,14 @@ from support import exports
 from support.cloud import run
 from support.exports import DAY
 
-ARGS = {"project": "spendsense-test", "bucket": "backups", "prefix": "daily/", "keep_last": 2, "wait": 60, "poll": 0.001}
+ARGS = {
+    "project": "spendsense-test",
+    "bucket": "backups",
+    "prefix": "daily/",
+    "keep_last": 2,
+    "wait": 60,
+    "poll": 0.001,
+}
 MARKER = "overall_export_metadata"
 
 
