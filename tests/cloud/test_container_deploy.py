@@ -157,7 +157,7 @@ def test_no_way_back_from_what_somebody_else_deployed(service: Service) -> None:
 def test_what_went_on_after_the_deadline_can_be_taken_back(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     service.fake.stuck = True
     later = clock(monkeypatch)
-    service.fake.twist(service.update, lambda body: later.forward(100))
+    service.fake.twist(service.update, lambda body: later.forward(300))
     assert service.run("container_deploy", image="spendsense-api:v2").status == "failed"
     service.fake.stuck = False
     assert service.run("container_deploy", image="spendsense-api:v2").status == "ok"

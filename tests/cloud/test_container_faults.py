@@ -65,7 +65,7 @@ def test_throttling_without_end_ends_with_the_deadline(act: Act, service: Servic
     real = service.fake.error
 
     def error(call: Any, fault: Any) -> Any:
-        later.forward(15)
+        later.forward(70)
         return real(call, fault)
 
     with mock.patch.object(service.fake, "error", error):
@@ -86,16 +86,16 @@ def test_a_busy_service_is_waited_for(act: Act, service: Service) -> None:
 def test_a_service_that_stays_busy_ends_the_wait(act: Act, service: Service, later: Clock) -> None:
     service.fake.stuck = True
     service.fake.somebody(NAME, image=service.fake.image(NAME))
-    service.fake.twist(service.list, lambda body: later.forward(15), times=None)
+    service.fake.twist(service.list, lambda body: later.forward(70), times=None)
     ran = act.run(service)
     assert (ran.status, service.writes) == ("failed", [])
-    assert f"waiting for {NAME} to be free: not done after 60 seconds; it may still go on" in str(ran.error)
+    assert f"waiting for {NAME} to be free: not done after 200 seconds; it may still go on" in str(ran.error)
     assert "is PENDING" in str(ran.error)
 
 
 def test_an_operation_that_is_stuck_ends_with_the_deadline(act: Act, service: Service, later: Clock) -> None:
     service.fake.stuck = True
-    service.fake.twist(act.write, lambda body: later.forward(100))
+    service.fake.twist(act.write, lambda body: later.forward(300))
     ran = act.run(service)
     assert ran.status == "failed"
     assert "following operation" in str(ran.error)

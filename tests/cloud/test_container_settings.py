@@ -71,7 +71,9 @@ def test_the_environment_of_a_paused_service_is_set_and_it_stays_paused(on_app_r
 
 def test_values_are_told_nowhere(on_app_runner: Service) -> None:
     events: list[Any] = []
-    task = tasks.container_env(**AWS, service=NAME, variables={"TOKEN": "new-canary"}, unset=["LOG_LEVEL"])
+    task = tasks.container_env(
+        **{**AWS, "wait": 200}, service=NAME, variables={"TOKEN": "new-canary"}, unset=["LOG_LEVEL"]
+    )
     with Fleet([Target(name="controller", carrier="local")], on_event=events.append) as fleet:
         report = fleet.run([task])
     report.raise_for_failures()

@@ -58,7 +58,7 @@ class Service:
 
     def run(self, task: str, *, check: bool = False, **args: Any) -> Ran:
         """Run a task on it."""
-        given = {**AWS, "wait": 60, "service": NAME, "platform": self.platform, **args}
+        given = {**AWS, "wait": 200, "service": NAME, "platform": self.platform, **args}
         if task in ("container_deploy", "container_rollback"):
             given.setdefault("http", {"url": "/health", "wait": 0})
         return run(task, given, check=check)

@@ -33,6 +33,7 @@ def test_an_image_is_built_and_pushed_and_ecr_knows_it(
     engine: Engine, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Moto(registry) as moto:
+        moto.reset()  # all servers of moto in a process share what they hold
         for name, value in moto.environment.items():
             monkeypatch.setenv(name, value)
         ecr = boto3.client("ecr")
