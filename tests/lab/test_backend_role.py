@@ -111,23 +111,6 @@ def test_deploy_and_rollback(systems: Sequence[System], inventory: Path) -> None
     assert statuses(report) == [Status.OK, Status.OK]
 
 
-def test_the_other_engine(system: System, tmp_path: Path) -> None:
-    inventory = inventory_for(system.lab, [system], tmp_path / "inventory.yml")
-    before = system.look()
-    for playbook, check, status, version in (
-        ("deploy_backend", True, Status.CHANGED, "1.1.0"),
-        ("deploy_backend", False, Status.CHANGED, "1.2.0"),
-        ("deploy_backend", False, Status.OK, "1.2.0"),
-        ("rollback_backend", False, Status.CHANGED, "1.1.0"),
-    ):
-        report = run(inventory, playbook, "ansible", check=check)
-        report.raise_for_failures()
-        assert statuses(report) == [status]
-        assert versions([system]) == [version]
-        if check:
-            assert system.look() == before
-
-
 def test_rolling_stops_at_the_first_bad_host(systems: Sequence[System], inventory: Path) -> None:
     report = run(inventory, "deploy_backend", extra_vars={"backend_ref": "crash-at-start"})
     assert statuses(report)[0] is Status.FAILED

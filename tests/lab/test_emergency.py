@@ -123,14 +123,13 @@ def test_an_outage_that_does_not_end(standing_system: System, inventory: Path) -
     assert "wrong-password-77" not in json.dumps(report.to_dict())
 
 
-def test_data_loss(standing_system: System, inventory: Path, engine: str) -> None:
+def test_data_loss(standing_system: System, inventory: Path) -> None:
     system = standing_system
     system.host.run(["sh", "-c", f"date -u +'%FT%TZ INFO DELETE FROM cost_records' >> {system.folder}/logs/error.log"])
-    if engine == "ssh":
-        planned = run(inventory, "data_loss", check=True)
-        assert status(planned) is Status.CHANGED, failure(planned)
-        assert active(system, SERVICE)
-    report = run(inventory, "data_loss", engine)
+    planned = run(inventory, "data_loss", check=True)
+    assert status(planned) is Status.CHANGED, failure(planned)
+    assert active(system, SERVICE)
+    report = run(inventory, "data_loss")
     assert status(report) is Status.CHANGED, failure(report)
     assert not active(system, SERVICE)
     assert not active(system, DATABASE)
@@ -138,8 +137,7 @@ def test_data_loss(standing_system: System, inventory: Path, engine: str) -> Non
     assert verify("emergency:data_loss", inventory) == 0
     system.host.run(["systemctl", "start", SERVICE], check=False)
     assert not active(system, SERVICE)
-    if engine == "ssh":
-        assert status(run(inventory, "data_loss")) is Status.OK
+    assert status(run(inventory, "data_loss")) is Status.OK
     back = run(inventory, "data_loss", emergency_writes="resumed")
     assert status(back) is Status.CHANGED, failure(back)
     system.await_up()
@@ -153,17 +151,16 @@ def environment(system: System) -> dict[str, str]:
     return dict(entry.split("=", 1) for entry in text.split("\0") if "=" in entry)
 
 
-def test_breach(standing_system: System, inventory: Path, engine: str) -> None:
+def test_breach(standing_system: System, inventory: Path) -> None:
     system = standing_system
     system.configure(ADMIN_TOKEN="canary-old-token-5a")
     system.restart()
     before = system.look()
-    if engine == "ssh":
-        planned = run(inventory, "breach", check=True)
-        assert status(planned) is Status.CHANGED, failure(planned)
-        after = system.look()
-        assert {key for key in {**before, **after} if before.get(key) != after.get(key)} == set()
-    report = run(inventory, "breach", engine)
+    planned = run(inventory, "breach", check=True)
+    assert status(planned) is Status.CHANGED, failure(planned)
+    after = system.look()
+    assert {key for key in {**before, **after} if before.get(key) != after.get(key)} == set()
+    report = run(inventory, "breach")
     assert status(report) is Status.CHANGED, failure(report)
     assert verify("emergency:breach", inventory) == 0
     found = environment(system)
@@ -183,9 +180,8 @@ def test_breach(standing_system: System, inventory: Path, engine: str) -> None:
             ["sh", "-c", f"grep -rlsF -e {secret} /etc /var/lib/opslib /var/log /tmp /root /home"], check=False
         )
         assert where.stdout.split() == [system.env_file]
-    if engine == "ssh":
-        again = run(inventory, "breach")
-        assert status(again) is Status.OK, failure(again)
+    again = run(inventory, "breach")
+    assert status(again) is Status.OK, failure(again)
 
 
 def test_a_breach_never_locks_the_operator_out(standing_system: System, inventory: Path) -> None:

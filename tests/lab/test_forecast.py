@@ -112,10 +112,9 @@ def test_package(system: System) -> None:
     assert system.json("/api/forecast/health")["status"] == "healthy"  # the running process has the old one
 
 
-@pytest.mark.parametrize("engine", ["ssh", "ansible"])
-def test_role(system: System, tmp_path: Path, engine: Any) -> None:
+def test_role(system: System, tmp_path: Path) -> None:
     inventory = system.inventory(tmp_path / "inventory.yml", forecast_users=["alice"])
-    report = opslib.run_playbook("opslib.runbook.forecast", inventory, engine=engine)
+    report = opslib.run_playbook("opslib.runbook.forecast", inventory)
     report.raise_for_failures()
     assert report.hosts["lab1"].status is Status.CHANGED
     ran = [step.task for step in report.hosts["lab1"].steps if step.status in (Status.OK, Status.CHANGED)]

@@ -11,7 +11,6 @@ import pytest
 
 import opslib
 from opslib import Report, Status
-from opslib.engines.roles import role_folder
 from opslib.verify import verify
 from support.arguments import Watched
 from support.database import FOLDER, databases, files
@@ -88,16 +87,6 @@ def test_the_role(system: System, tmp_path: Path) -> None:
     assert verify("database", given) == 0
 
 
-def test_the_role_through_ansible(system: System, tmp_path: Path) -> None:
-    given = inventory(system, tmp_path, database_system_user="postgres")
-    done = opslib.run_playbook(playbook(tmp_path, ENTRIES), given, engine="ansible")
-    assert ended(done) is Status.CHANGED
-    assert done.engine == "ansible"
-    assert [len(files(system, pattern)) for pattern in ("ai_cost-2*.dump", "*-safety-*.dump", "*.proof")] == [1, 1, 1]
-    again = opslib.run_playbook(playbook(tmp_path, QUIET), given, engine="ansible")
-    assert ended(again) is Status.OK
-
-
 def test_credentials(system: System, tmp_path: Path) -> None:
     given = inventory(system, tmp_path, database_system_user="postgres")
     assert ended(opslib.run_playbook("database:credentials", given)) is Status.OK
@@ -118,41 +107,6 @@ def test_credentials(system: System, tmp_path: Path) -> None:
         system.restart()
 
 
-def test_the_password_is_found_nowhere_else(system: System, tmp_path: Path) -> None:
-    system.sql(f"ALTER ROLE ai_cost PASSWORD '{CANARY}'; ALTER ROLE ai_cost CREATEDB")
-    system.configure(DATABASE_URL=system.environment["DATABASE_URL"].replace(system.password, CANARY))
-    system.restart()
-    given = inventory(system, tmp_path, database_restore_method="in_place", database_restore_again=True)
-    entries = ("check", "credentials", "slow_queries", "backup", "refresh", "restore")
-    try:
-        with Watched(CANARY) as watched:
-            report = opslib.run_playbook(playbook(tmp_path, entries), given)
-            wrong = opslib.run_playbook("database:prove", given)
-        assert ended(report) is Status.CHANGED
-        assert "permission denied to create extension" in str(wrong.hosts[system.host.name].failure)
-    finally:
-        system.sql(f"ALTER ROLE ai_cost PASSWORD '{system.password}' NOCREATEDB")
-        system.configure()
-        system.restart()
-    assert watched.found == set()
-    assert CANARY not in json.dumps([report.to_dict(), wrong.to_dict()])
-    search = [
-        "grep",
-        "-rlsF",
-        "--",
-        CANARY,
-        "/tmp",
-        "/var/log",
-        "/var/backups",
-        "/var/lib/systemd",
-        "/root",
-        "/etc",
-        "/home",
-    ]
-    assert system.host.run([*search, "/run/user", "/srv"], check=False).stdout.split() == []
-    assert CANARY not in system.host.run(["journalctl", "--no-pager"]).stdout
-
-
 @pytest.mark.parametrize("engine", ["ssh", "ansible"])
 def test_a_password_from_the_controller_is_not_shown(system: System, tmp_path: Path, engine: Any) -> None:
     given = inventory(system, tmp_path)
@@ -163,10 +117,3 @@ def test_a_password_from_the_controller_is_not_shown(system: System, tmp_path: P
     assert "the password of role ai_cost is wrong" in str(report.hosts[system.host.name].failure)
     assert watched.found == set()
     assert CANARY not in json.dumps(report.to_dict())
-
-
-def test_every_entry_point_has_a_suite() -> None:
-    folder = role_folder("database")
-    assert {path.stem for path in (folder / "tasks").glob("*.yml")} - {"main"} == set(ENTRIES)
-    assert {path.stem.removeprefix("test_") for path in (folder / "tests").glob("test_*.py")} == set(ENTRIES)
-    assert f"database_backup_folder: {FOLDER}" in (folder / "defaults/main.yml").read_text()

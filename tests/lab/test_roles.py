@@ -10,7 +10,6 @@ import pytest
 
 import opslib
 from opslib import Report, Status
-from opslib.engines.roles import role_folder
 from opslib.lab import Lab, LabHost
 from opslib.verify import verify
 from support import site
@@ -187,10 +186,3 @@ def test_handler_of_the_role(hosts: Sequence[LabHost], inventory: Path, tmp_path
     report = opslib.run_playbook(playbook, inventory, engine=engine)
     assert statuses(report) == [Status.OK, Status.OK]
     assert pids(hosts) == restarted
-
-
-def test_every_entry_point_has_a_suite() -> None:
-    for role in ("maintenance", "service"):
-        folder = role_folder(role)
-        entries = {path.stem for path in (folder / "tasks").glob("*.yml")} - {"main"}
-        assert {path.stem.removeprefix("test_") for path in (folder / "tests").glob("test_*.py")} == entries
