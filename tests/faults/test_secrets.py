@@ -6,7 +6,6 @@ every output, and every file that a run could have written, is searched.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import subprocess
 import sys
@@ -16,6 +15,7 @@ import pytest
 
 from opslib.lab import Lab
 from support.arguments import Watched
+from support.canaries import files_with
 
 CANARY = "canary-3f9a1c77e2"
 PLAY = """---
@@ -38,20 +38,6 @@ PLAY = """---
       no_log: true
 """
 OPSLIB = [sys.executable, "-c", "import sys; from opslib.cli.main import main; sys.exit(main())"]
-
-
-def files_with(words: list[str], folders: list[Path], since: float) -> list[str]:
-    """Return files changed since then that hold one of the words; the lab's hosts are searched apart."""
-    found = []
-    for folder in folders:
-        for root, below, names in os.walk(folder):
-            below[:] = [name for name in below if not name.startswith("opslib-lab")]
-            for path in (Path(root, name) for name in names):
-                with contextlib.suppress(OSError):
-                    if path.is_file() and not path.is_symlink() and path.stat().st_mtime >= since:
-                        text = path.read_bytes()
-                        found += [str(path) for word in words if word.encode() in text]
-    return found
 
 
 @pytest.mark.parametrize("engine", ["ssh", "ansible"])
