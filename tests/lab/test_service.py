@@ -198,6 +198,14 @@ def test_crash_after_two_seconds_is_caught(server: LabHost, units: Units, apply:
     assert "out of luck" in log(result)
 
 
+def test_words_of_a_unit_that_waits_for_its_next_start(server: LabHost, units: Units, apply: Apply) -> None:
+    """While a unit waits systemd tells the time of its failure as its begin, which is after its words."""
+    units.add("waits", "ExecStart=/bin/sh -c 'echo out of luck; sleep 2; exit 5'", "Restart=always", "RestartSec=1min")
+    result = apply(server, tasks.service(unit="waits", state="restarted", settle=4))
+    assert "exit code 5" in failure(result)
+    assert "out of luck" in log(result)
+
+
 def test_start_limit(server: LabHost, units: Units, apply: Apply, witness: Witnesses) -> None:
     unit = units.add(
         "limited",

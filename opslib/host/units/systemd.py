@@ -243,9 +243,11 @@ def journal(unit: Unit, lines: int, whole: bool = False) -> list[str]:
     time.sleep(_LAST_WORDS)
     tail = ["journalctl", "--quiet", "--no-pager", "--output=short-iso", "--lines=%d" % lines, "--unit=" + unit.id]
     # Not by INVOCATION_ID: the journal cannot tell that of what a program said just before it died.
+    # A unit that systemd is about to start again has begun anew with its failure, so its words are from before that.
+    recent = bool(unit.started) and not (whole or unit.restarting)
     began = "--since=@%d" % (time.time() - time.monotonic() + unit.started)
     try:
-        found = [] if whole or not unit.started else parse_journal(run((*tail, began), timeout=20).out)
+        found = parse_journal(run((*tail, began), timeout=20).out) if recent else []
         return found or parse_journal(run(tail, timeout=20).out)
     except TaskError as error:
         return ["the journal cannot be read: %s" % error]
