@@ -65,6 +65,19 @@ def test_defaults_are_documented(role: str) -> None:
 
 
 @pytest.mark.parametrize("role", NAMES)
+def test_a_variable_is_the_same_in_all_entry_points(role: str) -> None:
+    """There is one default for all of them."""
+    kinds: dict[str, set[str]] = {}
+    for spec in specs(role).values():
+        for name, option in spec["options"].items():
+            kind = {key: option.get(key) for key in ("type", "elements", "choices", "no_log")}
+            kinds.setdefault(f"{name}: kind", set()).add(repr(kind))
+            if "default" in option:
+                kinds.setdefault(f"{name}: default", set()).add(repr(option["default"]))
+    assert {name: found for name, found in kinds.items() if len(found) > 1} == {}
+
+
+@pytest.mark.parametrize("role", NAMES)
 def test_tasks_are_given_parameters_that_they_have(role: str) -> None:
     found = list(calls(role))
     assert found
