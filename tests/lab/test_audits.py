@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterator
+
+import pytest
 
 from opslib import Fleet, Status, StepResult, tasks
 from opslib.lab import Lab, LabHost
@@ -68,6 +71,57 @@ def test_logins(lab: Lab, server: LabHost, rehearse: Apply, apply: Apply, witnes
     assert "logins from outside the known networks" in str(strict.error)
     seen = witness(server).check_output("journalctl -q -t sshd --grep 'Connection closed by invalid user' | wc -l")
     assert int(seen) == source["count"]
+
+
+DIRECTORY = """
+import socket
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+server.bind(("127.0.0.1", 53))
+row = b"dora:*:70001:100::/srv/dora:/bin/sh"
+while True:
+    asked, whence = server.recvfrom(512)
+    end = asked.index(b"\\0", 12) + 5
+    known = asked[12:17] == b"\\4dora" and asked[end - 4 : end] == b"\\0\\x10\\0\\4"
+    head = asked[:2] + (b"\\x84\\0" if known else b"\\x84\\3") + b"\\0\\1" + bytes([0, known]) + bytes(4)
+    text = bytes([len(row)]) + row
+    answer = b"\\xc0\\x0c\\0\\x10\\0\\4" + bytes(4) + len(text).to_bytes(2, "big") + text
+    server.sendto(head + asked[12:end] + (answer if known else b""), whence)
+"""
+
+
+@pytest.fixture
+def directory(server: LabHost) -> Iterator[None]:
+    """The account dora, in a directory that answers by name and lists nobody (Hesiod, which libc can ask)."""
+    before = {path: server.read(path) for path in ("/etc/nsswitch.conf", "/etc/resolv.conf")}
+    server.write("/srv/directory.py", DIRECTORY)
+    server.run(["systemd-run", "-q", "--unit=directory", "python3", "/srv/directory.py"])
+    server.write("/etc/hesiod.conf", "lhs=.ns\nrhs=.test\n")
+    server.write("/etc/resolv.conf", "nameserver 127.0.0.1\noptions attempts:1 timeout:1\n")
+    server.write("/etc/nsswitch.conf", before["/etc/nsswitch.conf"].replace("files", "files hesiod", 1))
+    assert eventually(lambda: server.run(["getent", "passwd", "dora"], check=False).returncode == 0)
+    yield
+    for path, text in before.items():
+        server.write(path, text)
+    server.run(["systemctl", "stop", "directory"])
+
+
+@pytest.mark.usefixtures("directory")
+def test_keys_of_accounts_and_files_that_are_not_the_usual_ones(
+    lab: Lab, server: LabHost, rehearse: Apply, witness: Witnesses
+) -> None:
+    public = lab.private_key.with_suffix(".pub").read_text().strip()
+    server.write("/etc/ssh/sshd_config.d/keys.conf", "AuthorizedKeysFile .ssh/authorized_keys /etc/ssh/keys/%u\n")
+    server.write("/etc/ssh/keys/pat", f"{public} of-pat\n")
+    server.write("/srv/dora/.ssh/authorized_keys", f"{public} of-dora\n")
+    server.run(["chown", "-R", "70001", "/srv/dora"])
+    assert "dora" not in witness(server).check_output("getent passwd")
+    knock(lab, server, "dora", key=True)
+    said = "Accepted publickey for dora"
+    assert eventually(lambda: said in server.run(["journalctl", "-q", "-t", "sshd"]).stdout)
+    step = only(rehearse(server, tasks.login_audit()))
+    found = {(key["user"], key["path"]) for key in step.data["keys"] if " of-" in key["comment"]}
+    assert found == {("pat", "/etc/ssh/keys/pat"), ("dora", "/srv/dora/.ssh/authorized_keys")}
+    server.run(["rm", "/etc/ssh/sshd_config.d/keys.conf"])
 
 
 def test_new_keys_and_wiped_traces(lab: Lab, server: LabHost, apply: Apply) -> None:

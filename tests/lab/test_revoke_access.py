@@ -24,11 +24,14 @@ def only(result) -> StepResult:
 
 @pytest.fixture
 def stolen(server: LabHost, tmp_path: Path) -> Iterator[Path]:
-    """A key that opens two accounts, as which something runs."""
+    """A key that opens two accounts, one by a file where sshd looks besides; as the other one something runs."""
     key = tmp_path / "stolen"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key), "-C", "stolen"], check=True)
     public = key.with_suffix(".pub").read_text()
     server.run(["useradd", "--create-home", "--password", "*", "eve"])
+    server.write("/etc/ssh/sshd_config.d/keys.conf", "AuthorizedKeysFile .ssh/authorized_keys /etc/ssh/keys/%u\n")
+    server.write("/etc/ssh/keys/eve", public)
+    server.run(["systemctl", "reload", "ssh"])
     server.run(["install", "-d", "-o", "eve", "-g", "eve", "-m", "0700", "/home/eve/.ssh"])
     server.write("/home/eve/.ssh/authorized_keys", public, 0o600)
     server.run(["chown", "eve:eve", "/home/eve/.ssh/authorized_keys"])
@@ -37,6 +40,8 @@ def stolen(server: LabHost, tmp_path: Path) -> Iterator[Path]:
     yield key
     server.run(["systemctl", "stop", "eve-at-work"], check=False)
     server.run(["userdel", "--remove", "--force", "eve"], check=False)
+    server.run(["rm", "-r", "/etc/ssh/keys", "/etc/ssh/sshd_config.d/keys.conf"])
+    server.run(["systemctl", "reload", "ssh"])
 
 
 def opens(lab: Lab, host: LabHost, key: Path, user: str) -> bool:
@@ -68,7 +73,8 @@ def test_key_and_account(
     assert not opens(lab, server, stolen, "root")
     seen = witness(server)
     assert seen.file("/home/eve/.ssh/authorized_keys").user == "eve"
-    assert "stolen" not in seen.file("/root/.ssh/authorized_keys").content_string
+    for path in ("/root/.ssh/authorized_keys", "/etc/ssh/keys/eve"):
+        assert "stolen" not in seen.file(path).content_string
     assert only(apply(server, keys)).status is Status.OK
     lock = tasks.revoke_access(users=["eve"])
     assert only(rehearse(server, lock)).status is Status.CHANGED

@@ -1,4 +1,4 @@
-"""The keys that open accounts over ssh. Sources: sshd(8) (AUTHORIZED_KEYS FILE FORMAT), sshd_config(5), passwd(5)."""
+"""The keys that open accounts over ssh. Source: sshd(8) (AUTHORIZED_KEYS FILE FORMAT)."""
 
 from __future__ import annotations
 
@@ -11,22 +11,19 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, Collection, Iterator, Sequence
 
-NAMES = (".ssh/authorized_keys", ".ssh/authorized_keys2")
 MOST = 1000
 LONGEST = 16 << 20
-_CONFIG = "/etc/ssh/sshd_config"
-_OTHERS = ("authorizedkeysfile", "authorizedkeyscommand")
 _KINDS = ("ssh-", "ecdsa-", "sk-")
 
 
 def authorized(
-    accounts: Sequence[tuple[str, str]],
+    places: Sequence[tuple[str, str]],
     since: float,
     *,
     only: Collection[str] | None = None,
     problem: Callable[[str], object] | None = None,
 ) -> list[dict[str, Any]]:
-    """Return the keys of accounts (name and home), at most 1000; each file once, by the path that no link leads to.
+    """Return the keys in files (account and path), at most 1000; each file once, by the path that no link leads to.
 
     A key is new when its file changed since then, as the kernel has it: nobody can set that time back. only: the
     fingerprints that are looked for, so that no heap of other keys hides them; problem: told of files that cannot be
@@ -34,44 +31,21 @@ def authorized(
     """
     rows: list[dict[str, Any]] = []
     seen: set[str] = set()
-    for user, home in accounts:
-        for name in NAMES:
-            path = os.path.realpath(home.rstrip("/") + "/" + name)
-            if path in seen:
-                continue
-            seen.add(path)
-            try:
-                text, status = read(path)
-            except OSError as error:
-                if problem is not None and error.errno not in (2, 20):  # ENOENT, ENOTDIR
-                    problem("%s: %s" % (printable(path), error.strerror))
-                continue
-            for key in parse(text):
-                if len(rows) < MOST and (only is None or key["fingerprint"] in only):
-                    rows.append(dict(key, user=user, path=path, changed=status.st_ctime, new=status.st_ctime >= since))
-    return rows
-
-
-def elsewhere() -> str:
-    """Return a warning when sshd takes keys from elsewhere than the usual files, as far as its configuration says."""
-    found = []
-    try:
-        parts = sorted(name for name in os.listdir(_CONFIG + ".d") if name.endswith(".conf"))
-    except OSError:
-        parts = []
-    for path in (_CONFIG, *("%s.d/%s" % (_CONFIG, name) for name in parts)):
-        try:
-            with open(path, "rb") as file:
-                lines = file.read(1 << 20).decode("utf-8", "replace").splitlines()
-        except OSError:
+    for user, place in places:
+        path = os.path.realpath(place)
+        if path in seen:
             continue
-        for line in lines:
-            words = line.replace("=", " ", 1).split()
-            name = words[0].lower() if len(words) > 1 else ""
-            usual = {word.replace("%h/", "") for word in words[1:]} <= {*NAMES, "none"}
-            if name in _OTHERS and not usual:
-                found.append(printable(" ".join(words)))
-    return "sshd takes keys from elsewhere too, where they were not looked for: %s" % "; ".join(found) if found else ""
+        seen.add(path)
+        try:
+            text, status = read(path)
+        except OSError as error:
+            if problem is not None and error.errno not in (2, 20):  # ENOENT, ENOTDIR
+                problem("%s: %s" % (printable(path), error.strerror))
+            continue
+        for key in parse(text):
+            if len(rows) < MOST and (only is None or key["fingerprint"] in only):
+                rows.append(dict(key, user=user, path=path, changed=status.st_ctime, new=status.st_ctime >= since))
+    return rows
 
 
 def read(path: str, folder: int | None = None) -> tuple[str, os.stat_result]:
@@ -123,13 +97,3 @@ def parse(text: str) -> Iterator[dict[str, Any]]:
                 "comment": printable(" ".join(words[at + 2 :]))[:100],
                 "options": at > 0,
             }
-
-
-def accounts() -> list[tuple[str, str]]:
-    """Return the names and homes in /etc/passwd."""
-    try:
-        with open("/etc/passwd", "rb") as file:
-            rows = [line.split(":") for line in file.read(4 << 20).decode("utf-8", "replace").splitlines()]
-    except OSError:
-        return []
-    return [(printable(row[0]), row[5]) for row in rows if len(row) > 6 and row[5].startswith("/")]

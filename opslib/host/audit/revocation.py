@@ -21,13 +21,13 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def found(
-    accounts: Sequence[tuple[str, str]], fingerprints: Collection[str], problem: Callable[[str], object] | None = None
+    places: Sequence[tuple[str, str]], fingerprints: Collection[str], problem: Callable[[str], object] | None = None
 ) -> Iterator[dict[str, Any]]:
-    """Yield where these keys open accounts (name and home): user, path, fingerprint, comment.
+    """Yield where these keys open accounts, in files (account and path): user, path, fingerprint, comment.
 
     problem: told of files that cannot be looked into.
     """
-    for row in keys.authorized(accounts, 0, only=fingerprints, problem=problem):
+    for row in keys.authorized(places, 0, only=fingerprints, problem=problem):
         yield {name: row[name] for name in ("user", "path", "fingerprint", "comment")}
 
 

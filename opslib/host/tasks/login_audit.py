@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from opslib.host.audit import auth_log, keys, logins
+from opslib.host.audit import auth_log, keys, logins, places
 from opslib.host.audit.logins import utc
 from opslib.host.logs.patterns import unsecret
 from opslib.host.params import Boolean, Choice, Duration, ListOf, Number, Path
@@ -28,20 +28,23 @@ class LoginAudit(Task, name="login_audit"):
     """Count failed and successful logins by source and user, uses of sudo and su, changed accounts and new keys.
 
     Reads what sshd, sudo, su and the tools for accounts say in the journal, or in auth.log where there is no lasting
-    journal, the logins in wtmp, and the authorized_keys of all accounts. Three things are severe: a source that failed
-    at least `guesses` times and then got in; a login from outside the `known` networks; logins in wtmp that no log
-    knows of, or emptied records there (somebody wiped traces). They are warnings, or failures with `strict`. Of a
-    command that ran under sudo only the program is shown. Nothing is changed.
+    journal, the logins in wtmp, and the keys of all accounts: of those that `getent passwd` lists and those who logged
+    in, in their authorized_keys and in the files that sshd names besides (`sshd -T`). Three things are severe: a source
+    that failed at least `guesses` times and then got in; a login from outside the `known` networks; logins in wtmp that
+    no log knows of, or emptied records there (somebody wiped traces). They are warnings, or failures with `strict`. Of
+    a command that ran under sudo only the program is shown. Nothing is changed.
 
     data: `since` (UTC), `source` (journal, files), `complete`; `failed_count`, `failed` by source, the most first:
     `address`, `count`, `users` (at most 10), `user_count`, `first`, `last`; `login_count`, `logins` by user and source:
     `user`, `address`, `method`, `key` (fingerprint), `count`, `first`, `last`, `known` (null without `known`);
     `broken_in`: `address`, `users`, `failures`, `at`; `sudo`: `user`, `target`, `program`, `count`, `last`;
     `sudo_failed`: the same; `su` and `su_failed`: `user`, `target`, `count`, `last`; `accounts`: `at`, `text`; `keys`:
-    `user`, `type`, `fingerprint`, `comment`, `options`, `path`, `changed` (UTC), `new`; `key_count`, `new_keys`;
+    `user` (`*` for all), `type`, `fingerprint`, `comment`, `options`, `path`, `changed` (UTC), `new`; `key_count`,
+    `new_keys`;
     `wtmp_count`, `wtmp_unlogged`: `user`, `host`, `at`; `wtmp_empty`. Of each list at most `top`.
 
-    Errors: the journal cannot be read. Sources: sshd(8), sudo(8), utmp(5), journalctl(1).
+    Errors: the journal cannot be read. Sources: sshd(8), sshd_config(5), sudo(8), utmp(5),
+    journalctl(1), getent(1).
     """
 
     since: float = param(Duration(1), "Look at this many seconds until now.", default="7d", example="1d")
@@ -60,11 +63,16 @@ class LoginAudit(Task, name="login_audit"):
         now = time.time()
         since = now - self.since
         rows, empty = logins.wtmp(self.wtmp, since)
+        found = logins.read(self.source, since, now)
+        where = places.look(one.user for one in found.events if one.kind == auth_log.LOGIN)
+        unread: list[str] = []
         return {
             "now": now,
             "since": since,
-            "found": logins.read(self.source, since, now),
-            "keys": keys.authorized(keys.accounts(), since),
+            "found": found,
+            "keys": keys.authorized(where.files, since, problem=unread.append),
+            "unread": unread,
+            "elsewhere": where.notes,
             "wtmp": rows,
             "wtmp_empty": empty,
         }
@@ -106,7 +114,9 @@ class LoginAudit(Task, name="login_audit"):
             "wtmp_empty": state["wtmp_empty"],
         }
         severe = self._severe(data, entries, unlogged)
-        notes = _notes(data, new_keys, found)
+        notes = _notes(data, new_keys, found) + list(state["elsewhere"])
+        if state["unread"]:
+            notes.append("keys cannot be looked for in " + listed(state["unread"]))
         reason = "%s failed, %s in, from %s; sudo was used %s; %s" % (
             count(len(failed), "login"),
             count(len(good), "login"),

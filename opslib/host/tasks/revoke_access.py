@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from opslib.host.audit import auth_log, keys, logins, revocation
+from opslib.host.audit import auth_log, logins, places, revocation
 from opslib.host.command import SIGKILL, run
 from opslib.host.params import USER, Boolean, ListOf, ParamError, Text, shown
 from opslib.host.plan import ACTION, MODIFY, REMOVE, Change, Plan
@@ -43,12 +43,13 @@ class RevokeAccess(Task, name="revoke_access"):
     sessions included. Refused, before anything is changed: root, the user who runs this, and keys with which somebody
     logged in, during the last day, from where this run comes from. What cannot be changed does not keep the rest from
     being revoked; the step then fails in the end. Keys are looked for in .ssh/authorized_keys and authorized_keys2 of
-    all homes in /etc/passwd; where sshd_config names other files (AuthorizedKeysFile) or a command, a warning says so.
+    all accounts that `getent passwd` lists, and in the files that sshd names besides (AuthorizedKeysFile, as `sshd -T`
+    and sshd_config have it); where sshd asks a command for keys, or trusts certificates, a warning says so.
 
     data: `keys`: `user`, `path`, `fingerprint`, `comment` of those found; `users`: `user`, `locked`, `processes`.
 
     Errors: no such user; a file cannot be read or changed. Sources: usermod(8), shadow(5), sshd(8), sshd_config(5)
-    (UsePAM, AuthorizedKeysFile).
+    (UsePAM, AuthorizedKeysFile), getent(1).
     """
 
     keys: list[str] = param(
@@ -78,11 +79,12 @@ class RevokeAccess(Task, name="revoke_access"):
                 if one.kind == auth_log.LOGIN and one.address in operators and one.key:
                     used.add(one.key)
         problems: list[str] = []
+        where = places.look() if self.keys else places.Places(files=(), notes=())
         running = _running({accounts[user][0] for user in self.users if user in accounts})
         return {
-            "keys": list(revocation.found(keys.accounts(), set(self.keys), problems.append)) if self.keys else [],
+            "keys": list(revocation.found(where.files, set(self.keys), problems.append)),
             "problems": problems,
-            "elsewhere": keys.elsewhere() if self.keys else "",
+            "elsewhere": where.notes,
             "used": used,
             "uids": {user: accounts[user][0] for user in self.users if user in accounts},
             "locked": {user: _locked(user) for user in self.users if user in accounts},
@@ -128,7 +130,7 @@ class RevokeAccess(Task, name="revoke_access"):
                 words = "kill %d process%s of %s" % (number, "" if number == 1 else "es", user)
                 changes.append(Change(kind=ACTION, summary=words, detail=("kill", state["uids"][user])))
         warnings = ["cannot be searched for keys: " + words for words in state["problems"]]
-        warnings += [state["elsewhere"]] if state["elsewhere"] else []
+        warnings += state["elsewhere"]
         if state["problems"] and not changes:
             failure = "the keys may still be where they cannot be looked for: " + listed(state["problems"])
         reason = "" if changes else "no account knows these keys, and these users are locked"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opslib.host.audit import auth_log, keys, logins
+from opslib.host.audit import auth_log, keys, logins, places
 from opslib.host.audit.auth_log import Event
 from opslib.host.audit.logins import Found
 from opslib.host.params import ParamError
@@ -130,9 +130,10 @@ def failed(at, user="root", address="203.0.113.9", kind="failed", port="1"):
     return Event(kind=kind, at=at, user=user, address=address, port=port)
 
 
-def plan(events, *, wtmp=(), wtmp_empty=0, found_keys=(), cut=False, **args):
+def plan(events, *, wtmp=(), wtmp_empty=0, found_keys=(), cut=False, elsewhere=(), unread=(), **args):
     found = Found(events=sorted(events, key=lambda one: one.at), source="journal", cut=cut)
     state = {"now": 1e6, "since": 0.0, "found": found, "keys": list(found_keys), "wtmp": list(wtmp)}
+    state.update(elsewhere=list(elsewhere), unread=list(unread))
     return LoginAudit(**args).plan(dict(state, wtmp_empty=wtmp_empty))
 
 
@@ -240,9 +241,12 @@ def test_new_keys_are_told(tmp_path):
     folder = tmp_path / ".ssh"
     folder.mkdir()
     (folder / "authorized_keys").write_text(KEY + " evil\n")
-    rows = keys.authorized([("eve", str(tmp_path)), ("twin", str(tmp_path))], 0.0)
+    files = places.files([places.Account(name=name, uid="7", home=str(tmp_path)) for name in ("eve", "twin")])
+    rows = keys.authorized(files, 0.0)
     assert [(row["user"], row["new"]) for row in rows] == [("eve", True)]
-    assert keys.authorized([("eve", str(tmp_path))], 9e9)[0]["new"] is False
+    assert keys.authorized(files, 9e9)[0]["new"] is False
     found = plan([], found_keys=rows)
     assert found.data["new_keys"] == 1
     assert "of eve (evil)" in found.warnings[0]
+    found = plan([], elsewhere=["sshd asks"], unread=["/x: Input/output error"])
+    assert list(found.warnings) == ["sshd asks", "keys cannot be looked for in /x: Input/output error"]

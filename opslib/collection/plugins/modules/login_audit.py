@@ -12,12 +12,15 @@ short_description: Count failed and successful logins by source and user, uses o
 version_added: 0.1.0
 description:
   - 'Reads what sshd, sudo, su and the tools for accounts say in the journal, or in auth.log
-    where there is no lasting journal, the logins in wtmp, and the authorized_keys of all accounts.
-    Three things are severe: a source that failed at least O(guesses) times and then got in;
-    a login from outside the O(known) networks; logins in wtmp that no log knows of, or emptied
-    records there (somebody wiped traces). They are warnings, or failures with O(strict). Of
-    a command that ran under sudo only the program is shown. Nothing is changed.'
-  - 'Errors: the journal cannot be read. Sources: sshd(8), sudo(8), utmp(5), journalctl(1).'
+    where there is no lasting journal, the logins in wtmp, and the keys of all accounts: of
+    those that C(getent passwd) lists and those who logged in, in their authorized_keys and
+    in the files that sshd names besides (C(sshd -T)). Three things are severe: a source that
+    failed at least O(guesses) times and then got in; a login from outside the O(known) networks;
+    logins in wtmp that no log knows of, or emptied records there (somebody wiped traces). They
+    are warnings, or failures with O(strict). Of a command that ran under sudo only the program
+    is shown. Nothing is changed.'
+  - 'Errors: the journal cannot be read. Sources: sshd(8), sshd_config(5), sudo(8), utmp(5),
+    journalctl(1), getent(1).'
 author:
   - opslib contributors (@opslib)
 options:
@@ -122,8 +125,8 @@ data:
     (fingerprint), C(count), C(first), C(last), C(known) (null without C(known)); C(broken_in):
     C(address), C(users), C(failures), C(at); C(sudo): C(user), C(target), C(program), C(count),
     C(last); C(sudo_failed): the same; C(su) and C(su_failed): C(user), C(target), C(count),
-    C(last); C(accounts): C(at), C(text); C(keys): C(user), C(type), C(fingerprint), C(comment),
-    C(options), C(path), C(changed) (UTC), C(new); C(key_count), C(new_keys); C(wtmp_count),
+    C(last); C(accounts): C(at), C(text); C(keys): C(user) (C(*) for all), C(type), C(fingerprint),
+    C(comment), C(options), C(path), C(changed) (UTC), C(new); C(key_count), C(new_keys); C(wtmp_count),
     C(wtmp_unlogged): C(user), C(host), C(at); C(wtmp_empty). Of each list at most C(top).'
   returned: always
   type: dict

@@ -17,10 +17,11 @@ description:
     is changed: root, the user who runs this, and keys with which somebody logged in, during
     the last day, from where this run comes from. What cannot be changed does not keep the rest
     from being revoked; the step then fails in the end. Keys are looked for in .ssh/authorized_keys
-    and authorized_keys2 of all homes in /etc/passwd; where sshd_config names other files (AuthorizedKeysFile)
-    or a command, a warning says so.'
+    and authorized_keys2 of all accounts that C(getent passwd) lists, and in the files that
+    sshd names besides (AuthorizedKeysFile, as C(sshd -T) and sshd_config have it); where sshd
+    asks a command for keys, or trusts certificates, a warning says so.'
   - 'Errors: no such user; a file cannot be read or changed. Sources: usermod(8), shadow(5),
-    sshd(8), sshd_config(5) (UsePAM, AuthorizedKeysFile).'
+    sshd(8), sshd_config(5) (UsePAM, AuthorizedKeysFile), getent(1).'
 author:
   - opslib contributors (@opslib)
 options:
