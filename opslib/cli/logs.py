@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from opslib.cli.click_parts import CONTEXT, Group, command, option
-from opslib.cli.options import (
-    HOW,
-    RESULTS,
-    WHERE,
-    color_option,
-    library_of,
-    place_of,
-    place_options,
-    variables_option,
-    vault_option,
-)
+from opslib.cli.log_options import lines_option, pace_options, place, query, what_options, window_options
+from opslib.cli.options import HOW, library_of
 from opslib.cli.screen import Screen, written
 from opslib.errors import UsageError
 from opslib.events import Event, HostEnded, Notice, RunStarted
@@ -30,17 +20,12 @@ from opslib.output.lines import line
 from opslib.result import Report, Status
 
 if TYPE_CHECKING:
-    from opslib.cli.library import Place
-    from opslib.live_logs import CloudWatch, LogQuery
     from opslib.log_entry import LogEntry
     from opslib.output.log_lines import LogStyle
 
 __all__ = ["errors", "follow", "logs", "search", "tail"]
 
-Function = Callable[..., int]
-WHAT, CLOUDWATCH = "What", "CloudWatch, in place of hosts"
 LEVELS = ("ERROR", "CRITICAL", "FATAL")
-TIMEOUT = 30.0
 INTERRUPTED = 130
 EXAMPLES = (
     ("opslib logs tail /srv/app/logs/app.log -i inventories/production -n 20", "The newest 20 entries of each host."),
@@ -72,148 +57,6 @@ def logs() -> None:
     Hosts do the filtering, so that only what is wanted travels.
     Entries go to standard output, remarks and hosts that fail to standard error. Exit codes are those of `opslib run`.
     """
-
-
-def what_options(function: Function) -> Function:
-    """Add the options that say what to read, and where."""
-    for add in reversed(
-        (
-            click.argument("paths", metavar="[PATH]...", nargs=-1),
-            option(
-                "-u",
-                "--unit",
-                "units",
-                multiple=True,
-                metavar="UNIT",
-                section=WHAT,
-                help="Journal of a unit. Repeatable.",
-            ),
-            option(
-                "-L",
-                "--level",
-                "levels",
-                multiple=True,
-                metavar="LEVEL",
-                section=WHAT,
-                help="Only entries of this level. Repeatable.",
-            ),
-            option("-m", "--match", metavar="REGEX", section=WHAT, help="Only entries in which this is found."),
-            option(
-                "--field",
-                "fields",
-                multiple=True,
-                metavar="NAME=VALUE",
-                section=WHAT,
-                help="Only JSON entries with this member, by name or dotted path. Repeatable.",
-            ),
-            option("--timezone", metavar="ZONE", section=WHAT, help="Zone of times that name none; else the host's."),
-            option(
-                "--longest",
-                type=int,
-                default=4096,
-                show_default=True,
-                metavar="N",
-                section=WHAT,
-                help="Characters shown of an entry.",
-            ),
-            option(
-                "--unmasked", is_flag=True, section=WHAT, help="Show what looks like a password, token or key as it is."
-            ),
-            cloudwatch_options,
-            functools.partial(place_options, required=False),
-            variables_option,
-            vault_option,
-            option("-b", "--become", is_flag=True, section=WHERE, help="Read as root, by sudo."),
-            option("--become-user", metavar="USER", section=WHERE, help="Read as this user, by sudo."),
-            option(
-                "-K", "--ask-become-pass", is_flag=True, section=WHERE, help="Ask for the password that sudo wants."
-            ),
-            option("--json", "as_json", is_flag=True, section=RESULTS, help="Print entries as JSON, one per line."),
-            option("--pretty", is_flag=True, section=RESULTS, help="Lay JSON entries out over several lines."),
-            color_option,
-        )
-    ):
-        function = add(function)
-    return function
-
-
-def cloudwatch_options(function: Function) -> Function:
-    """Add the options that say which log groups."""
-    for add in reversed(
-        (
-            option(
-                "--cloudwatch",
-                "groups",
-                multiple=True,
-                metavar="NAME|ARN",
-                section=CLOUDWATCH,
-                help="Log group, or App Runner service whose logs are wanted. Repeatable.",
-            ),
-            option("--account", metavar="NUMBER", section=CLOUDWATCH, help="AWS account; any other is refused."),
-            option("--region", metavar="REGION", section=CLOUDWATCH, help="AWS region, such as us-east-1."),
-            option("--profile", metavar="NAME", section=CLOUDWATCH, help="Profile of the AWS configuration files."),
-            option(
-                "--part",
-                type=click.Choice(["application", "service"]),
-                section=CLOUDWATCH,
-                help="Of a service: what its program writes (default), or what App Runner says of deployments.",
-            ),
-            option(
-                "--pattern", metavar="PATTERN", section=CLOUDWATCH, help="Filter pattern of CloudWatch: less is read."
-            ),
-        )
-    ):
-        function = add(function)
-    return function
-
-
-def lines_option(default: int) -> Callable[[Function], Function]:
-    """Add how many entries."""
-    return option(
-        "-n",
-        "--lines",
-        type=int,
-        default=default,
-        show_default=True,
-        metavar="N",
-        section=WHAT,
-        help="At most so many entries of each host or group, the newest.",
-    )
-
-
-def window_options(since: str | None) -> Callable[[Function], Function]:
-    """Add the time window."""
-
-    def add(function: Function) -> Function:
-        function = option(
-            "--until", default="0", metavar="SPAN", section=WHAT, help="Nothing younger than this, such as 5m."
-        )(function)
-        return option(
-            "--since",
-            default=since,
-            show_default=since is not None,
-            metavar="SPAN",
-            section=WHAT,
-            help="Nothing older than this, such as 90m, 2h or 7d.",
-        )(function)
-
-    return add
-
-
-def pace_options(function: Function) -> Function:
-    """Add how many hosts at once, and for how long."""
-    function = option(
-        "--timeout",
-        type=float,
-        default=TIMEOUT,
-        show_default=True,
-        metavar="SECONDS",
-        section=HOW,
-        help="Time for each host: connecting, logging in and reading.",
-    )(function)
-    return option(
-        "-f", "--forks", type=int, default=50, show_default=True, metavar="N", section=HOW, help="Hosts at once."
-    )(function)
 
 
 @command("tail", examples=(EXAMPLES[0], EXAMPLES[5]))
@@ -266,10 +109,10 @@ def follow(context: click.Context, /, **values: Any) -> int:
     """
     library, lasting = library_of(context), values.pop("lasting")
     show = _Show(values)
-    place, query = _place(values), _query(values)
+    where, what = place(values), query(values)
 
     def work() -> Report:
-        return library.follow_logs(query, place, lasting, show.entry, show.event, show.cancel)
+        return library.follow_logs(what, where, lasting, show.entry, show.event, show.cancel)
 
     return show.carry_out(work)
 
@@ -277,63 +120,15 @@ def follow(context: click.Context, /, **values: Any) -> int:
 def _read(context: click.Context, values: dict[str, Any], *, search: bool) -> int:
     library, forks, timeout = library_of(context), values.pop("forks"), values.pop("timeout")
     show = _Show(values)
-    place, query = _place(values), _query(values)
+    where, what = place(values), query(values)
 
     def work() -> Report:
-        reading = library.read_logs(query, place, search, forks, timeout, show.event, show.cancel)
+        reading = library.read_logs(what, where, search, forks, timeout, show.event, show.cancel)
         for entry in reading.entries:
             show.entry(entry)
         return reading.report
 
     return show.carry_out(work)
-
-
-def _place(values: dict[str, Any]) -> Place | CloudWatch:
-    """Take where to read out of a command's values: hosts, or log groups of CloudWatch."""
-    aws = {name: values.pop(name) for name in ("groups", "account", "region", "profile", "part", "pattern")}
-    place = place_of(values)
-    if not aws["groups"]:
-        stray = [name for name in aws if aws[name] and name != "groups"]
-        if stray:
-            raise UsageError(f"--{stray[0]} is of CloudWatch: give --cloudwatch NAME, too")
-        if not place.inventory:
-            raise UsageError("say where: -i INVENTORY, or --cloudwatch NAME with --account and --region")
-        return place
-    if place.inventory or place.limit or place.extra_vars or values["paths"] or values["units"] or values["timezone"]:
-        raise UsageError("--cloudwatch reads no hosts: leave out PATH, -u, -i, -l, -e, sudo and --timezone")
-    if not aws["account"] or not aws["region"]:
-        raise UsageError("--cloudwatch needs --account and --region: where the log groups are")
-    from opslib.live_logs import CloudWatch
-
-    return CloudWatch(**{name: value for name, value in aws.items() if value})
-
-
-def _query(values: dict[str, Any]) -> LogQuery:
-    from opslib.live_logs import LogQuery
-
-    return LogQuery(
-        paths=values["paths"],
-        units=values["units"],
-        lines=values["lines"],
-        since=values.get("since"),
-        until=values.get("until", 0),
-        levels=values["levels"],
-        match=values["match"],
-        fields=_fields(values["fields"]),
-        timezone=values["timezone"],
-        longest=values["longest"],
-        masked=not values["unmasked"],
-    )
-
-
-def _fields(texts: Sequence[str]) -> dict[str, str]:
-    found = {}
-    for text in texts:
-        name, sign, value = text.partition("=")
-        if not name or not sign:
-            raise UsageError(f"--field {ascii(text)[:80]} is no NAME=VALUE")
-        found[name] = value
-    return found
 
 
 class _Show:

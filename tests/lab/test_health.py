@@ -50,25 +50,51 @@ def test_suites_agree(standing_system: System, inventory: Path) -> None:
     standing_system.faults()
 
 
+SPOILT = (
+    "degraded",
+    "unavailable@/health/db",
+    "html@/health/scheduler",
+    "endless@/metrics",
+    "slow=0.7@/api/forecast/health",
+)
+TOLD = {
+    "/health": ("", ""),
+    "/health/detailed": ("json", """its JSON's status is "degraded", expected "healthy\""""),
+    "/health/db": ("status", "it answered 503 Service Unavailable, expected 200"),
+    "/health/scheduler": ("html", "it answered with HTML where JSON was expected"),
+    "/metrics": ("size", "its body is longer than 1048576 bytes"),
+    "/api/forecast/health": ("slow", "longer than 0.5 s (max_latency)"),
+}
+
+
+@pytest.mark.parametrize("engine", ["ssh", "ansible"])
+@pytest.mark.parametrize("playbook", ["health", "health_from_here"])
+def test_what_is_wrong_is_told_apart(standing_system: System, inventory: Path, playbook: str, engine: str) -> None:
+    """All at once, by both engines, as the host sees it and as this machine does: one bad endpoint hides no other."""
+    standing_system.faults(*SPOILT)
+    report = run(f"opslib.runbook.{playbook}", inventory, engine, health_max_latency="500ms", health_timeout="8s")
+    standing_system.faults()
+    assert (report.exit_code, report.engine) == (2, engine)
+    seen = {step.data["url"].partition("8000")[2]: step for step in asked(report)}
+    assert {path: step.data.get("problem", "") for path, step in seen.items()} == {
+        path: problem for path, (problem, _words) in TOLD.items()
+    }
+    assert [path for path, (_problem, words) in TOLD.items() if words not in str(seen[path].error)] == []
+
+
 @pytest.mark.parametrize(
     ("fault", "problem", "words"),
     [
-        ("unavailable", "status", "it answered 503 Service Unavailable, expected 200"),
         ("error500", "status", "it answered 500"),
-        ("html", "html", "it answered with HTML where JSON was expected"),
-        ("slow=0.7", "slow", "longer than 0.5 s (max_latency)"),
         ("hang", "timeout", ""),
-        ("endless", "size", "its body is longer than 1048576 bytes"),
-        ("degraded", "json", """its JSON's status is "degraded", expected "healthy\""""),
         ("lose_database", "status", "it answered 503"),
     ],
 )
-def test_what_is_wrong_is_told_apart(
+def test_a_service_that_fails_in_other_ways(
     standing_system: System, inventory: Path, fault: str, problem: str, words: str
 ) -> None:
-    name, _, value = fault.partition("=")
-    standing_system.faults(f"{name}={value}@/health/detailed" if value else f"{name}@/health/detailed")
-    report = run("health:service", inventory, health_max_latency="500ms", health_timeout="2s")
+    standing_system.faults(f"{fault}@/health/detailed")
+    report = run("health:service", inventory, health_timeout="1s")
     standing_system.faults()
     assert report.exit_code == 2
     simple, detailed = asked(report)
@@ -76,15 +102,6 @@ def test_what_is_wrong_is_told_apart(
     assert detailed.status is Status.FAILED
     assert detailed.data["problem"] == problem
     assert words in str(detailed.error)
-
-
-def test_one_bad_endpoint_hides_no_other(standing_system: System, inventory: Path) -> None:
-    standing_system.faults("unavailable@/health/db", "html@/metrics")
-    report = run("opslib.runbook.health", inventory)
-    standing_system.faults()
-    bad = {step.data["url"].partition("8000")[2]: step.data["problem"] for step in asked(report) if step.error}
-    assert bad == {"/health/db": "status", "/metrics": "html"}
-    assert len(asked(report)) == 6
 
 
 def test_parts_alone(standing_system: System, inventory: Path) -> None:

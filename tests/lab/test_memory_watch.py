@@ -35,6 +35,8 @@ def leak(server: LabHost, units: Units) -> str:
     server.write("/usr/local/lib/leak.py", LEAK)
     unit = units.add("leak", "ExecStart=/usr/bin/python3 /usr/local/lib/leak.py")
     units.control("start", unit)
+    rss = ["sh", "-c", f"ps -o rss= -p $(systemctl show --value -p MainPID {unit})"]
+    assert eventually(lambda: int(server.run(rss, check=False).stdout or 0) > 16 << 10)  # it runs what is in the file
     return unit
 
 
@@ -50,6 +52,11 @@ def test_a_leak_is_found_and_ended(
     assert step.data["runs_out_seconds"] < 600
     rss = int(witness(server).check_output("ps -o rss= -p %s", pid)) << 10
     assert 0.3 * rss < step.data["last_bytes"] <= rss
+    assert units.show(leak, "MainPID") == pid
+    # It is restarted when that is critical, and not because it grows.
+    later = only(apply(server, tasks.memory_watch(restart=True, **{**watch, "limit": "900G", "critical": "1m"})))
+    assert (later.status, later.data["trend"], later.data["critical"]) == (Status.OK, "growing", False)
+    assert "; memory runs out in" in later.warnings[0]
     assert units.show(leak, "MainPID") == pid
     task = tasks.memory_watch(restart=True, **watch)
     planned = only(rehearse(server, task))

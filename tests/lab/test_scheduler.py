@@ -113,11 +113,14 @@ def test_a_scheduler_that_did_not_start(system: System) -> None:
     system.configure(FAULT="scheduler_off")
     system.restart()
     assert str(judged(system).error).startswith("the scheduler does not run")
-    system.configure(CRON_FORECAST_TRAINING="0 3 * * 0")
+    system.configure(CRON_FORECAST_TRAINING="0 3 * * 0", CRON_AGGREGATE_REFRESH="30/15 2 last * *")
     system.restart()
     step = judged(system)
     assert "forecast_training: the scheduler means to run it at" in step.warnings[0]  # on Monday, its 0
-    assert judged(system, dialect="apscheduler").warnings == ()
+    assert step.data["jobs"]["aggregate_refresh"]["state"] == "invalid"
+    assert "aggregate_refresh has a cron expression that cannot be read" in str(step.error)
+    theirs = judged(system, dialect="apscheduler")
+    assert (theirs.data["jobs"]["aggregate_refresh"]["state"], theirs.warnings) == ("ok", ())
     system.configure()
     system.restart()
 
@@ -164,6 +167,55 @@ def test_role_with_a_bad_expression_and_its_suites(system: System, inventory: Pa
     system.faults()
     opslib.run_playbook("scheduler:trigger", inventory, extra_vars=job).raise_for_failures()
     assert verify("scheduler:trigger", system.inventory(tmp_path / "with_job.yml", **job)) == 0
+
+
+WRONG = """
+DELETE FROM job_runs WHERE job = 'anthropic_collection' AND started_at > now() - interval '50 minutes';
+UPDATE job_runs SET status = 'failed', error = 'HTTP 401' WHERE job = 'openai_collection';
+DELETE FROM job_runs WHERE job = 'aggregate_refresh';
+INSERT INTO job_runs (job, started_at) VALUES ('forecast_training', now() - interval '61 minutes');
+"""
+PLAY = """
+- name: All that may be wrong
+  hosts: all
+  gather_facts: false
+  ignore_errors: true
+  tasks:
+    - ansible.builtin.import_role: {name: opslib.runbook.scheduler, tasks_from: status}
+    - ansible.builtin.import_role: {name: opslib.runbook.scheduler, tasks_from: trigger}
+      vars: {scheduler_job: openai_collection}
+    - ansible.builtin.import_role: {name: opslib.runbook.scheduler, tasks_from: trigger}
+      vars: {scheduler_job: billing}
+"""
+UNREADABLE = """
+    - ansible.builtin.import_role: {name: opslib.runbook.scheduler, tasks_from: status}
+      vars: {scheduler_jobs: {aggregate_refresh: "30 25 * * *"}}
+"""
+
+
+@pytest.mark.parametrize("engine", ["ssh", "ansible"])
+def test_role_tells_what_is_wrong(system: System, tmp_path: Path, engine: Any) -> None:
+    system.sql(WRONG)
+    system.faults("job_fails=openai_collection")
+    inventory = system.inventory(tmp_path / "all.yml", scheduler_table="job_runs", scheduler_env_file=system.env_file)
+    playbook = tmp_path / "play.yml"
+    playbook.write_text(PLAY + (UNREADABLE if engine == "ansible" else ""))
+    report = opslib.run_playbook(playbook, inventory, engine=engine)
+    assert report.engine == engine
+    status, failing, unknown, *unreadable = [
+        step for step in report.hosts["lab1"].steps if step.task in ("scheduler_jobs", "job_trigger")
+    ]
+    assert {name: row["state"] for name, row in status.data["jobs"].items()} == {
+        "anthropic_collection": "late",
+        "openai_collection": "failing",
+        "aggregate_refresh": "never",
+        "forecast_training": "stuck",
+    }
+    assert str(failing.error) == "job openai_collection failed: RuntimeError: provider answered 401 Unauthorized"
+    assert "has no job billing" in str(unknown.error)
+    assert all("hour '25' is no number from 0 to 23" in str(step.error) for step in unreadable)
+    assert len(unreadable) == (engine == "ansible")
+    assert all(step.status is Status.FAILED for step in (status, failing, unknown, *unreadable))
 
 
 def test_a_token_that_is_wrong(system: System) -> None:

@@ -2,8 +2,8 @@
 
 Two dialects: `cron` is crontab(5), where 0 and 7 are Sunday, and a day of the month and a weekday, where both are
 restricted, are alternatives; `apscheduler` is what APScheduler's `CronTrigger.from_crontab` makes of the same text:
-0 is Monday, and both must hold. Times are a clock's on the wall: one that a change to summer time leaves out does not
-come, one that the change back repeats comes once.
+0 is Monday, both must hold, 5/15 begins at 5, and `last` is the last day of a month. Times are a clock's on the wall:
+one that a change to summer time leaves out does not come, one that the change back repeats comes once.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ _LIMITS = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _LONGEST = 200
-_DAYS_AHEAD = 366 * 9  # 29 February may be eight years away
+_LAST_DAY = 32
+_DAYS_AHEAD = 366 * 41  # 29 February on a certain weekday may be 40 years away
 
 
 class Cron(Record):
@@ -108,7 +109,7 @@ def parse(text: str, dialect: str = "cron") -> Cron:
 
 
 def following(cron: Cron, after: float, wall: Wall) -> float | None:
-    """Return the first time later than `after`, in seconds since 1970; None when there is none in nine years."""
+    """Return the first time later than `after`, in seconds since 1970; None when there is none in 40 years."""
     first, hour, minute = wall.date(after)
     for day in range(first, first + _DAYS_AHEAD):
         if _on(cron, day):
@@ -121,7 +122,7 @@ def following(cron: Cron, after: float, wall: Wall) -> float | None:
 
 
 def preceding(cron: Cron, until: float, wall: Wall) -> float | None:
-    """Return the last time not later than `until`; None when there is none in nine years."""
+    """Return the last time not later than `until`; None when there is none in 40 years."""
     last, hour, minute = wall.date(until)
     for day in range(last, max(last - _DAYS_AHEAD, -1), -1):
         if _on(cron, day):
@@ -135,7 +136,8 @@ def preceding(cron: Cron, until: float, wall: Wall) -> float | None:
 
 def _on(cron: Cron, day: int) -> bool:
     date = time.gmtime(day * 86400)
-    return cron.on(date.tm_mon, date.tm_mday, date.tm_wday)
+    last = _LAST_DAY in cron.days and time.gmtime((day + 1) * 86400).tm_mday == 1
+    return cron.on(date.tm_mon, _LAST_DAY if last else date.tm_mday, date.tm_wday)
 
 
 def _times(hours: tuple[int, ...], minutes: tuple[int, ...]) -> Iterator[tuple[int, int]]:
@@ -149,11 +151,20 @@ def _field(number: int, word: str, dialect: str) -> Iterator[int]:
         body, slash, step = part.partition("/")
         if slash and not (step.isascii() and step.isdigit() and 0 < int(step[:4]) < 1000):
             raise ParamError("%s %s: a step is a number from 1" % (_FIELDS[number], shown(part)))
+        if dialect == "apscheduler" and number == 2 and part.lower() == "last":
+            yield _LAST_DAY
+            continue
         low, high = _span(number, body, dialect)
         if slash and low == high and "-" not in body:
+            if dialect == "cron":
+                raise ParamError(
+                    "%s %s: a step needs a range; write %s-%d/%s"
+                    % (_FIELDS[number], shown(part), body, _LIMITS[number][1], step)
+                )
+            high = _LIMITS[number][1] - (number == 4)
+        if slash and dialect == "apscheduler" and int(step) > high - low:
             raise ParamError(
-                "%s %s: a step needs a range; write %s-%d/%s"
-                % (_FIELDS[number], shown(part), body, _LIMITS[number][1], step)
+                "%s %s: APScheduler takes no step above %d here" % (_FIELDS[number], shown(part), high - low)
             )
         for value in range(low, high + 1, int(step or 1)):
             yield (value - 1) % 7 if number == 4 and dialect == "cron" else value

@@ -63,6 +63,9 @@ def test_next_time(text, after, expected):
         ("0 3 * * 6", "2026-11-22 03:00", "2026-11-29 03:00"),
         ("0 3 * * sun", "2026-11-22 03:00", "2026-11-29 03:00"),
         ("0 0 13 * fri", "2026-11-01 00:00", "2026-11-13 00:00"),  # both must hold
+        ("5/15 * * * *", "2026-11-22 06:35", "2026-11-22 06:50"),
+        ("0 3 last * *", "2026-02-01 00:00", "2026-02-28 03:00"),
+        ("0 3 last,15 * *", "2028-02-15 03:00", "2028-02-29 03:00"),
     ],
 )
 def test_apscheduler_reads_the_same_text_otherwise(text, after, expected):
@@ -151,6 +154,12 @@ def test_what_is_wrong_is_said_with_the_mend(text, mend):
 def test_seven_is_no_day_for_apscheduler():
     with pytest.raises(ParamError, match="weekday '7' is no number from 0 to 6"):
         parse("* * * * 7", "apscheduler")
+
+
+@pytest.mark.parametrize("text", ["*/60 * * * *", "5-9/5 * * * *", "* * last/2 * *", "last * * * *"])
+def test_what_apscheduler_refuses_is_refused(text):
+    with pytest.raises(ParamError):
+        parse(text, "apscheduler")
 
 
 fields = st.tuples(
