@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from opslib.host.evidence.changes import Release
 
 _PATTERNS = 500
+_OVERLOADED = 5
 
 
 class ErrorRate(Task, name="error_rate"):
@@ -32,7 +33,8 @@ class ErrorRate(Task, name="error_rate"):
     Counts the errors of the last `since` (as the task log_errors does) and compares their rate with that of the same
     time before the last release; where no release was recorded within `compare`, with the time before that. The
     pattern that grew most tells when it began: "began 4 minutes after release v3 (abc123)". A beginning within
-    `related` after a release is laid to it. Disk and memory are looked at too. Nothing is changed.
+    `related` after a release is laid to it. Disks, memory and the load are looked at too: what the tasks disk_usage
+    and memory_usage fail for, and a 5-minute load from 5 per processor on. Nothing is changed.
 
     Fails when there are at least `least` errors and their rate is `factor` times that of before, or when there are
     more than `per_minute`.
@@ -42,8 +44,8 @@ class ErrorRate(Task, name="error_rate"):
     `times` (rate against the rate before; null when that is 0); `high`; `release` (`id`, `at`, `application`,
     `commit`, `ref`, `outcome`, `who`; null if none); `began` (UTC), `began_seconds` (after the release), `related`;
     `patterns`, at most `top`, those that grew most first: `pattern`, `count`, `before_count`, `new`, `first`, `last`,
-    `samples`; `packages_changed` since the time before; `resources`: words about disk and memory, empty when both are
-    well; `suggestion`; `bytes_read`.
+    `samples`; `packages_changed` since the time before; `resources`: words about disks, memory and load, empty when
+    all are well; `suggestion`; `bytes_read`.
 
     Errors: those of log_errors.
     """
@@ -129,7 +131,7 @@ class ErrorRate(Task, name="error_rate"):
     def _resources(self) -> list[str]:
         words: list[str] = []
         nothing: dict[str, Any] = {}
-        for task in (DiskUsage(**nothing), MemoryUsage(**nothing)):
+        for task in (DiskUsage(**nothing), MemoryUsage(load_fail=_OVERLOADED, **nothing)):
             plan = task.plan(task.probe())
             words += [plan.failure] if plan.failure else []
         return words

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from opslib.host.logs.rates import compared, culprit
 from opslib.host.params import ParamError
 from opslib.host.runtime import run_step
+from opslib.host.tasks import memory_usage
 from opslib.host.tasks.error_rate import ErrorRate
 
 HOSTILE = ["-oProxyCommand=x", "$(id)", "../x", "a\nb", "a\0b", "\udcff\x1b[31m", "", "x" * 70000]
@@ -69,9 +70,25 @@ class Site:
         return run_step(ErrorRate, args, False)
 
 
+def load(monkeypatch, words):
+    read = memory_usage._read
+    monkeypatch.setattr(memory_usage, "_read", lambda path: words if path == "/proc/loadavg" else read(path))
+
+
 @pytest.fixture
-def site(tmp_path):
+def site(tmp_path, monkeypatch):
+    load(monkeypatch, "0.1 0.1 0.1 1/100 1\n")
     return Site(tmp_path)
+
+
+def test_an_overloaded_host_is_relieved_first(site, monkeypatch):
+    load(monkeypatch, "900 9000 90 1/100 1\n")
+    for ago in range(0, 600, 20):
+        site.say(ago, "no answer from 10.0.0.%d" % (ago % 7))
+    data = site.look()["data"]
+    assert len(data["resources"]) == 1
+    assert data["resources"][0].startswith("the load is ")
+    assert data["suggestion"].startswith("relieve the host first: the load is ")
 
 
 def test_errors_that_began_after_a_release_are_laid_to_it(site):

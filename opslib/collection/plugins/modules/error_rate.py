@@ -15,7 +15,8 @@ description:
     rate with that of the same time before the last release; where no release was recorded within
     O(compare), with the time before that. The pattern that grew most tells when it began: "began
     4 minutes after release v3 (abc123)". A beginning within O(related) after a release is laid
-    to it. Disk and memory are looked at too. Nothing is changed.'
+    to it. Disks, memory and the load are looked at too: what the tasks disk_usage and memory_usage
+    fail for, and a 5-minute load from 5 per processor on. Nothing is changed.'
   - Fails when there are at least O(least) errors and their rate is O(factor) times that of
     before, or when there are more than O(per_minute).
   - 'Errors: those of log_errors.'
@@ -178,7 +179,7 @@ data:
     C(ref), C(outcome), C(who); null if none); C(began) (UTC), C(began_seconds) (after the release),
     C(related); C(patterns), at most C(top), those that grew most first: C(pattern), C(count),
     C(before_count), C(new), C(first), C(last), C(samples); C(packages_changed) since the time
-    before; C(resources): words about disk and memory, empty when both are well; C(suggestion);
+    before; C(resources): words about disks, memory and load, empty when all are well; C(suggestion);
     C(bytes_read).'
   returned: always
   type: dict
