@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -159,15 +160,89 @@ def test_the_run_is_killed_and_the_next_puts_it_right(system: System) -> None:
     assert not files(system, "*.restoring")
 
 
+CUTTER = """
+import os, select, socket, sys, threading
+
+def serve(near, how, word):
+    far, asked = socket.create_connection(("127.0.0.1", 5432)), b""
+    while True:
+        for one in select.select([near, far], [], [])[0]:
+            data = one.recv(65536)
+            if one is near:
+                asked += data
+                last = word.encode() in asked and b"COMMIT" in data
+                if last and how != "before":
+                    far.sendall(data)
+                    far.recv(65536)
+                if last:
+                    near.close()
+                    far.close()
+                    return os._exit(0) if how == "gone" else None
+            if not data:
+                return (near.close(), far.close())
+            (far if one is near else near).sendall(data)
+
+server = socket.create_server(("127.0.0.1", 5433))
+while True:
+    threading.Thread(target=serve, args=(server.accept()[0], *sys.argv[1:])).start()
+"""
+
+
+@contextmanager
+def cut_at_commit(system: System, how: str, word: str = "RENAME TO") -> Iterator[dict[str, Any]]:
+    """Settings of connections that break off at the COMMIT after a word: `before` or `after` it, or for good (`gone`)."""
+    system.host.write("/srv/cutter.py", CUTTER)
+    system.host.run(["systemd-run", "-q", "--unit=cutter", "python3", "/srv/cutter.py", how, word])
+    assert eventually(lambda: ":5433" in system.host.run(["ss", "-Htln"]).stdout)
+    given = {"host": "127.0.0.1", "port": 5433, "user": "ai_cost", "password": system.password, "database": "ai_cost"}
+    yield {**given, "system_user": None, "sslmode": "disable", "connect_timeout": 0.5}
+    system.host.run(["systemctl", "stop", "cutter"], check=False)
+
+
+def test_connection_lost_at_the_commit(system: System) -> None:
+    """What has become of the databases is looked up; where it cannot be, that is said and the next run puts it right."""
+    system.sql("ALTER ROLE ai_cost SUPERUSER")
+    with cut_at_commit(system, "before") as way:
+        undone = system.apply(restore(system, **way, units=[], safety=False))
+    assert "the database is as it was before" in str(undone.failure)
+    assert lost(system)
+    assert databases(system) == {"ai_cost", "postgres"}
+    with cut_at_commit(system, "gone") as way:
+        unknown = system.apply(restore(system, **way, safety=False))
+    assert "whether database ai_cost has been replaced is not known" in str(unknown.failure)
+    assert "the next run finds out" in str(unknown.failure)
+    assert "as it was before" not in str(unknown.failure)
+    assert serves(system)
+    assert len(databases(system)) == 3
+    with cut_at_commit(system, "after") as way:
+        done = system.apply(restore(system, **way, units=[], safety=False))
+    assert done.status is Status.CHANGED, done.failure
+    assert done.steps[0].changes[0].summary.startswith("put right what a restore that was cut short left")
+    assert not lost(system)
+    system.sql("DELETE FROM cost_records WHERE user_id IN ('alice', 'bob')")
+    with cut_at_commit(system, "after", "CREATE TABLE") as way:
+        failed = system.apply(restore(system, **way, units=[], safety=False, method="in_place", again=True))
+    assert "the database is restored in place all the same" in str(failed.failure)
+    system.sql("ALTER ROLE ai_cost NOSUPERUSER")
+    assert not lost(system)
+    assert serves(system)
+    assert databases(system) == {"ai_cost", "postgres"}
+
+
 def test_service_that_does_not_come_back_keeps_the_old_data(system: System) -> None:
-    system.configure(FAULT="crash_at_start")
-    failed = system.apply(restore(system, settle=3))
+    drop_in = f"/etc/systemd/system/{system.unit}.d/bad.conf"
+    system.host.write(drop_in, "[Service]\nExecStartPre=/bin/false\n")
+    system.host.run(["systemctl", "daemon-reload"])
+    failed = system.apply(restore(system))
     assert "database ai_cost is restored, but" in str(failed.failure)
     (old,) = databases(system) - {"ai_cost", "postgres"}
     assert f"what it held before is in database {old}" in str(failed.failure)
     assert system.sql(COUNT + " WHERE user_id = 'alice'", old) == "0"
     assert not lost(system)
-    system.configure()
+    system.host.run(["rm", drop_in])
+    system.host.run(["systemctl", "daemon-reload"])
+    system.sql(f"DROP DATABASE {old}")
+    system.restart()
 
 
 def test_missing_database_is_created(system: System) -> None:

@@ -28,6 +28,14 @@ SELECT json_build_object('oid', d.oid::bigint, 'owner', r.rolname, 'encoding', p
 FROM pg_catalog.pg_database d JOIN pg_catalog.pg_roles r ON r.oid = d.datdba
 JOIN pg_catalog.pg_tablespace t ON t.oid = d.dattablespace WHERE d.datname = $1
 """
+_NUMBERS = """
+SELECT md5(coalesce(string_agg(c.oid::text, ' ' ORDER BY c.oid), '')) FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r' AND n.nspname !~ '^pg_'
+"""
+_OURS = """
+SELECT count(*) FROM pg_catalog.pg_stat_activity
+WHERE datname = current_database() AND application_name = 'opslib' AND pid <> pg_backend_pid()
+"""
 _ME = """
 SELECT json_build_object('name', rolname, 'superuser', rolsuper, 'createdb', rolcreatedb OR rolsuper)
 FROM pg_catalog.pg_roles WHERE rolname = current_user
@@ -63,6 +71,16 @@ def differences(wanted: dict[str, int], found: dict[str, int]) -> list[str]:
         elif wanted[table] != found[table]:
             words.append("%s has %d rows instead of %d" % (table, found[table], wanted[table]))
     return words
+
+
+def identities(session: Session) -> str:
+    """Return what changes when tables are replaced by others, whatever is in them: a digest of their numbers."""
+    return session.value(_NUMBERS, timeout=300) or ""
+
+
+def others_of_ours(session: Session) -> int:
+    """Return how many connections of opslib and of programs that it started the database has beside this one."""
+    return int(session.value(_OURS) or 0)
 
 
 def database(session: Session, name: str) -> dict[str, Any] | None:

@@ -13,13 +13,13 @@ from opslib.host.words import printable
 
 from . import catalog
 from .faults import PostgresError
-from .session import literal, quoted
+from .session import Session, literal, quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Mapping
+    from typing import Any, Mapping, Sequence
 
-    from .session import Session
+    from .settings import Settings
 
 _LONGEST = 63
 _IN_USE = "55006"
@@ -39,6 +39,13 @@ _TERMINATE = """
 SELECT pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()
 """
 _PRIVILEGES = ("CREATE", "CONNECT", "TEMPORARY")
+_MYSELF = "SELECT pid, backend_start FROM pg_catalog.pg_stat_activity WHERE pid = pg_backend_pid()"
+_END = "SELECT pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE pid = $1 AND backend_start = $2"
+_PATIENCE = 6
+
+
+class Undecided(TaskError):
+    """The connection was lost while a database took its name, and whether it has it now cannot be found out."""
 
 
 def aside(database: str, mark: str) -> str:
@@ -102,8 +109,37 @@ def copy_properties(session: Session, source: str, target: str) -> None:
         session.rows("COMMENT ON DATABASE %s IS %s" % (quoted(target), literal(comment)))
 
 
-def exchange(session: Session, name: str, new: str, old: str) -> None:
-    """Rename database `name` to `old` and `new` to `name`, both at once; whoever is connected to them is cut off."""
+def replace(settings: Settings, name: str, new: str, old: str | None) -> None:
+    """Have database `new` called `name`, and the one that is called so now `old`, both at once; None: there is none.
+
+    When the connection is lost meanwhile, another one is asked what has become of it, for six times as long as
+    connecting may take. Raises Undecided when nobody answers that long.
+    """
+    with Session(settings) as session:
+        number = (catalog.database(session, new) or {}).get("oid")
+        myself = session.rows(_MYSELF)[0]
+        try:
+            if old is None:
+                session.rows("ALTER DATABASE %s RENAME TO %s" % (quoted(new), quoted(name)))
+            else:
+                _exchange(session, name, new, old)
+        except PostgresError as error:
+            if not session.closed:
+                raise
+            lost = error
+        else:
+            return
+    try:
+        done = _number(settings, name, myself) == number
+    except TaskError as trouble:
+        words = "%s; whether database %s has been replaced is not known: %s"
+        raise Undecided(words % (lost, printable(name), trouble)) from None
+    if not done:
+        raise lost
+
+
+def _exchange(session: Session, name: str, new: str, old: str) -> None:
+    """Rename both databases in one transaction; whoever is connected to them is cut off."""
     for attempt in range(_ATTEMPTS):
         for each in (name, new):
             session.rows(_TERMINATE, each)
@@ -113,6 +149,8 @@ def exchange(session: Session, name: str, new: str, old: str) -> None:
             session.rows("ALTER DATABASE %s RENAME TO %s" % (quoted(new), quoted(name)))
             session.rows("COMMIT")
         except PostgresError as error:
+            if session.closed:
+                raise
             session.rows("ROLLBACK")
             if error.code != _IN_USE or attempt == _ATTEMPTS - 1:
                 raise
@@ -121,6 +159,18 @@ def exchange(session: Session, name: str, new: str, old: str) -> None:
             return
 
 
-def rename(session: Session, name: str, new: str) -> None:
-    """Rename a database that nobody is connected to."""
-    session.rows("ALTER DATABASE %s RENAME TO %s" % (quoted(name), quoted(new)))
+def _number(settings: Settings, name: str, lost: Sequence[str | None]) -> Any:
+    """Return the number of the database of this name, once the server has done with a connection that was lost."""
+    until = time.monotonic() + _PATIENCE * settings.timeout
+    while True:
+        try:
+            with Session(settings) as session:
+                while session.rows(_END, *lost):
+                    if time.monotonic() > until:
+                        raise TaskError("the server has not ended the connection that was lost")
+                    time.sleep(0.05)
+                return (catalog.database(session, name) or {}).get("oid")
+        except PostgresError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.1)

@@ -67,9 +67,14 @@ def restore(work: Work) -> dict[str, Any]:
             for unit in work.units:
                 control(unit, "stopped", work)
             done = _replace(work, folder, note)
+        except databases.Undecided as error:  # the note stays: the next run finds out, and puts it right
+            failed = _start(work)
+            words = "%s; the next run finds out and puts it right"
+            error.args = ("; ".join([words % error, *([failed] if failed else [])]),)
+            raise
         except BaseException as error:
-            _clean_up(work, note, error)
-            store.remove(folder, record)
+            if _clean_up(work, note, error):
+                store.remove(folder, record)
             raise
         wrong = _start(work)
         if wrong:
@@ -85,8 +90,10 @@ def restore(work: Work) -> dict[str, Any]:
 
 
 def put_right(work: Work, note: dict[str, Any]) -> None:
-    """Bring a host back to order after a restore that was killed: databases aside dropped, units started."""
+    """Bring a host back to order after a restore that was killed: units started, databases aside dropped."""
     with store.Locked(work.folder) as folder:
+        for unit in reversed(work.units):
+            control(unit, "started", work)
         with Session(work.maintenance) as session:
             scratch, old = note.get("scratch"), note.get("old")
             if isinstance(scratch, str):
@@ -94,8 +101,6 @@ def put_right(work: Work, note: dict[str, Any]) -> None:
             there = catalog.database(session, work.settings.database) is not None
             if isinstance(old, str) and there and not note.get("keep_old"):
                 databases.drop(session, old)
-        for unit in reversed(work.units):
-            control(unit, "started", work)
         store.remove(folder, store.stem(work.settings.database) + RESTORING)
 
 
@@ -127,14 +132,15 @@ def _replace(work: Work, folder: int, note: dict[str, Any]) -> dict[str, Any]:
         options = [] if work.superuser else ["--no-owner"]
         if work.in_place:
             contents = programs.without_extensions(tools.contents(file))
+            with Session(work.settings) as session:
+                note["tables"] = catalog.identities(session)
             tools.restore(file, database, [*options, *_IN_PLACE], contents)
             note["replaced"] = True
             _verify(work, database, deadline, whole=False)
         else:
             _beside(work, tools, file, note, options)
-            with Session(work.maintenance) as session:
-                _exchange(session, database, note, before is not None)
             done["old_database"] = note["old"] if before is not None else None
+            databases.replace(work.maintenance, database, note["scratch"], done["old_database"])
     finally:
         os.close(file)
     _remember(work, folder)
@@ -167,13 +173,6 @@ def _verify(work: Work, database: str, deadline: float, whole: bool) -> None:
         raise TaskError(words % (work.backup.name, listed([printable(each) for each in wrong])))
 
 
-def _exchange(session: Session, database: str, note: dict[str, Any], there: bool) -> None:
-    if there:
-        databases.exchange(session, database, note["scratch"], note["old"])
-    else:
-        databases.rename(session, note["scratch"], database)
-
-
 def _remember(work: Work, folder: int) -> None:
     """Note what the database was made from. Without the note a later run restores once more, which does no harm."""
     try:
@@ -196,22 +195,43 @@ def _start(work: Work) -> str:
     return listed(wrong)
 
 
-def _clean_up(work: Work, note: dict[str, Any], error: BaseException) -> None:
-    """After a failure: the old data goes on serving. What goes wrong here is added to the error's words."""
-    wrong = []
+def _clean_up(work: Work, note: dict[str, Any], error: BaseException) -> bool:
+    """After a failure: the old data goes on serving. What goes wrong here is added to the error's words.
+
+    Returns whether nothing is left for the next run to put right.
+    """
+    wrong: list[str] = []
     if not work.in_place:
         try:
             with Session(work.maintenance) as session:
                 databases.drop(session, note["scratch"])
         except TaskError as trouble:
             wrong.append("database %s is left: %s" % (note["scratch"], trouble))
+    clean = not wrong
     failed = _start(work)
     if failed:
         wrong.append(failed)
     if not isinstance(error, Exception):
-        return
-    state = "restored in place all the same" if note.get("replaced") else "as it was before"
-    words = "%s; the database is %s" % (error, state)
+        return clean
+    words = "%s; %s" % (error, _state(work, note))
     if work.units and not failed:
         words += ", and %s %s again" % (", ".join(work.units), "runs" if len(work.units) == 1 else "run")
     error.args = ("; ".join([words, *wrong]),)
+    return clean
+
+
+def _state(work: Work, note: dict[str, Any]) -> str:
+    """Return in words what a database is after a failure; a connection may have been lost at COMMIT."""
+    replaced = note.get("replaced", False)
+    if "tables" in note and not replaced:
+        until = time.monotonic() + work.settings.timeout
+        try:
+            with Session(work.settings) as session:
+                while catalog.others_of_ours(session):
+                    if time.monotonic() > until:
+                        raise TaskError("a connection to it has not ended")
+                    time.sleep(0.05)
+                replaced = catalog.identities(session) != note["tables"]
+        except TaskError as trouble:
+            return "whether the database is as it was before is not known: %s" % trouble
+    return "the database is %s" % ("restored in place all the same" if replaced else "as it was before")

@@ -74,6 +74,11 @@ class Session:
         """Close the connection; what was not committed is undone."""
         self._stream.close()
 
+    @property
+    def closed(self) -> bool:
+        """Whether the connection is closed, or was lost."""
+        return self._stream.sock is None
+
     def rows(self, sql: str, *values: Any, timeout: float = 60) -> list[list[str | None]]:
         """Run one statement with values for $1, $2, … and return its rows; each value is text, or None for NULL."""
         texts = [None if value is None else str(value).encode("utf-8", "surrogateescape") for value in values]

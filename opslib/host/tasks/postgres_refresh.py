@@ -125,7 +125,8 @@ class PostgresRefresh(PostgresTask, name="postgres_refresh"):
             try:
                 session.rows(sql, timeout=self.timeout + 5)
             except TaskError as error:
-                raise TaskError("%s was not refreshed: %s" % (printable(name_of(view)), error)) from None
+                words = "whether %s was refreshed is not known: %s" if session.closed else "%s was not refreshed: %s"
+                raise TaskError(words % (printable(name_of(view)), error)) from None
         seconds = dict(self._seconds or {}, **{name_of(view): round(time.monotonic() - began, 3)})
         object.__setattr__(self, "_seconds", seconds)
 

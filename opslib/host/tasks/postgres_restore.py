@@ -36,8 +36,10 @@ class PostgresRestore(PostgresTask, name="postgres_restore"):
     a new database, with the owner, settings and rights of the old one, and analyzed; each table must have the number of
     rows that the manifest says; the two databases exchange names in one transaction, which cuts off whoever is still
     connected; the units are started and watched; the old database is dropped, unless `keep_old`. Whenever one of these
-    fails, the old data is where it was and the units are started again. A killed run leaves a note beside the
-    backups; the next run starts the units that it had stopped and drops what it left, then goes on.
+    fails, the old data is where it was and the units are started again. What has become of an exchange during which the
+    connection was lost is asked over another one; the error says so where nobody answers. Such a run, and a killed one,
+    leaves a note beside the backups; the next run starts the units that it had stopped and drops what it left, then
+    goes on.
 
     Where the role may not create databases, `method: in_place` restores over the objects that are there, in one
     transaction; objects that are not in the backup stay, and extensions are left as they are. A restore is done once:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opslib.host.postgres import catalog, databases, programs
+from opslib.host.postgres.faults import PostgresError
 from opslib.host.postgres.settings import Settings
 from opslib.host.postgres.statements import LONGEST, folded
 from opslib.host.postgres.store import Backup, Store
@@ -172,6 +173,81 @@ def test_how_views_are_refreshed():
     assert "only its owner may refresh it" in refresh([view("a", mine=False)]).failure
     assert refresh([view("a")], views=["b"]).failure == "there is no materialized view b; there are public.a"
     assert len(refresh([view("a"), view("b")], views=["a", "public.a"]).changes) == 1
+
+
+@pytest.mark.parametrize(
+    ("closed", "words"), [(True, "whether public.a was refreshed is not"), (False, "a was not refr")]
+)
+def test_a_connection_lost_during_a_refresh(monkeypatch, closed, words):
+    class Lost(FakeSession):
+        def rows(self, sql, *_values, timeout=60):
+            if "REFRESH" in sql:
+                self.closed = closed
+                raise TaskError("it broke the connection off")
+            return []
+
+    monkeypatch.setattr(PostgresRefresh, "connect", lambda _self, _settings: Lost())
+    task = PostgresRefresh(host="db", user="me", database="app")
+    with pytest.raises(TaskError, match=words):
+        task.apply(refresh([view("a")]).changes[0])
+
+
+class FakeSession:
+    """Stands for a connection."""
+
+    closed = False
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_error):
+        pass
+
+
+def numbered(number, error=None, *, lost=True):
+    """Return a kind of session to a server where database app has that number in the end."""
+
+    class Numbered(FakeSession):
+        opened = 0
+
+        def __init__(self, _settings):
+            type(self).opened += 1
+            if self.opened > 1 and error:
+                raise error
+
+        def rows(self, sql, *_values, timeout=60):
+            if "RENAME" in sql and self.opened == 1:
+                self.closed = lost
+                raise PostgresError("server", "it broke the connection off")
+            return [["7", "now"]] if "backend_start FROM" in sql else []
+
+        def json(self, _sql, name):
+            return {"oid": {"new": 5, "app": number}[name], "all": {}}
+
+    return Numbered
+
+
+@pytest.mark.parametrize(
+    ("session", "raised", "words"),
+    [
+        (numbered(5), None, ""),
+        (numbered(4), PostgresError, "^it broke the connection off$"),
+        (numbered(5, lost=False), PostgresError, "^it broke the connection off$"),
+        (
+            numbered(5, PostgresError("reach", "refused")),
+            databases.Undecided,
+            "has been replaced is not known: refused",
+        ),
+    ],
+)
+def test_a_connection_lost_while_a_database_takes_its_name(monkeypatch, session, raised, words):
+    monkeypatch.setattr(databases, "Session", session)
+    settings = Settings(host="db", port=1, user="me", database="postgres", timeout=0.01)
+    if raised is None:
+        databases.replace(settings, "app", "new", None)
+    else:
+        with pytest.raises(raised, match=words):
+            databases.replace(settings, "app", "new", None)
 
 
 # Restores
