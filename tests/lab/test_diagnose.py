@@ -16,6 +16,8 @@ from support.units import Units, website
 from support.witness import Witnesses
 
 SECRET = "canary-7d1e90aa41"
+OTHER = "canary-of-another-unit-3c"
+PARTS = ("processes.json", "listening.json", "disk.json", "changes.json")
 PASSWORD = "canary-pw-55b2"
 FOLDER = "/var/lib/opslib/evidence"
 ENVIRONMENT = (
@@ -55,9 +57,17 @@ def service(server: LabHost, units: Units) -> str:
     return unit
 
 
-def test_bundle(server: LabHost, service: str, rehearse: Apply, apply: Apply, witness: Witnesses) -> None:
+def test_bundle(server: LabHost, service: str, units: Units, rehearse: Apply, apply: Apply, witness: Witnesses) -> None:
+    units.add(
+        "ledger",
+        f"Environment=LEDGER_TOKEN={OTHER}",
+        "ExecStart=/bin/sh -c 'echo told $LEDGER_TOKEN; exec sleep 900'",
+    )
+    units.control("start", "ledger")
+    assert eventually(lambda: "told" in server.run(["journalctl", "-u", "ledger", "-o", "cat"]).stdout)
     task = tasks.diagnose(
         unit="shop",
+        others=["ledger"],
         required=["API_KEY", "REGION"],
         ports=[8000],
         logs=["/srv/shop"],
@@ -77,12 +87,16 @@ def test_bundle(server: LabHost, service: str, rehearse: Apply, apply: Apply, wi
     names = seen.check_output("tar -tzf %s", step.data["bundle"])
     for name in ("summary.txt", "summary.json", "journal/shop.service.log", "logs/srv_shop_app.log", "memory.json"):
         assert f"/{name}\n" in names + "\n"
+    parts = [seen.check_output("tar -xzOf %s --wildcards %s", step.data["bundle"], f"*/{one}") for one in PARTS]
+    for part, words in zip(parts, ('"unit":"shop.service"', "sshd", '"mount":"/"', "packages")):
+        assert words in part
     text = seen.check_output("tar -xzOf %s", step.data["bundle"])
     log = seen.check_output("tar -xzOf %s --wildcards %s", step.data["bundle"], "*/logs/srv_shop_app.log")
     assert "ERROR cannot reach db with *** and password=***" in log
     assert "starting with ***" in text
     everything = text + json.dumps(step.data) + str(step)
-    for secret in (SECRET, PASSWORD, "hunter22"):
+    assert "told ***" in text
+    for secret in (SECRET, PASSWORD, OTHER, "hunter22"):
         assert secret not in everything
     # A second look is a second bundle; of all but the newest the folder is cleared.
     again = only(apply(server, tasks.diagnose(unit="shop", keep=1)))
@@ -93,14 +107,18 @@ def test_bundle(server: LabHost, service: str, rehearse: Apply, apply: Apply, wi
 
 
 def test_missing_and_changed_variables_are_named(server: LabHost, service: str, rehearse: Apply) -> None:
-    server.write("/etc/shop.env", ENVIRONMENT.replace(SECRET, "canary-new-value-1"), 0o600)
+    # What is in the file by now is not in the process that runs since before.
+    later = ENVIRONMENT.replace(SECRET, "canary-new-value-1") + "SUPABASE_URL=https://canary-later\n"
+    server.write("/etc/shop.env", later, 0o600)
     task = tasks.diagnose(unit="shop", required=["API_KEY", "STRIPE_KEY", "SUPABASE_URL"], write=False)
     step = only(rehearse(server, task))
     assert step.status is Status.OK
     assert (
         found(step)["missing_variable"] == "STRIPE_KEY, SUPABASE_URL are missing from the environment of shop.service"
     )
-    assert found(step)["changed_variable"].startswith("API_KEY changed in the files since shop.service was started")
+    assert found(step)["changed_variable"].startswith(
+        "API_KEY, SUPABASE_URL changed in the files since shop.service was started"
+    )
     assert "missing variables" in step.data["advice"]
     assert "canary" not in json.dumps(step.data)
 

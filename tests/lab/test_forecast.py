@@ -14,6 +14,8 @@ from opslib import Status, StepResult, tasks
 from opslib.verify import verify
 from support.system import System
 
+ASKED = ("python_import", "memory_usage", "http_check", "series_quality", "user_forecast")
+
 
 @pytest.fixture
 def system(standing_system: System) -> Iterator[System]:
@@ -118,8 +120,7 @@ def test_role(system: System, tmp_path: Path) -> None:
     report.raise_for_failures()
     assert report.hosts["lab1"].status is Status.CHANGED
     ran = [step.task for step in report.hosts["lab1"].steps if step.status in (Status.OK, Status.CHANGED)]
-    asked = ["python_import", "memory_usage", "http_check", "series_quality", "user_forecast"]
-    assert [task for task in ran if task in asked] == asked
+    assert [task for task in ran if task in ASKED] == list(ASKED)
 
 
 def test_role_stops_at_the_reason(system: System, tmp_path: Path) -> None:
@@ -133,6 +134,40 @@ def test_role_stops_at_the_reason(system: System, tmp_path: Path) -> None:
     assert "memory" in str(report.hosts["lab1"].failure)
     report = opslib.run_playbook("forecast:generate", inventory, extra_vars={"forecast_users": ["alice", "bob"]})
     assert [step.status for step in report.hosts["lab1"].steps[-2:]] == [Status.CHANGED, Status.FAILED]
+
+
+PLAY = """
+- name: All that may be wrong
+  hosts: all
+  gather_facts: false
+  ignore_errors: true
+  tasks:
+    - ansible.builtin.import_role: {name: opslib.runbook.forecast, tasks_from: check}
+    - ansible.builtin.import_role: {name: opslib.runbook.forecast, tasks_from: generate}
+      vars: {forecast_users: [alice, bob, carol]}
+"""
+
+
+@pytest.mark.parametrize("engine", ["ssh", "ansible"])
+def test_role_tells_what_is_wrong(system: System, tmp_path: Path, engine: Any) -> None:
+    system.faults("unavailable@/api/forecast/health")
+    given = {"forecast_modules": ["trendcast", "no_such_package"], "forecast_memory_warn": "100%"}
+    given |= {"forecast_memory_fail": "99.9%", "forecast_users": ["bob", "carol", "dave", "erin"]}
+    playbook = tmp_path / "play.yml"
+    playbook.write_text(PLAY)
+    report = opslib.run_playbook(playbook, system.inventory(tmp_path / "inventory.yml", **given), engine=engine)
+    assert report.engine == engine
+    package, memory, health, data, alice, bob, carol = [
+        step for step in report.hosts["lab1"].steps if step.task in ASKED
+    ]
+    assert "no_such_package" in str(package.error)
+    assert memory.status is Status.FAILED
+    assert "it answered 503 Service Unavailable" in str(health.error)
+    for words in ("12 days of records only", "(1 NaN)", "3 days missing from", "(1 infinite)"):
+        assert words in str(data.error)
+    assert (alice.status, alice.data["points"]) == (Status.CHANGED, 30)
+    assert "422, " in str(bob.error)
+    assert "the service failed with 500" in str(carol.error)
 
 
 def test_suites_see_it_too(system: System, tmp_path: Path) -> None:

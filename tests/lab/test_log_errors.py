@@ -109,6 +109,33 @@ def test_silence_is_remarked(server: LabHost, apply: Apply) -> None:
     assert any("nothing was logged for 30m" in warning for warning in step.warnings)
 
 
+def test_errors_are_laid_to_a_release_or_to_the_host(server: LabHost, apply: Apply, witness: Witnesses) -> None:
+    """The task `error_rate`: new errors, an old one that goes on as before, and a release ten minutes ago."""
+    rows = [f"{stamp(ago)} ERROR slow query took {ago} ms" for ago in range(4000, 0, -600)]
+    rows += [f"{stamp(ago)} ERROR cannot parse invoice {ago}" for ago in range(360, 0, -10)]
+    server.write("/srv/shop/app.log", "\n".join(sorted(rows)) + "\n")
+    records = "/var/lib/opslib/releases/shop/releases.jsonl"
+    at = stamp(600).replace(" ", "T") + "Z"
+    server.write(records, json.dumps({"id": "r3", "ref": "v3", "commit": "abc123" * 6, "at": at}) + "\n")
+    task = tasks.error_rate(paths=["/srv/shop/app.log"], timezone="UTC")
+    (step,) = apply(server, task).steps
+    assert step.status is Status.FAILED
+    assert "began 4 minutes after release v3 (abc123abc123): ERROR cannot parse invoice <n> (36 times)" in str(step.error)
+    assert str(step.error).endswith("; roll release v3 (abc123abc123) back, or mend it")
+    look = f"grep -c 'slow query' <(awk -v b='{at.replace('T', ' ')}' '($1 \" \" $2) < b' /srv/shop/app.log)"
+    assert step.data["before"]["count"] == int(witness(server).check_output("bash -c %s", look)) == 6
+    assert [(one["count"], one["before_count"], one["new"]) for one in step.data["patterns"]][0] == (36, 0, True)
+    server.run(["rm", records])
+    server.fill_disk()
+    try:
+        (alone,) = apply(server, task).steps
+    finally:
+        server.free_disk()
+    assert (alone.data["release"], alone.data["related"]) == (None, False)
+    assert "relieve the host first: " in str(alone.error)
+    server.run(["rm", "-r", "/var/lib/opslib/releases", "/srv/shop"])
+
+
 def test_little_is_read_of_a_large_log(server: LabHost, apply: Apply) -> None:
     program = (
         "import time\nnow = time.time()\nwith open('/srv/large.log', 'w') as f:\n"

@@ -179,13 +179,37 @@ def test_the_journal_of_a_unit(lab: Lab, server: LabHost, units: Units, witness:
     assert "no-such.service is no unit of this host" in str(missing.report.hosts[server.name].failure)
 
 
+def test_units_of_all_hosts(lab: Lab) -> None:
+    """Merged in the order of time, chosen by level and member, JSON laid out."""
+    said = """echo '{"level": "info", "user": {"id": 1}}'; echo '{"level": "error", "user": {"id": %d}}'"""
+    names = [host.name for host in reversed(lab.hosts)]
+    for number, host in enumerate(reversed(lab.hosts)):
+        host.run(["systemd-run", "-q", "--wait", "--unit=speaker", "sh", "-c", said % number])
+    assert eventually(lambda: all('"error"' in host.run(JOURNAL).stdout for host in lab.hosts))
+    done = run(lab, "tail", "-u", "speaker", "--match", '^{"level": "error"')
+    assert [line.split()[0] for line in done.stdout.splitlines()] == names
+    done = run(lab, "errors", "-u", "speaker", "--field", "user.id=1", "--pretty")
+    assert [line.partition("Z ")[2] for line in done.stdout.splitlines()[-5:]] == LAID_OUT
+    assert {line.split()[0] for line in done.stdout.splitlines()} == {names[1]}
+
+
+JOURNAL = ["journalctl", "-u", "speaker", "-o", "cat", "--no-pager"]
+LAID_OUT = ['  "level": "error",', '  "user": {', '    "id": 1', "  }", "}"]
+
+
 def test_a_unit_is_followed(lab: Lab, server: LabHost, units: Units) -> None:
-    """From before it runs; and joining in while it talks, with nothing lost or told twice where old and new meet."""
+    """From before it runs; and joining in while it talks, with nothing lost or told twice where old and new meet.
+
+    The journal is rotated meanwhile.
+    """
     unit = units.add("ticker", "ExecStart=/bin/bash -c 'while sleep 0.1; do echo tick $((++i)); done'")
     for lines in (1000, 5):
         with following(lab, server, LogQuery(units=["ticker"], match="^tick", lines=lines)) as seen:
             units.control("start", unit)
             assert seen.until(lambda: len(seen.entries) >= 10)
+            server.run(["journalctl", "--rotate", "--vacuum-files=1"])
+            before = len(seen.entries)
+            assert seen.until(lambda before=before: len(seen.entries) >= before + 5)
         numbers = [int(word) for word in seen.words()]
         assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
         assert (numbers[0] == 1) is (lines == 1000)

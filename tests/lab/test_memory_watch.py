@@ -96,11 +96,14 @@ def memory_group(server: LabHost, unit: str, pid: str, limit: int) -> Iterator[s
 
 
 def test_the_control_group_of_a_unit_is_read(server: LabHost, units: Units, leak: str, apply: Apply) -> None:
-    """What the kernel counts for the group, and the limit that it has, rather than the sum of processes."""
-    pid, limit = units.show(leak, "MainPID"), 400 << 20
+    """What the kernel counts for the group, and the limit that it has; where the memory is to run out, it does."""
+    pid, limit = units.show(leak, "MainPID"), 120 << 20
     with memory_group(server, leak, pid, limit) as folder:
         step = only(apply(server, tasks.memory_watch(unit="leak", duration=1.5, every=0.1)))
         counted = server.run(["sh", "-c", f"cat {folder}/memory.usage_in_bytes || cat {folder}/memory.current"])
+        assert 0 < step.data["runs_out_seconds"] < 60
+        assert eventually(lambda: units.show(leak, "ActiveState") == "failed", 60)
+    assert units.show(leak, "Result") in ("oom-kill", "signal")
     assert step.status is Status.FAILED
     assert (step.data["source"], step.data["limit_of"], step.data["limit_bytes"]) == ("cgroup", "unit", limit)
     assert (step.data["trend"], step.data["critical"]) == ("growing", True)

@@ -79,6 +79,11 @@ class Evidence:
         self.sections["journal/%s.log" % member_name(name, ())] = _lines(log)
         return unit
 
+    def other(self, name: str, lines: int) -> None:
+        """Look at a unit beside the one in trouble; what is secret in its environment is masked, too."""
+        unit = self.unit(name, lines)
+        self.hide(environ.of_unit(unit.id, unit.main_pid))
+
     def environment(self, name: str, main_pid: int, required: Sequence[str]) -> None:
         """Compare a unit's environment with what is required."""
         found = environ.of_unit(name, main_pid)

@@ -130,7 +130,7 @@ class Diagnose(Task, name="diagnose"):
         evidence.data.update(gather.host_facts(), at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now)))
         unit = evidence.unit(self.unit, self.lines)
         for name in self.others:
-            evidence.unit(name, self.lines)
+            evidence.other(name, self.lines)
         evidence.environment(unit.id, unit.main_pid, self.required)
         evidence.ports(unit, self.ports)
         evidence.endpoints(self.endpoints)
@@ -168,7 +168,7 @@ class Diagnose(Task, name="diagnose"):
         if self.write and not done:
             path = "%s/%s" % (self.to, bundle.name_for(state["now"], state["taken"]))
             summary = "write the evidence to " + path
-            changes_ = [Change(kind=ACTION, summary=summary, after=path, detail=dict(state, data=data))]
+            changes_ = [Change(kind=ACTION, summary=summary, after=path, detail=dict(state, data=data, reason=reason))]
         return Plan(changes=changes_, reason=reason, warnings=[one.words for one in found], data=data)
 
     def apply(self, change: Change) -> None:
@@ -179,7 +179,7 @@ class Diagnose(Task, name="diagnose"):
             written = bundle.write(self.to, name, sections, state["now"])
             removed = bundle.prune(self.to, self.keep)
         except TaskError as error:
-            raise TaskError(str(error), **state["data"]) from None
+            raise TaskError("%s; found: %s" % (error, state["reason"]), **state["data"]) from None
         done = {"bundle": change.after, "bundle_bytes": written, "left_out": left_out, "removed": removed}
         outcome = {key: value for key, value in state.items() if key != "data"}
         object.__setattr__(self, "_outcome", dict(outcome, done=done))
