@@ -34,11 +34,12 @@ class EnvFile(Task, name="env_file"):
     last rotation is that long ago. With `keep_previous` the value before stays as NAME_PREVIOUS, and a later run with
     the same `rotate` removes it after that time.
 
-    With `units` the step is changed, too, when one of them has run since before the file was last written, so that a
-    handler makes up for a restart that an earlier run did not come to. The task itself restarts nothing.
+    With `units` the step is changed, too, when one of them has run since before the file was last written, or has
+    failed, so that a handler makes up for a restart that an earlier run did not come to, or that went wrong. The task
+    itself restarts nothing.
 
     data: `path`, `exists`, `variables` (names in the file, at most 500), `previous` (names that rotation left),
-    `modified_seconds` (since its last modification), `stale_units` (those that run with older values).
+    `modified_seconds` (since its last modification), `stale_units` (those that run with older values, or failed).
 
     Errors: no such folder, a file that is a link or no regular file, that changed while the task worked, or may not
     be written. Sources: systemd.exec(5), environ(7).
@@ -93,7 +94,7 @@ class EnvFile(Task, name="env_file"):
             self.refuse("names that end in %s are the task's own" % ASIDE)
 
     def probe(self) -> dict[str, Any]:
-        state: dict[str, Any] = {"file": None, "problem": "", "left": False, "now": time.time(), "stale": []}
+        state: dict[str, Any] = {"file": None, "problem": "", "left": False, "now": time.time(), "stale": {}}
         try:
             folder = self._folder()
         except OSError as error:
@@ -110,7 +111,8 @@ class EnvFile(Task, name="env_file"):
         state["me"] = (os.geteuid(), os.getegid())
         state["fresh"] = {key: _random(self.rotate_bytes) for key in self.rotate}
         if self.units and state["file"]:
-            state["stale"] = [unit for unit in self.units if _runs_since_before(unit, state["file"]["modified"])]
+            behind = {unit: _behind(unit, self.path, state["file"]["modified"]) for unit in self.units}
+            state["stale"] = {unit: why for unit, why in behind.items() if why}
         return state
 
     def _folder(self) -> int:
@@ -133,7 +135,7 @@ class EnvFile(Task, name="env_file"):
             "variables": names[:MOST_KEYS],
             "previous": [note[0] for note in map(env_text.note_of, pieces) if note and note[1].startswith(_EXPIRES)],
             "modified_seconds": max(int(state["now"] - file["modified"]), 0) if file else None,
-            "stale_units": state["stale"],
+            "stale_units": list(state["stale"]),
         }
         warnings = [
             "line %d gives no variable: systemd ignores it" % piece.line
@@ -151,9 +153,9 @@ class EnvFile(Task, name="env_file"):
         for key in self.rotate:
             self._rotate(key, now.get(key), rotated, state, edits)
         changes = self._changes(file, state, edits, text)
-        for unit in state["stale"] if not changes else ():
-            words = "have %s restarted: it has run since before %s was written" % (unit, self.path)
-            changes.append(Change(kind=ACTION, summary=words))
+        if not changes:
+            words = "have %s restarted: %s"
+            changes = [Change(kind=ACTION, summary=words % (unit, why)) for unit, why in state["stale"].items()]
         reason = "" if changes else "%s is as it should be" % self.path
         return Plan(changes=changes, reason=reason, warnings=warnings, data=data)
 
@@ -251,10 +253,14 @@ def _random(count: int) -> str:
     return b2a_base64(os.urandom(count), newline=False).decode("ascii").rstrip("=").replace("+", "-").replace("/", "_")
 
 
-def _runs_since_before(unit: str, modified: float) -> bool:
-    """Whether a unit runs and was started before this time of the wall clock."""
+def _behind(unit: str, path: str, modified: float) -> str:
+    """Return why a unit needs a restart to have what a file holds, modified at this time of the wall clock."""
     shown = systemd.show(unit)
-    return not shown.stopped and shown.started > 0 and time.time() - (time.monotonic() - shown.started) < modified
+    if shown.active == "failed" or shown.restarting:
+        return "it has failed"
+    if not shown.stopped and shown.started > 0 and time.time() - (time.monotonic() - shown.started) < modified:
+        return "it has run since before %s was written" % path
+    return ""
 
 
 def _date(seconds: float) -> str:
