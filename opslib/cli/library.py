@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from opslib.step import Step
     from opslib.target import Target
 
-__all__ = ["EntryPoint", "Library", "Pace", "Place", "PlayOverview", "Role", "Selection", "Variable"]
+__all__ = ["EngineName", "EntryPoint", "Library", "Pace", "Place", "PlayOverview", "Role", "Selection", "Variable"]
 
 _MARKUP = re.compile(r"\b[BCEILMOPRUV]\(([^()]*)\)")
 
@@ -129,14 +129,46 @@ class Library:
             cancel=cancel,
         )
 
-    def run_step(self, step: Step, place: Place, pace: Pace, on_event: OnEvent, cancel: threading.Event) -> Report:
+    def run_step(
+        self,
+        step: Step,
+        place: Place,
+        pace: Pace,
+        on_event: OnEvent,
+        cancel: threading.Event,
+        engine: EngineName = "auto",
+    ) -> Report:
         """Run one step on all hosts of a place; without an inventory, here."""
         import opslib
 
+        if engine == "ansible":
+            return self._run_by_ansible(step, place, pace, on_event, cancel)
         here = [opslib.Target(name="controller", carrier="local")]
         targets = self._select(place, on_event) if place.inventory else here
         with opslib.Fleet(targets, forks=pace.forks, timeout=pace.timeout, on_event=on_event, cancel=cancel) as fleet:
             return fleet.run([step], check=pace.check)
+
+    def _run_by_ansible(
+        self, step: Step, place: Place, pace: Pace, on_event: OnEvent, cancel: threading.Event
+    ) -> Report:
+        import opslib
+        from opslib.engines.one_task import playbook_of
+
+        with playbook_of(step.task) as (path, variables):
+            report = opslib.run_playbook(
+                path,
+                self.inventory(place),
+                limit=place.limit,
+                extra_vars=variables,
+                check=pace.check,
+                diff=pace.diff,
+                engine="ansible",
+                forks=pace.forks,
+                timeout=pace.timeout,
+                on_event=on_event,
+                cancel=cancel,
+            )
+        return replace(report, source=step.title)
 
     def _select(self, place: Place, on_event: OnEvent) -> Sequence[Target]:
         """Return the hosts of a place, and pass on what Ansible remarks on them: a name in a limit that nobody has."""

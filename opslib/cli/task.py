@@ -11,6 +11,7 @@ import click
 
 from opslib.cli.click_parts import command, option
 from opslib.cli.complete import complete_assignment, complete_task
+from opslib.cli.library import EngineName
 from opslib.cli.options import HOW, WHERE, library_of, pace_of, place_of, place_options, presentation_of, run_options
 from opslib.cli.values import task_from_words
 from opslib.errors import UsageError
@@ -47,7 +48,7 @@ EXAMPLES = (
     type=click.Choice(["auto", "ssh", "ansible"]),
     default="auto",
     section=HOW,
-    help="A single task always goes by the ssh engine; this is here for symmetry with run.",
+    help="auto, ssh: one round trip per host; ansible: through ansible-runner, by Ansible's own connections.",
 )
 @option("--list-hosts", is_flag=True, section=HOW, help="List the hosts, and do nothing.")
 @run_options
@@ -65,11 +66,12 @@ def task(context: click.Context, /, name: str, parameters: tuple[str, ...], **va
 
     library = library_of(context)
     place, pace = place_of(values), pace_of(values)
-    if values["engine"] == "ansible":
-        raise UsageError("--engine ansible: a single task goes by the ssh engine; write a playbook for ansible-runner")
+    engine: EngineName = "ansible" if values["engine"] == "ansible" else "ssh"
     kind = opslib.tasks.get(name)
     if not place.inventory and kind.runs_on == "host":
         raise UsageError(f"{name} works on hosts: give their inventory with -i")
+    if not place.inventory and engine == "ansible":
+        raise UsageError("--engine ansible: give an inventory with -i; without one there is no play to run")
     if values["list_hosts"]:
         screen = Screen(sys.stdout)
         screen.print(*library.host_names(place))
@@ -77,8 +79,8 @@ def task(context: click.Context, /, name: str, parameters: tuple[str, ...], **va
     unit = task_from_words(kind, parameters)
     step = opslib.Step(task=unit)
     return carry_out(
-        lambda on_event, cancel: library.run_step(step, place, pace, on_event, cancel),
-        Heading(what=described(unit, parameters), engine="ssh"),
+        lambda on_event, cancel: library.run_step(step, place, pace, on_event, cancel, engine),
+        Heading(what=described(unit, parameters), engine=engine),
         presentation_of(values),
     )
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from opslib.cli.library import EntryPoint, Library, Pace, Place, PlayOverview, Role, Selection, Variable
+from opslib.cli.library import EngineName, EntryPoint, Library, Pace, Place, PlayOverview, Role, Selection, Variable
 from opslib.cli.main import main
 from opslib.events import HostEnded, HostStarted, OnEvent, RunEnded, RunStarted, StepEnded, StepStarted
 from opslib.result import Change, HostResult, Report, Status, StepResult
@@ -49,7 +49,15 @@ class FakeLibrary(Library):
         self.calls.append((target, place, pace, selection))
         return self._run(target, list(STEPS), pace, on_event, cancel)
 
-    def run_step(self, step: Step, place: Place, pace: Pace, on_event: OnEvent, cancel: threading.Event) -> Report:
+    def run_step(
+        self,
+        step: Step,
+        place: Place,
+        pace: Pace,
+        on_event: OnEvent,
+        cancel: threading.Event,
+        engine: EngineName = "auto",
+    ) -> Report:
         self.calls.append((step, place, pace))
         return self._run(step.title, [step.title], pace, on_event, cancel)
 

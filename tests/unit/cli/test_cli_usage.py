@@ -49,7 +49,7 @@ def run(*args: str, library: FakeLibrary | None = None) -> tuple[int, FakeLibrar
         (["task", "service", "unit=a", "unit=b", "-i", "x"], "unit is given twice"),
         (["task", "service", "state=started", "-i", "x"], "service: unit is required"),
         (["task", "service", "unit=-x", "-i", "x"], "see `opslib show service`"),
-        (["task", "service", "unit=a", "-i", "x", "--engine", "ansible"], "a single task goes by the ssh engine"),
+        (["task", "provider_status", "--engine", "ansible"], "--engine ansible: give an inventory with -i"),
         (["show", "servic"], "no task and no role is called 'servic'; did you mean service"),
         (["show", "service:restrt"], "role service has no entry point 'restrt'; did you mean restart?"),
         (["lab", "u"], "opslib lab: there is no command 'u'; did you mean up?"),
