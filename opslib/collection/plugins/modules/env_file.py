@@ -23,8 +23,8 @@ description:
     the value before stays as NAME_PREVIOUS, and a later run with the same O(rotate) removes
     it after that time.
   - With O(units) the step is changed, too, when one of them has run since before the file was
-    last written, so that a handler makes up for a restart that an earlier run did not come
-    to. The task itself restarts nothing.
+    last written, or has failed, so that a handler makes up for a restart that an earlier run
+    did not come to, or that went wrong. The task itself restarts nothing.
   - 'Errors: no such folder, a file that is a link or no regular file, that changed while the
     task worked, or may not be written. Sources: systemd.exec(5), environ(7).'
 author:
@@ -161,7 +161,7 @@ reason:
 data:
   description: C(path), C(exists), C(variables) (names in the file, at most 500), C(previous)
     (names that rotation left), C(modified_seconds) (since its last modification), C(stale_units)
-    (those that run with older values).
+    (those that run with older values, or failed).
   returned: always
   type: dict
 opslib:
