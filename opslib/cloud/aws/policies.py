@@ -27,42 +27,62 @@ class Wide:
 
 
 def too_wide(document: Any) -> list[Wide]:
-    """Return what a policy allows on all resources by a wildcard for actions; the worst first."""
+    """Return what a policy allows on all resources (of a service) by a wildcard or an exception; the worst first."""
     found = [wide for statement in _statements(document) for wide in _judged(statement)]
     order = (HIGH, MEDIUM, LOW)
     return sorted(dict.fromkeys(found), key=lambda wide: order.index(wide.severity))
 
 
 def _judged(statement: dict[str, Any]) -> Iterator[Wide]:
-    if statement.get("Effect") != "Allow" or not _everywhere(statement):
+    if statement.get("Effect") != "Allow":
         return
+    reach = _reach(statement)
     limited = bool(statement.get("Condition"))
-    if "NotAction" in statement:
-        but = _texts(statement["NotAction"])
-        bad = "iam:*" not in map(str.lower, but) and not limited
-        names = listed([printable(each) for each in but])
-        yield Wide(HIGH if bad else MEDIUM, f"allows everything but {names} on all resources{_under(limited)}")
-    services = set()
-    for action in _texts(statement.get("Action")):
-        service, _, name = action.lower().partition(":")
-        if set(service) <= {"*"}:
-            yield Wide(MEDIUM if limited else HIGH, f"allows everything on all resources{_under(limited)}")
-        elif name and set(name) <= {"*"}:
-            services.add(service)
-    if services:
-        names = ", ".join(f"{printable(name)}:*" for name in sorted(services))
-        severity = LOW if limited else HIGH if services & _POWERFUL else MEDIUM
-        yield Wide(severity, f"allows {names} on all resources{_under(limited)}")
+    but = _texts(statement.get("NotResource"))
+    where = f"on all resources{f' but {_named(but)}' if but else ''}{' under a condition' if limited else ''}"
+    if "NotAction" in statement and reach is None:
+        spared = _texts(statement["NotAction"])
+        bad = "iam:*" not in map(str.lower, spared) and not limited
+        yield Wide(HIGH if bad else MEDIUM, f"allows everything but {_named(spared)} {where}")
+    actions = _texts(statement.get("Action"))
+    services = set(filter(None, map(_whole_service, actions)))
+    if "*" in services and reach is None:
+        yield Wide(MEDIUM if limited else HIGH, f"allows everything {where}")
+    wide = services - {"*"} if reach is None else reach if "*" in services else services & reach
+    if wide:
+        names = ", ".join(f"{printable(name)}:*" for name in sorted(wide))
+        severity = LOW if limited else HIGH if wide & _POWERFUL else MEDIUM
+        yield Wide(severity, f"allows {names} {where}")
+    if but and actions and not services:
+        yield Wide(LOW, f"allows {_named(actions)} {where}, on those yet to come, too")
 
 
-def _under(limited: bool) -> str:
-    return " under a condition" if limited else ""
+def _whole_service(action: str) -> str:
+    """Return the service whose every action is meant, `*` for every service, nothing otherwise."""
+    service, _, name = action.lower().partition(":")
+    if set(service) <= {"*"}:
+        return "*"
+    return service if name and set(name) <= {"*"} else ""
 
 
-def _everywhere(statement: dict[str, Any]) -> bool:
+def _reach(statement: dict[str, Any]) -> set[str] | None:
+    """Return the services on all of whose resources a statement bears; None when it bears on those of all services."""
     if "NotResource" in statement:
-        return True
-    return any(set(each) <= {"*", ":"} or each == "arn:aws:*" for each in _texts(statement.get("Resource")))
+        return None
+    found = set()
+    for each in _texts(statement.get("Resource")):
+        named = each.rstrip("*:/").split(":")  # arn, partition, service, region, account
+        if not each.endswith("*"):
+            continue
+        if len(named) < 3:
+            return None
+        if len(named) == 3 or (len(named) == 5 and set(named[3]) <= {"*"}):
+            found.add(named[2].lower())
+    return None if "*" in found else found
+
+
+def _named(texts: list[str]) -> str:
+    return listed([printable(each) for each in texts])
 
 
 def is_open(document: Any) -> Wide | None:

@@ -44,10 +44,10 @@ class IamReview(AwsTask, name="iam_review"):
     high: root with an access key or without a second factor; `no_mfa`, a password without a second factor;
     `wildcard_policy`, a policy that is in force and allows everything, or everything of IAM and its like, on all
     resources; `open_role`, which anyone on AWS may assume. medium: `old_key`, `unused_key`, `unused_password`,
-    `root_used`, policies that allow everything of a service on all resources. low: `two_keys`, `unused_role`, wide
-    policies that nobody has, and `unused_services` of those who hold wide ones.
+    `root_used`, policies that allow everything of a service on all its resources. low: `two_keys`, `unused_role`, wide
+    policies that nobody has, those that allow on all resources but some, and `unused_services` of who holds wide ones.
 
-    Only wildcards for all actions are judged: what a policy with a list of actions allows is for people to read. A
+    Of actions only wildcards for all of a service are judged: what a list of them allows is for people to read. A
     permissions boundary, a service control policy or a denial elsewhere may take back what is found here. What could
     not be asked is said. The credential report may be four hours old; AWS remembers the use of roles and services for
     400 days. IAM is the same in all regions; `region` decides which partition is asked.

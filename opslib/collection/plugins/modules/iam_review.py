@@ -14,10 +14,11 @@ description:
     a second factor; C(wildcard_policy), a policy that is in force and allows everything, or
     everything of IAM and its like, on all resources; C(open_role), which anyone on AWS may
     assume. medium: C(old_key), C(unused_key), C(unused_password), C(root_used), policies that
-    allow everything of a service on all resources. low: C(two_keys), C(unused_role), wide policies
-    that nobody has, and C(unused_services) of those who hold wide ones.'
-  - 'Only wildcards for all actions are judged: what a policy with a list of actions allows
-    is for people to read. A permissions boundary, a service control policy or a denial elsewhere
+    allow everything of a service on all its resources. low: C(two_keys), C(unused_role), wide
+    policies that nobody has, those that allow on all resources but some, and C(unused_services)
+    of who holds wide ones.'
+  - 'Of actions only wildcards for all of a service are judged: what a list of them allows is
+    for people to read. A permissions boundary, a service control policy or a denial elsewhere
     may take back what is found here. What could not be asked is said. The credential report
     may be four hours old; AWS remembers the use of roles and services for 400 days. IAM is
     the same in all regions; O(region) decides which partition is asked.'
