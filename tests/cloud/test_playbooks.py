@@ -21,10 +21,10 @@ AWS = {"account": ACCOUNT, "region": REGION, "poll": 0.01}
 def play(tmp_path: Path) -> Any:
     """`play(playbook, **variables)` runs it for a system that no connection leads to."""
 
-    def run(playbook: str, *, check: bool = False, **variables: Any) -> Report:
+    def run(playbook: str, *, check: bool = False, engine: Any = "ssh", **variables: Any) -> Report:
         inventory = tmp_path / "hosts.yml"
         inventory.write_text(json.dumps({"all": {"hosts": {"spendsense": {"ansible_host": "192.0.2.1", **variables}}}}))
-        return opslib.run_playbook(f"playbooks/{playbook}.yml", inventory, check=check, engine="ssh", timeout=120)
+        return opslib.run_playbook(f"playbooks/{playbook}.yml", inventory, check=check, engine=engine, timeout=120)
 
     return run
 
@@ -66,12 +66,13 @@ def test_a_secret_is_rotated(moto: Any, play: Any) -> None:
     assert told(play("rotate_secrets", **wanted)) == [("secret_rotation", "ok")]
 
 
-def test_the_status_of_each_tier_is_told_whatever_the_others_say(moto: Any, apprunner: Any, play: Any) -> None:
+def test_a_tier_that_is_not_well_hides_no_other_and_fails_the_run(moto: Any, apprunner: Any, play: Any) -> None:
     """No token for Vercel, no network to the status pages: the container service is told of all the same."""
     Service(apprunner)
-    report = play(
-        "status", frontend_project="ui", frontend_wait=1, providers_wait=1, **of_role("container", service=NAME)
-    )
+    tiers = of_role("container", service=NAME) | {"frontend_project": "ui", "frontend_wait": 1, "providers_wait": 1}
+    report = play("status", engine="auto", **tiers)
     steps = {step.task: (str(step.status), step.ignored) for step in report.hosts["spendsense"].steps}
     assert steps["vercel_status"] == ("failed", True)
     assert steps["container_status"] == ("ok", False)
+    assert report.exit_code == 2
+    assert "not well: frontend" in str(report.hosts["spendsense"].failure)

@@ -11,6 +11,7 @@ import pytest
 
 import opslib
 from opslib import Report, Status
+from opslib.errors import PlaybookError
 from opslib.verify import verify
 from support.hosts import eventually
 from support.system import System
@@ -114,6 +115,19 @@ def test_outage(standing_system: System, inventory: Path, engine: str) -> None:
     assert [row["ok"] for row in found["endpoints"]][-1] is False
 
 
+def test_an_outage_ends_without_evidence(standing_system: System, inventory: Path) -> None:
+    system = standing_system
+    system.host.run(["systemctl", "stop", SERVICE])
+    system.host.run(["sh", "-c", "mkdir -p /var/lib/opslib/evidence; chmod 755 /var/lib/opslib/evidence"])
+    report = run(inventory, "outage", "ansible")
+    system.host.run(["chmod", "700", "/var/lib/opslib/evidence"])
+    assert status(report) is Status.CHANGED, failure(report)
+    (evidence,) = [step for step in next(iter(report.hosts.values())).steps if step.task == "diagnose"]
+    assert (evidence.status, evidence.ignored) == (Status.FAILED, True)
+    assert "mode 0755" in str(evidence.error)
+    assert active(system, SERVICE)
+
+
 def test_an_outage_that_does_not_end(standing_system: System, inventory: Path) -> None:
     system = standing_system
     system.configure(DATABASE_URL="postgresql://ai_cost:wrong-password-77@127.0.0.1:5432/ai_cost")
@@ -185,10 +199,20 @@ def test_breach(standing_system: System, inventory: Path) -> None:
 
 
 def test_a_breach_never_locks_the_operator_out(standing_system: System, inventory: Path) -> None:
+    """The rest of what contains it is done all the same, and in the end the run fails."""
     system = standing_system
     operator = system.host.run(["sh", "-c", "getent hosts controller | cut -d' ' -f1"]).stdout.strip()
-    report = run(inventory, "breach", emergency_block=["203.0.113.1", operator])
+    wrong: dict[str, Any] = {"emergency_block": ["203.0.113.1", operator]}
+    planned = run(inventory, "breach", check=True, **wrong)
+    assert f"{operator} would lock out" in failure(planned)
+    with pytest.raises(PlaybookError, match=r"127\.0\.0\.1"):  # known before any host is asked
+        run(inventory, "breach", emergency_block=["127.0.0.1"])
+    report = run(inventory, "breach", "ansible", **wrong)
     assert status(report) is Status.FAILED
     assert f"{operator} would lock out" in failure(report)
+    (host,) = report.hosts.values()
+    done = {step.task for step in host.steps if step.status in (Status.OK, Status.CHANGED)}
+    assert {"env_file", "service", "revoke_access", "login_audit", "file_audit"} <= done
+    assert environment(system)["ANTHROPIC_API_KEY"] == CANARY
     assert "opslib" not in system.host.run(["nft", "list", "ruleset"]).stdout
     assert eventually(lambda: system.get("/health")[0] == 200)

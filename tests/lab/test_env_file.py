@@ -196,9 +196,34 @@ def test_update_restarts_only_what_changed(hosts: Sequence[LabHost], inventory: 
     assert pids(hosts) == restarted
 
 
+def test_hosts_go_on_sharing_a_secret(hosts: Sequence[LabHost], inventory: Path, witness: Witnesses) -> None:
+    given: dict[str, Any] = {"environment_rotate": ["JWT_SECRET"], "environment_rotate_after": "30d"}
+
+    def rotate(engine: Any, **more: Any) -> Report:
+        variables = {**given, **more}
+        return opslib.run_playbook("opslib.runbook.rotate_secrets", inventory, engine=engine, extra_vars=variables)
+
+    # The first host has the new value already: the run before was cut short.
+    for host, value in zip(hosts, (CANARY, "old")):
+        host.write(PATH, f"JWT_SECRET={value}\n", 0o600)
+        host.run(["systemctl", "restart", "site"])
+    before = [fingerprint(host) for host in hosts]
+    for engine in ("ssh", "ansible"):
+        refused = rotate(engine)
+        assert "each of 2 hosts would get a value of its own for JWT_SECRET" in str(refused.hosts["lab1"].failure)
+    assert [fingerprint(host) for host in hosts] == before
+    shared = {"environment_set": {"JWT_SECRET": CANARY}, "environment_keep_previous": "1d"}
+    with Watched(CANARY) as watched:
+        assert statuses(rotate("ansible", **shared)) == [Status.OK, Status.CHANGED]
+    assert watched.found == set()
+    assert [as_systemd_reads(witness(host))["JWT_SECRET"] for host in hosts] == [CANARY, CANARY]
+    assert as_systemd_reads(witness(hosts[1]))["JWT_SECRET_PREVIOUS"] == "old"
+    assert statuses(rotate("ssh", **shared)) == [Status.OK, Status.OK]
+
+
 def test_rotation_on_two_hosts(hosts: Sequence[LabHost], inventory: Path, witness: Witnesses) -> None:
     extra = {"environment_rotate": ["JWT_SECRET", "LEVEL"], "environment_rotate_after": "30d"}
-    extra |= {"environment_keep_previous": "1d", "environment_set": {}}
+    extra |= {"environment_keep_previous": "1d", "environment_set": {}, "environment_rotate_apart": True}
     for want in (Status.CHANGED, Status.OK):
         report = opslib.run_playbook("opslib.runbook.rotate_secrets", inventory, engine="ssh", extra_vars=extra)
         report.raise_for_failures()

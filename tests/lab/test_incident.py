@@ -13,6 +13,7 @@ import pytest
 
 import opslib
 from opslib import Report, Status, tasks
+from opslib.output.summary import summary
 from opslib.verify import verify
 from support.hosts import eventually
 from support.system import System
@@ -101,6 +102,24 @@ def test_a_service_that_hangs(standing_system: System, inventory: Path, engine: 
     for secret in (system.password, system.environment["ANTHROPIC_API_KEY"]):
         assert secret not in text
         assert secret not in json.dumps(report.to_dict())
+
+
+def test_a_full_disk_keeps_nothing_from_being_restarted(standing_system: System, inventory: Path) -> None:
+    system = standing_system
+    system.faults("hang")
+    running = pid(system)
+    system.host.fill_disk()
+    try:
+        only = run(inventory, "not_responding", incident_restart=False)
+        report = run(inventory, "not_responding")
+    finally:
+        system.host.free_disk()
+    assert status(report) is Status.CHANGED, failure(report)
+    assert pid(system) != running
+    assert "endpoint" in kinds(report)
+    (told,) = [row.text for row in summary(report) if "which was to be ignored" in row.text]
+    assert "No space left on device; found: " in told
+    assert "No space left on device" in failure(only)  # there was nothing else to do
 
 
 def test_a_restart_that_does_not_help(standing_system: System, inventory: Path) -> None:

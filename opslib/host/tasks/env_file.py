@@ -31,8 +31,9 @@ class EnvFile(Task, name="env_file"):
 
     `rotate` gives variables new random values that never leave the host; those of several hosts differ. Without
     `rotate_after` that is done each time, else when a comment line of the task's own above the variable says that the
-    last rotation is that long ago. With `keep_previous` the value before stays as NAME_PREVIOUS, and a later run with
-    the same `rotate` removes it after that time.
+    last rotation is that long ago. A name that stands in `set`, too, gets that value instead, if it has another: so
+    hosts share one. With `keep_previous` the value before stays as NAME_PREVIOUS, and a later run with the same
+    `rotate` removes it after that time.
 
     With `units` the step is changed, too, when one of them has run since before the file was last written, or has
     failed, so that a handler makes up for a restart that an earlier run did not come to, or that went wrong. The task
@@ -79,7 +80,7 @@ class EnvFile(Task, name="env_file"):
     )
 
     def check(self) -> None:
-        for one, other in (("set", "unset"), ("set", "rotate"), ("unset", "rotate")):
+        for one, other in (("set", "unset"), ("unset", "rotate")):
             both = [key for key in getattr(self, one) if key in getattr(self, other)]
             if both:
                 self.refuse("%s stands in both %s and %s" % (both[0], one, other))
@@ -146,7 +147,8 @@ class EnvFile(Task, name="env_file"):
             return Plan(failure="%s does not exist, and create is false" % self.path, data=data)
         edits = _Edits(now)
         for key, value in self.set.items():
-            edits.put(key, value)
+            if key not in self.rotate:
+                edits.put(key, value)
         for key in self.unset:
             edits.put(key, None)
         rotated = {note[0]: note[1] for note in map(env_text.note_of, pieces) if note}
@@ -161,10 +163,13 @@ class EnvFile(Task, name="env_file"):
 
     def _rotate(self, key: str, value: str | None, notes: dict[str, str], state: dict[str, Any], edits: _Edits) -> None:
         now, previous = state["now"], key + PREVIOUS
+        given = self.set.get(key)
         last = _when(notes.get(key, ""), _ROTATED)
-        if value is None or self.rotate_after is None or last is None or now - last >= self.rotate_after:
-            kind = ACTION if value is not None and self.rotate_after is None else ""
-            edits.put(key, state["fresh"][key], words="rotate" if value is not None else "make up", kind=kind)
+        over = value is None or self.rotate_after is None or last is None or now - last >= self.rotate_after
+        if over if given is None else value != given:
+            kind = ACTION if value is not None and self.rotate_after is None and given is None else ""
+            words = "rotate" if value is not None else "make up" if given is None else "set"
+            edits.put(key, state["fresh"][key] if given is None else given, words=words, kind=kind)
             edits.notes[key] = _ROTATED + _date(now)
             if value is not None and self.keep_previous is not None:
                 edits.put(previous, value, words="keep the value before as", kind=kind)

@@ -95,7 +95,6 @@ def test_a_refused_value_is_not_repeated():
     ("args", "words"),
     [
         ({"set": {"A": "1"}, "unset": ["A"]}, "A stands in both set and unset"),
-        ({"set": {"A": "1"}, "rotate": ["A"]}, "A stands in both set and rotate"),
         ({"keep_previous": "1d"}, "it names nothing"),
         ({"rotate_after": "1d"}, "it names nothing"),
         ({"rotate": ["A"], "unset": ["A_PREVIOUS"], "keep_previous": "1d"}, "A_PREVIOUS is where keep_previous keeps"),
@@ -252,6 +251,22 @@ def test_rotation_when_it_is_due(file):
         plan = EnvFile(path=str(file), **args).plan(state)
         assert [change.summary.partition(" in ")[0] for change in plan.changes][:1] == names
     assert plan.changes[1].summary.startswith("keep the value before as TOKEN_PREVIOUS")
+
+
+def test_rotation_to_a_value_that_is_given(file):
+    args = {"rotate": ["TOKEN"], "rotate_after": "30d", "keep_previous": "1d"}
+    result = done(file, set={"TOKEN": "canary-1"}, **args)
+    assert [change["kind"] for change in result["changes"]] == ["modify", "create"]
+    assert "canary" not in str(result)
+    values = env_text.values(env_text.parse(file.read_text()))
+    assert (values["TOKEN"], values["TOKEN_PREVIOUS"]) == ("canary-1", "single $quotedtwice")
+    done(file, set={"TOKEN": "canary-2"}, **args)  # another value is another rotation, however young the last one is
+    values = env_text.values(env_text.parse(file.read_text()))
+    assert (values["TOKEN"], values["TOKEN_PREVIOUS"]) == ("canary-2", "canary-1")
+    task = EnvFile(path=str(file), set={"TOKEN": "canary-2"}, **args)
+    state = task.probe()
+    state["now"] += 86401
+    assert [change.summary.partition(" in ")[0] for change in task.plan(state).changes] == ["remove TOKEN_PREVIOUS"]
 
 
 @pytest.mark.parametrize(

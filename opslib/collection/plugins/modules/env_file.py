@@ -17,11 +17,12 @@ description:
     stay; new variables come last. A file that systemd would read otherwise than it looks (an
     open quote, text that is not UTF-8) is refused. Values are shown nowhere, not even in a
     diff.'
-  - O(rotate) gives variables new random values that never leave the host; those of several
+  - 'O(rotate) gives variables new random values that never leave the host; those of several
     hosts differ. Without O(rotate_after) that is done each time, else when a comment line of
-    the task's own above the variable says that the last rotation is that long ago. With O(keep_previous)
-    the value before stays as NAME_PREVIOUS, and a later run with the same O(rotate) removes
-    it after that time.
+    the task''s own above the variable says that the last rotation is that long ago. A name
+    that stands in O(set), too, gets that value instead, if it has another: so hosts share one.
+    With O(keep_previous) the value before stays as NAME_PREVIOUS, and a later run with the
+    same O(rotate) removes it after that time.'
   - With O(units) the step is changed, too, when one of them has run since before the file was
     last written, or has failed, so that a handler makes up for a restart that an earlier run
     did not come to, or that went wrong. The task itself restarts nothing.
