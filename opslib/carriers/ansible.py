@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from opslib.carriers import controller, payload
-from opslib.carriers.protocol import Answer, Bye, End, Hello
+from opslib.carriers.protocol import Answer, Bye, End, Hello, Part
 from opslib.errors import CarrierError
 from opslib.host import wire
 from opslib.host.params import ParamError
 from opslib.host.task import ACTION, Task
 from opslib.result import Status, StepResult
 
-__all__ = ["DEADLINE", "Execute", "carry", "prepare", "shell_command"]
+__all__ = ["DEADLINE", "Execute", "Tell", "carry", "prepare", "shell_command"]
 
 DEADLINE = 3600.0
 _HIDDEN = "(hidden)"
@@ -25,6 +25,7 @@ _INTERPRETERS = ("python3", "/usr/bin/python3", "/usr/local/bin/python3", "/usr/
 _MAX_SAID = 500
 
 Execute = Callable[[str, bytes], tuple[int, str, str]]
+Tell = Callable[[str, Mapping[str, Any]], object]
 
 
 def prepare(task_type: type[Task]) -> None:
@@ -56,12 +57,14 @@ def carry(
     deadline: float | None = None,
     secrets: Iterable[str] = (),
     through_file: bool = False,
+    tell: Tell | None = None,
 ) -> dict[str, Any]:
     """Run a task and return its result as Ansible expects one; a parameter that is wrong is a failure, nothing is sent.
 
     execute: runs a shell command on the host with these bytes as its standard input, and returns exit code, standard
     output and standard error; deadline: seconds the host may take (default 3600); secrets: texts to mask in the
-    result; through_file: `execute` cannot do without a temporary file, so that a task with a secret is refused.
+    result; through_file: `execute` cannot do without a temporary file, so that a task with a secret is refused; tell:
+    is given what a task that runs here says before its end, without secrets.
     """
     try:
         task = task_type(**args)
@@ -74,16 +77,22 @@ def carry(
             "connection than paramiko, another become_method than su"
         )
     try:
-        result = _send(
-            task, execute, interpreter, check=check, deadline=DEADLINE if deadline is None else deadline, secrets=hide
-        )
+        deadline = DEADLINE if deadline is None else deadline
+        result = _send(task, execute, interpreter, check=check, deadline=deadline, secrets=hide, tell=tell)
     except CarrierError as error:
         return _failed(wire.mask(str(error), hide))
     return _for_ansible(result, diff)
 
 
 def _send(
-    task: Task, execute: Execute, interpreter: str | None, *, check: bool, deadline: float, secrets: set[str]
+    task: Task,
+    execute: Execute,
+    interpreter: str | None,
+    *,
+    check: bool,
+    deadline: float,
+    secrets: set[str],
+    tell: Tell | None,
 ) -> StepResult:
     here = task.runs_on == "controller"
     job = payload.Job(
@@ -94,28 +103,43 @@ def _send(
         watch=here,  # on a host, Ansible closes standard input behind the payload
         token=payload.Job.new_token(),
     )
+    heard = _Heard(job.token, lambda said: tell(task.name, wire.mask(dict(said), secrets)) if tell else None)
     if here:
-        code, out, err = controller.carry_out(job)
+        code, _out, err = controller.carry_out(job, heard.take)
+        heard.take(b"\n")
     else:
         code, out, err = execute(shell_command(interpreter), payload.encode(job))
-    answer = Answer(job.token, 1)
-    outcome: Mapping[str, Any] | None = None
-    started = False
-    reason = None
-    for message in answer.feed(out.encode("utf-8", "surrogateescape") + b"\n"):
-        if isinstance(message, Hello):
-            started = True
-        elif isinstance(message, End):
-            outcome = message.result
-        elif isinstance(message, Bye):
-            reason = message.error
-    if outcome is None:
-        raise CarrierError(reason or _no_answer(code, err, answer.explain(), interpreter, started))
-    masked = wire.mask_result(dict(outcome), secrets)
+        heard.take(out.encode("utf-8", "surrogateescape") + b"\n")
+    if heard.outcome is None:
+        raise CarrierError(heard.reason or _no_answer(code, err, heard.answer.explain(), interpreter, heard.started))
+    masked = wire.mask_result(dict(heard.outcome), secrets)
     try:
         return StepResult.from_dict({**masked, "name": task.name, "task": task.name, "ignored": False})
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise CarrierError(f"the host's answer makes no sense: {error}") from error
+
+
+class _Heard:
+    """What a payload of one step has said so far; tell: is given what the step says before its end."""
+
+    def __init__(self, token: str, tell: Callable[[Mapping[str, Any]], object]) -> None:
+        self.answer = Answer(token, 1)
+        self.outcome: Mapping[str, Any] | None = None
+        self.started = False
+        self.reason: str | None = None
+        self._tell = tell
+
+    def take(self, piece: bytes) -> None:
+        """Take some of the output."""
+        for message in self.answer.feed(piece):
+            if isinstance(message, Hello):
+                self.started = True
+            elif isinstance(message, Part):
+                self._tell(message.message)
+            elif isinstance(message, End):
+                self.outcome = message.result
+            elif isinstance(message, Bye):
+                self.reason = message.error
 
 
 def _no_answer(code: int, err: str, noise: str, interpreter: str | None, started: bool) -> str:

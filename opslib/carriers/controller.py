@@ -12,7 +12,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from opslib.carriers.base import Deadline
@@ -54,8 +54,11 @@ def encode(job: Job, *, apart: bool = False) -> bytes:
     return b"%d\n%s" % (len(data), data)
 
 
-def carry_out(job: Job) -> tuple[int, str, str]:
-    """Run a job and return the exit code, standard output and standard error of its process."""
+def carry_out(job: Job, hear: Callable[[bytes], object] | None = None) -> tuple[int, str, str]:
+    """Run a job and return the exit code, standard output and standard error of its process.
+
+    hear: is given the output in pieces, as it comes.
+    """
     lasting = any(task.cleanup_seconds for task in job.tasks)
     own = {name: value for name, value in _environment().items() if not (lasting and name == MARK)}
     pipe = subprocess.PIPE
@@ -70,7 +73,11 @@ def carry_out(job: Job) -> tuple[int, str, str]:
             process.stdin.flush()
         except BrokenPipeError:
             pass  # it says why on standard error
-        out = process.stdout.read()  # the channel stays open until it has ended
+        out = bytearray()
+        while piece := os.read(process.stdout.fileno(), 1 << 16):  # the channel stays open until it has ended
+            out += piece
+            if hear is not None:
+                hear(piece)
         err = process.stderr.read()
         code = process.wait()
     return code, out.decode("utf-8", "surrogateescape"), err.decode("utf-8", "replace")

@@ -9,12 +9,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import socket
-import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from opslib.carriers.controller import short_path
+from opslib.engines.private_socket import served
 
 __all__ = ["PREFIXES", "found", "offered", "socket_of"]
 
@@ -53,23 +51,5 @@ def socket_of(folder: Path) -> Path:
 def offered(folder: Path) -> Iterator[None]:
     """Answer each connection to the socket with the variables, as JSON; only who may enter the folder can connect."""
     data = json.dumps(found()).encode()
-    with socket.socket(socket.AF_UNIX) as listener:
-        with short_path(str(socket_of(folder))) as short:
-            listener.bind(short)
-        listener.listen(64)
-        threading.Thread(target=_answer, args=(listener, data), name="opslib-environment", daemon=True).start()
-        try:
-            yield
-        finally:
-            with contextlib.suppress(OSError):
-                listener.shutdown(socket.SHUT_RDWR)  # wakes the thread
-
-
-def _answer(listener: socket.socket, data: bytes) -> None:
-    while True:
-        try:
-            asking, _address = listener.accept()
-        except OSError:  # the run is over
-            return
-        with asking, contextlib.suppress(OSError):
-            asking.sendall(data)
+    with served(socket_of(folder), lambda asking: asking.sendall(data)):
+        yield

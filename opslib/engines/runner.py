@@ -23,7 +23,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any, Self
 
-from opslib.engines import cloud_environment, environment, event_files, excerpt, guard
+from opslib.engines import cloud_environment, environment, event_files, excerpt, guard, told
 from opslib.engines.playbook_command import VARIABLES, Options, Sources, command_line, passwords
 from opslib.engines.playlog import PlayLog
 from opslib.engines.private_folder import private_folder
@@ -73,7 +73,8 @@ def run_plays(
     plays: in order, with the hosts they target; playbook: the file they are of, by default where the first stands;
     whole: they are all of its plays, so that the file itself is run, otherwise an excerpt (see `excerpt`); options:
     `timeout` is seconds for the whole invocation; lost: hosts that take no further part; secrets: texts to mask;
-    pass_on: names of environment variables that ansible-playbook gets besides the usual; emit: must not raise;
+    pass_on: names of environment variables that ansible-playbook gets besides the usual; emit: must not raise, and is
+    called from several threads;
     cancel: set it to end the run at once.
 
     Connection and become passwords come from the inventory. Nothing is ever asked on a terminal. Raises PlaybookError
@@ -92,7 +93,7 @@ def run_plays(
         command = command_line(file, plays, folder, inventory=inventory, options=options, lost=lost)
         with passwords(inventory.vault, folder) as labels:
             command += [f"--vault-id={label}" for label in labels]
-            with cloud_environment.offered(folder):
+            with cloud_environment.offered(folder), told.heard(folder, emit, secrets):
                 hosts, ending = _follow(_Invocation(command, folder, options.timeout, cancel, pass_on), log, emit)
     if not log.started and ending.cut is None:
         raise PlaybookError(f"ansible-playbook refuses {playbook or plays[0].source}: {log.words}{ending.trouble}")

@@ -21,6 +21,7 @@ from ansible.plugins.action import ActionBase
 try:
     from opslib import tasks
     from opslib.carriers import ansible as carrier
+    from opslib.carriers import told
 
     PROBLEM = None
 except ImportError as error:
@@ -55,19 +56,22 @@ class TaskAction(ActionBase):
             raise AnsibleActionFail(f"opslib is not installed for the Python that runs Ansible: {PROBLEM}")
         secrets: set[str] = set()
         args = {str(key): _plain(value, secrets) for key, value in self._task.args.items()}
-        result.update(
-            carrier.carry(
-                tasks.get(self.task_name),
-                args,
-                self._execute,
-                interpreter=self._interpreter(task_vars or {}),
-                check=bool(self._task.check_mode),
-                diff=bool(self._task.diff),
-                deadline=float(self._task.timeout) if self._task.timeout else None,
-                secrets=secrets,
-                through_file=self._needs_file(),
+        step = self._task.get_name(include_role_fqcn=True)
+        with told.Teller(str((task_vars or {}).get("inventory_hostname")), step) as teller:
+            result.update(
+                carrier.carry(
+                    tasks.get(self.task_name),
+                    args,
+                    self._execute,
+                    interpreter=self._interpreter(task_vars or {}),
+                    check=bool(self._task.check_mode),
+                    diff=bool(self._task.diff),
+                    deadline=float(self._task.timeout) if self._task.timeout else None,
+                    secrets=secrets,
+                    through_file=self._needs_file(),
+                    tell=None if self._task.no_log else teller.tell,
+                )
             )
-        )
         return result
 
     def _interpreter(self, task_vars: dict[str, Any]) -> str | None:

@@ -1,0 +1,59 @@
+"""What a task says before its end under ansible-playbook: sent over a socket to the run that started that.
+
+ansible-playbook itself passes nothing on before a task has ended. Under one that no run of ours has started nobody
+listens, and nothing is sent.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from opslib.carriers import controller
+from opslib.host.wire import dumps
+
+__all__ = ["SOCKET", "Teller"]
+
+SOCKET = "told"  # beside the one with the environment
+_PATIENCE = 1.0
+
+
+class Teller:
+    """Passes on what a task says in a step on a host. Close it; it never raises."""
+
+    def __init__(self, host: str, step: str) -> None:
+        self._where = {"host": host, "step": step}
+        self._line: socket.socket | None = None
+        self._given_up = controller.OFFERED not in os.environ
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        if self._line is not None:
+            self._line.close()
+
+    def tell(self, task: str, message: Mapping[str, Any]) -> None:
+        """Pass something on; who does not listen at once hears no more."""
+        if self._given_up:
+            return
+        try:
+            self._line = self._line or _connected()
+            self._line.sendall(dumps({**self._where, "task": task, "message": dict(message)}).encode() + b"\n")
+        except OSError:
+            self._given_up = True
+
+
+def _connected() -> socket.socket:
+    line = socket.socket(socket.AF_UNIX)
+    with contextlib.ExitStack() as failed:
+        failed.callback(line.close)
+        line.settimeout(_PATIENCE)
+        with controller.short_path(str(Path(os.environ[controller.OFFERED]).with_name(SOCKET))) as short:
+            line.connect(short)
+        failed.pop_all()
+    return line
