@@ -123,6 +123,10 @@ def test_rolling_stops_at_the_first_bad_host(systems: Sequence[System], inventor
     assert verify("backend:deploy", inventory, limit="lab1", on_output=told.append) == 2
     assert any("('deploy', 'failed')" in line for line in told), told
     assert verify("backend:status", inventory, limit="lab1", on_output=told.append) == 0, told
+    missing = run(inventory, "deploy_backend", "ansible", extra_vars={"backend_ref": "v9"})
+    assert "no branch and no tag called v9" in str(missing.hosts["lab1"].failure)
+    assert [step.task for step in missing.hosts["lab2"].steps if step.task == "deploy"] == []
+    assert missing.exit_code == 2
 
 
 def test_a_branch_means_one_commit_for_all_hosts(systems: Sequence[System], inventory: Path) -> None:

@@ -115,6 +115,7 @@ def test_in_place_and_back(system: System) -> None:
     ]
     assert events(system)[-1]["commit"] == system.commit("v1.2.0")
     assert "trendcast==1.1" in events(system)[-1]["packages"]
+    assert str(events(system)[-1]["at"]).startswith(system.witness.check_output("date -u +%F"))
     seen = system.witness
     assert (seen.file(RECORDS).mode, seen.file(f"{RECORDS}/history.jsonl").mode) == (0o750, 0o640)
     for look in (system.rehearse, system.apply):
@@ -263,24 +264,41 @@ def test_releases_side_by_side(system: System) -> None:
     system.host.run(["systemctl", "daemon-reload"])
     system.host.run(["install", "-d", "-o", "ops", "-g", "ops", "/srv/dashboard"])
     system.host.write("/home/ops/.gitconfig", f"[safe]\n\tdirectory = {system.remote}\n")
-    changes: dict[str, Any] = {"path": "/srv/dashboard", "strategy": "releases"}
+    changes: dict[str, Any] = {"path": "/srv/dashboard", "strategy": "releases", "settle": 0.5}
     first = deploy(system, "v1.1.0", **changes)
     assert good(system.rehearse(first)).status is Status.CHANGED
     assert good(system.apply(first)).status is Status.CHANGED
     is_serving(system, V1_1, "/srv/dashboard/current")
-    one = system.witness.check_output("readlink /srv/dashboard/current")
-    owners = system.witness.check_output("find /srv/dashboard/ -mindepth 2 -not -user ops -print -quit")
+    seen = system.witness
+    one = seen.check_output("readlink /srv/dashboard/current").rpartition("/")[2]
+    owners = seen.check_output("find /srv/dashboard/ -mindepth 2 -not -user ops -print -quit")
     assert owners == ""  # git and pip ran as the folder's owner
     late = deploy(system, "crash-after-3s", watch=12, **changes)
     said = failure(system.apply(late))
     assert "v1.1.0" in said
     assert "serves again" in said
     assert "the schema stays as it is now" in said
+    bad = deploy(system, "refs/heads/bad/migration", **changes)
+    assert "migration 004_invoices.sql failed" in failure(system.apply(bad))
     is_serving(system, V1_1, "/srv/dashboard/current")
-    assert system.witness.check_output("readlink /srv/dashboard/current") == one
-    assert system.witness.check_output("ls /srv/dashboard/releases") == one.rpartition("/")[2]
-    back = good(system.apply(rollback(system, **changes)))
-    assert back.status is Status.OK
+    assert seen.check_output("ls /srv/dashboard/releases") == one
+    assert good(system.apply(rollback(system, **changes))).status is Status.OK
+    is_tidy(system)
+    assert good(system.apply(deploy(system, "v1.2.0", **changes))).status is Status.CHANGED
+    is_serving(system, V1_2, "/srv/dashboard/current")
+    assert len(seen.check_output("ls /srv/dashboard/releases").split()) == 2
+    named = rollback(system, to="v1.1.0", **changes)
+    assert good(system.rehearse(named)).status is Status.CHANGED
+    assert good(system.apply(named)).status is Status.CHANGED
+    is_serving(system, V1_1, "/srv/dashboard/current")
+    assert seen.check_output("readlink /srv/dashboard/current") == f"releases/{one}"
+    assert good(system.apply(named)).status is Status.OK
+    assert good(system.apply(deploy(system, "v1.2.0", keep=1, **changes))).status is Status.CHANGED
+    is_serving(system, V1_2, "/srv/dashboard/current")
+    left = seen.check_output("ls /srv/dashboard/releases").split()
+    assert len(left) == 1
+    assert one not in left
+    assert "v1.1.0" in failure(system.apply(named))
     is_tidy(system)
 
 

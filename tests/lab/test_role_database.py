@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 import opslib
-from opslib import Report, Status
+from opslib import Report, Status, tasks
 from opslib.verify import verify
 from support.arguments import Watched
-from support.database import FOLDER, databases, files
+from support.database import ADMIN, FOLDER, databases, files
 from support.system import System
 
 ENTRIES = ("check", "credentials", "slow_queries", "backup", "prove", "refresh", "restore")
@@ -85,6 +85,31 @@ def test_the_role(system: System, tmp_path: Path) -> None:
     assert databases(system) == {"ai_cost", "postgres"}
     assert ended(opslib.run_playbook(playbook(tmp_path, QUIET), given)) is Status.OK
     assert verify("database", given) == 0
+
+
+def test_data_loss_is_restored_while_writes_are_stopped(system: System, tmp_path: Path) -> None:
+    """A restore that fails leaves writes stopped, too; the rows are back before anything writes again."""
+    rows = "SELECT count(*) FROM cost_records"
+    whole = system.sql(rows)
+    assert system.apply(tasks.postgres_backup(**ADMIN, folder=FOLDER, keep_free=0)).failure is None
+    system.sql("DELETE FROM cost_records WHERE user_id = 'alice'")
+    given = {"emergency_restore": True, "emergency_write_units": [system.unit], "emergency_settle": 0.5}
+    hosts = inventory(system, tmp_path, database_system_user="postgres", **given)
+
+    def run(**extra: Any) -> Report:
+        return opslib.run_playbook("opslib.runbook.data_loss", hosts, extra_vars=extra)
+
+    (failed,) = run(database_backup="ai_cost-20200101-000000").hosts.values()
+    assert "there is no backup ai_cost-20200101-000000" in str(failed.failure)
+    assert not system.witness.service(system.unit).is_running
+    assert ended(run()) is Status.CHANGED
+    assert system.sql(rows) == whole
+    assert not system.witness.service(system.unit).is_running
+    assert verify("emergency:data_loss", hosts) == 0
+    assert len(files(system, "ai_cost-safety-*.dump")) == 1
+    assert ended(run(emergency_writes="resumed")) is Status.CHANGED
+    system.await_up()
+    assert system.sql(rows) == whole
 
 
 def test_credentials(system: System, tmp_path: Path) -> None:
