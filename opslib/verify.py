@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import functools
 import json
 import os
 import shutil
@@ -23,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.sax import saxutils
 
-from opslib import openssh
+from opslib import openssh, verify_reach
 from opslib.errors import InventoryError, MissingError, PlaybookError, UnwrittenError
 from opslib.host import wire
 from opslib.result_file import ResultFile
@@ -55,7 +56,8 @@ def verify(
 ) -> int:
     """Run the suite of `ROLE` or `ROLE:ENTRY` against hosts; return 0 when all is as promised, 2 when it is not.
 
-    Of an entry point that builds on others, theirs are run too; of a role all suites are.
+    Of an entry point that builds on others, theirs are run too; of a role all suites are. Hosts that do not answer are
+    found out first, all at once; they are not as promised, and the others are looked at all the same.
 
     limit: a host pattern; junit: where to write a JUnit report; on_output: gets the lines of pytest's output. Secrets
     of the inventory are masked in both.
@@ -78,14 +80,25 @@ def verify(
     secrets = frozenset(hosts.secrets.union(*(target.all_secrets() for target in targets)))
     for warning in hosts.warnings:
         _tell(on_output, f"warning: {warning}", secrets)
-    with tempfile.TemporaryDirectory(prefix="opslib-verify-", ignore_cleanup_errors=True) as folder:
-        code = _pytest(suites, targets, variables, Path(folder), lambda line: _tell(on_output, line, secrets))
-        report = Path(folder, "junit.xml")
-        if code not in (_AS_PROMISED, _NOT_AS_PROMISED) or not report.is_file():
-            raise PlaybookError(f"the suite of {role} cannot be run (exit code {code} of pytest); see its output")
+    with tempfile.TemporaryDirectory(prefix="opslib-verify-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        config, environment = _ssh(targets, folder)
+        specs = {target.name: _hostspec(target, config) for target in targets}
+        silent = verify_reach.silent([one.name for one in targets if one.carrier == "ssh"], config, environment)
+        for host, why in silent.items():
+            _tell(on_output, f"{host}: unreachable: {why}", secrets)
+        answering = [spec for host, spec in specs.items() if host not in silent]
+        code, text = _AS_PROMISED, ""
+        if answering:
+            tell = functools.partial(_tell, on_output, secrets=secrets)
+            code = _pytest(suites, answering, variables, folder, environment, tell)
+            report = folder / "junit.xml"
+            if code not in (_AS_PROMISED, _NOT_AS_PROMISED) or not report.is_file():
+                raise PlaybookError(f"the suite of {role} cannot be run (exit code {code} of pytest); see its output")
+            text = report.read_text(encoding="utf-8")
         if kept is not None:
-            _write(kept, _masked_xml(report.read_text(encoding="utf-8"), secrets))
-    return 0 if code == _AS_PROMISED else 2
+            _write(kept, _masked_xml(verify_reach.with_silent(text, silent), secrets))
+    return 0 if code == _AS_PROMISED and not silent else 2
 
 
 def _suites(role: str) -> tuple[list[Path], dict[str, Any]]:
@@ -136,32 +149,35 @@ def _also(suite: Path) -> Sequence[str]:
     return ()
 
 
+def _ssh(targets: Sequence[Target], folder: Path) -> tuple[Path, dict[str, str]]:
+    """Return ssh's configuration and the environment in which it gets to targets; folder: private."""
+    config = folder / "ssh_config"
+    config.write_text(openssh.configuration(targets, folder), encoding="utf-8")
+    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    return config, {**kept, **openssh.askpass(targets, folder)}
+
+
 def _pytest(
     suites: Sequence[Path],
-    targets: Sequence[Target],
+    hosts: Sequence[str],
     variables: Mapping[str, Mapping[str, Any]],
     folder: Path,
+    environment: Mapping[str, str],
     tell: Callable[[str], object],
 ) -> int:
-    """Run pytest and return its exit code; folder: private, for what it needs and for `junit.xml`."""
-    config, settings = folder / "ssh_config", folder / "pytest.ini"
-    config.write_text(openssh.configuration(targets, folder), encoding="utf-8")
+    """Run pytest and return its exit code; hosts: as testinfra takes them; folder: private, for `junit.xml` too."""
+    settings = folder / "pytest.ini"
     settings.write_text("[pytest]\n", encoding="utf-8")
     roles = suites[0].parents[2]
     arguments = [
         *("-c", settings, f"--rootdir={roles}", f"--junitxml={folder / 'junit.xml'}"),
-        "--hosts=" + ",".join(_hostspec(target, config) for target in targets),
+        "--hosts=" + ",".join(hosts),
         *suites,
     ]
     reader, writer = os.pipe()
     process = subprocess.Popen(
         [sys.executable, *_PYTEST, *map(str, arguments)],
-        env={
-            **{name: os.environ[name] for name in _KEPT if name in os.environ},
-            **openssh.askpass(targets, folder),
-            "OPSLIB_VERIFY_FD": str(reader),
-            "PYTHONDONTWRITEBYTECODE": "1",
-        },
+        env={**environment, "OPSLIB_VERIFY_FD": str(reader), "PYTHONDONTWRITEBYTECODE": "1"},
         cwd=roles,
         pass_fds=(reader,),
         stdin=subprocess.DEVNULL,
@@ -205,7 +221,7 @@ def _hostspec(target: Target, config: Path) -> str:
         options.update(sudo="true", sudo_user=target.become.user)
     if target.carrier == "local":
         return f"local://?{urllib.parse.urlencode(options)}"
-    options.update(ssh_config=str(config), controlpersist="0", timeout="20")
+    options.update(ssh_config=str(config), controlpersist="0", timeout=str(verify_reach.PATIENCE))
     return f"ssh://{target.name}?{urllib.parse.urlencode(options)}"
 
 

@@ -97,14 +97,25 @@ def test_plain_pytest(lab: Lab, inventory: Path, tmp_path: Path) -> None:
         assert done.returncode == code, done.stdout
 
 
-def test_unreachable_host_is_not_as_promised(lab: Lab, hosts: Sequence[LabHost], inventory: Path) -> None:
+def test_unreachable_host_is_not_as_promised(
+    lab: Lab, hosts: Sequence[LabHost], inventory: Path, tmp_path: Path
+) -> None:
+    """It is told once, not by each test, and the other host is looked at all the same."""
+    report = tmp_path / "verify.xml"
+    role = suite(tmp_path, "def test(host): assert host.check_output('echo all is well') == 'all is well'")
     hosts[0].kill_sshd()
     try:
         told: list[str] = []
-        assert verify("service:status", inventory, limit="lab1", on_output=told.append) == 2
-        assert any("Connection refused" in line for line in told), told
+        assert verify(role, inventory, on_output=told.append, junit=report) == 2
+        assert [line for line in told if "lab1" in line and "Connection refused" in line] == told[:1]
+        assert not [line for line in told[1:] if "lab1" in line]
+        assert verify(role, inventory, limit="lab1", junit=tmp_path / "alone.xml") == 2
     finally:
         hosts[0].start_sshd()
+    for path, names in ((report, ["test[ssh://lab2]", "lab1"]), (tmp_path / "alone.xml", ["lab1"])):
+        cases = list(ET.parse(path).getroot().iter("testcase"))
+        assert [case.get("name") for case in cases] == names
+        assert [case.get("name") for case in cases if case.find("error") is not None] == ["lab1"]
 
 
 def test_changed_host_key_is_refused(lab: Lab, hosts: Sequence[LabHost], inventory: Path, tmp_path: Path) -> None:
