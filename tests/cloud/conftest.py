@@ -8,7 +8,7 @@ from unittest import mock
 import pytest
 from botocore.session import Session
 
-from services import vercel_model
+from services import docker, vercel_model
 from services.apprunner import AppRunner, Site
 from services.ecs_express import EcsExpress
 from services.gcs import Gcs
@@ -16,6 +16,7 @@ from services.google_cloud import GoogleCloud
 from services.moto import Moto
 from services.postgres import Cluster
 from services.receivers import Mail, Receiver
+from services.registry_front import RegistryFront
 from services.sentry import Sentry
 from services.statuspage import Statuspage
 from services.supabase import Management, PostgREST, Project
@@ -163,6 +164,36 @@ def project(supabase_project, monkeypatch):
 def mail():
     with Mail() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def docker_engine():
+    if docker.missing():
+        pytest.skip(docker.missing())
+    with docker.Engine() as engine:
+        yield engine
+
+
+@pytest.fixture(scope="session")
+def image_registry(docker_engine):
+    """A real registry, and what stands before it."""
+    with docker.Registry("AWS", Moto.PASSWORD) as registry, RegistryFront(registry) as front:
+        yield front
+
+
+@pytest.fixture(scope="session")
+def amazon_with_images(image_registry):
+    with Moto(image_registry) as service:
+        yield service
+
+
+@pytest.fixture
+def amazon(amazon_with_images, image_registry, docker_engine, monkeypatch):
+    """AWS, in whose ECR is what was pushed to the registry; that forgets nothing, so names must be new."""
+    image_registry.reset()
+    for name, value in docker_engine.environment.items():
+        monkeypatch.setenv(name, value)
+    return known(amazon_with_images, monkeypatch)
 
 
 @pytest.fixture(scope="session")

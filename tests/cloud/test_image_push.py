@@ -23,9 +23,7 @@ from opslib.cloud.images.registry import Login, Registry
 from opslib.cloud.patience import Patience
 from opslib.fleet import Fleet
 from opslib.target import Target
-from services import docker
 from services.aws_json import REGION
-from services.docker import Engine
 from services.moto import Moto
 from services.registry_front import RegistryFront
 from support.canaries import files_with
@@ -35,34 +33,19 @@ PASSWORD = Moto.PASSWORD
 REVISION = "org.opencontainers.image.revision"
 
 
-@pytest.fixture(scope="module")
-def engine():
-    if docker.missing():
-        pytest.skip(docker.missing())
-    with Engine() as engine:
-        yield engine
-
-
-@pytest.fixture(scope="module")
-def front(engine):
-    with docker.Registry("AWS", PASSWORD) as registry, RegistryFront(registry) as front:
-        yield front
-
-
-@pytest.fixture(scope="module")
-def amazon(front):
-    with Moto(front) as moto:
-        yield moto
+@pytest.fixture
+def engine(docker_engine):
+    return docker_engine
 
 
 @pytest.fixture
-def moto(amazon, front, engine, monkeypatch):
+def front(image_registry):
+    return image_registry
+
+
+@pytest.fixture
+def moto(amazon):
     """ECR, whose images are at the registry."""
-    for each in (amazon, engine):
-        for name, value in each.environment.items():
-            monkeypatch.setenv(name, value)
-    amazon.reset()
-    front.reset()
     return amazon
 
 
@@ -119,7 +102,7 @@ def labels(front, name, tag):
 
 
 @pytest.fixture(scope="module")
-def built(engine):
+def built(docker_engine):
     """An image that the engine has: built once, pushed often."""
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
@@ -128,7 +111,7 @@ def built(engine):
         tar.addfile(info, io.BytesIO(b"hello"))
     line = ["docker", "import", "-", "built:1"]
     subprocess.run(
-        line, input=archive.getvalue(), env={**os.environ, **engine.environment}, check=True, capture_output=True
+        line, input=archive.getvalue(), env={**os.environ, **docker_engine.environment}, check=True, capture_output=True
     )
     return "built:1"
 

@@ -12,10 +12,7 @@ import pytest
 
 import opslib
 from opslib import Report
-from services import docker
 from services.aws_json import ACCOUNT, REGION
-from services.moto import Moto
-from services.registry_front import RegistryFront
 from support.firestore import DAILY, PROD, backup, client, seed
 
 API = "spendsense-api"
@@ -70,24 +67,9 @@ def failure(report: Report) -> str:
 # --- deploying a backend: a real engine builds, a real registry keeps, App Runner serves
 
 
-@pytest.fixture(scope="module")
-def registry() -> Any:
-    if docker.missing():
-        pytest.skip(docker.missing())
-    with docker.Engine() as engine, docker.Registry("AWS", Moto.PASSWORD) as real, RegistryFront(real) as front:
-        with Moto(front) as amazon:
-            yield engine, front, amazon
-
-
 @pytest.fixture
-def system(registry: Any, apprunner: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+def system(amazon: Any, apprunner: Any, tmp_path: Path) -> Any:
     """A service that runs nothing yet, its repository in git, and one in ECR."""
-    engine, front, amazon = registry
-    amazon.reset()
-    front.reset()
-    for each in (amazon, engine, apprunner):
-        for name, value in each.environment.items():
-            monkeypatch.setenv(name, value)
     boto3.client("ecr", region_name=REGION).create_repository(repositoryName=API)
     return System(tmp_path / "source", apprunner, amazon)
 
