@@ -95,6 +95,11 @@ def active(system: System, unit: str) -> bool:
     return system.host.run(["systemctl", "is-active", "--", unit], check=False).stdout == "active\n"
 
 
+def began(system: System, unit: str) -> int:
+    """Return when a unit became active, in microseconds since the boot."""
+    return int(system.host.run(["systemctl", "show", "--value", "-p", "ActiveEnterTimestampMonotonic", unit]).stdout)
+
+
 def test_outage(standing_system: System, inventory: Path, engine: str) -> None:
     system = standing_system
     system.stop_database()
@@ -113,6 +118,7 @@ def test_outage(standing_system: System, inventory: Path, engine: str) -> None:
     found = data(report, "diagnose")
     assert {"stopped", "endpoint"} <= {one["kind"] for one in found["findings"]}
     assert [row["ok"] for row in found["endpoints"]][-1] is False
+    assert began(system, DATABASE) < began(system, SERVICE)
 
 
 def test_an_outage_ends_without_evidence(standing_system: System, inventory: Path) -> None:
@@ -183,10 +189,8 @@ def test_breach(standing_system: System, inventory: Path) -> None:
     assert len(found["ADMIN_TOKEN"]) > 40
     # The restart comes before the audits, and secrets are nowhere but in their file.
     (host,) = report.hosts.values()
-    tasks = [step.task for step in host.steps if step.task]
-    assert (
-        tasks.index("revoke_access") < tasks.index("service") < tasks.index("login_audit") < tasks.index("file_audit")
-    )
+    done = [step.task for step in host.steps if step.task]
+    assert done.index("revoke_access") < done.index("service") < done.index("login_audit") < done.index("file_audit")
     said = json.dumps(report.to_dict()) + system.host.run(["journalctl", "-q", "--no-pager", "-n", "2000"]).stdout
     for secret in (CANARY, found["ADMIN_TOKEN"], "canary-old-token-5a"):
         assert secret not in said
@@ -196,6 +200,12 @@ def test_breach(standing_system: System, inventory: Path) -> None:
         assert where.stdout.split() == [system.env_file]
     again = run(inventory, "breach")
     assert status(again) is Status.OK, failure(again)
+    # The time of grace is over.
+    system.host.run(["sed", "-i", "s/ expires .*/ expires 2001-01-01T00:00:00Z/", system.env_file])
+    assert status(run(inventory, "breach")) is Status.CHANGED
+    later = environment(system)
+    assert later["ADMIN_TOKEN"] == found["ADMIN_TOKEN"]
+    assert "ADMIN_TOKEN_PREVIOUS" not in later
 
 
 def test_a_breach_never_locks_the_operator_out(standing_system: System, inventory: Path) -> None:
