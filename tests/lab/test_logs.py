@@ -264,7 +264,7 @@ def test_follow_through_both_kinds_of_rotation(lab: Lab, server: LabHost) -> Non
         "  open('/srv/rotated/a.log', 'a').write(line)\n  time.sleep(0.003)\n"
     )
     server.write("/srv/writer.py", program)
-    for kind in ("create", "copytruncate"):
+    for kind in ("create", "copytruncate\n  compress"):
         server.write("/etc/rotate-test", f"/srv/rotated/a.log {{\n  {kind}\n  rotate 9\n  missingok\n}}\n")
         server.run(["sh", "-c", "rm -f /srv/rotated/*; touch /srv/rotated/a.log"])
         with following(lab, server, LogQuery(paths=["/srv/rotated/a.log"], lines=1000)) as seen:

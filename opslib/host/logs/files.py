@@ -11,12 +11,13 @@ from opslib.host.files.sizes import is_pattern, matches
 from opslib.host.record import Record
 from opslib.host.words import printable
 
+from .packed import packing
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Iterator, Sequence
 
 MOST_FILES = 1000
-PACKED = (".gz", ".bz2", ".xz")
 _TURN = re.compile(r"[.-]\d[\d_T.-]*$")
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -33,7 +34,7 @@ class LogFile(Record):
     @property
     def packing(self) -> str:
         """How it is compressed: ".gz", ".bz2", ".xz" or nothing."""
-        return next((end for end in PACKED if self.path.endswith(end)), "")
+        return packing(self.path)
 
 
 class LogFiles:
@@ -155,7 +156,7 @@ def is_rotated(name: str, of: str) -> bool:
     """Whether a file is another's older part: app.log.1, app.log.2.gz, app.log-20260101.xz, app-20260101.log."""
     if name == of:
         return False
-    plain = next((name[: -len(end)] for end in PACKED if name.endswith(end)), name)
+    plain = name[: len(name) - len(packing(name))]
     if plain.startswith(of):
         return _TURN.fullmatch(plain[len(of) :]) is not None
     stem, ending = os.path.splitext(of)
@@ -166,8 +167,7 @@ def is_rotated(name: str, of: str) -> bool:
 
 def _turned(name: str) -> bool:
     """Whether a name looks like that of a rotated file."""
-    plain = next((name[: -len(end)] for end in PACKED if name.endswith(end)), "")
-    return bool(plain) or re.search(r"\.\d{1,4}$|[.-]\d{8}$", name) is not None
+    return bool(packing(name)) or re.search(r"\.\d{1,4}$|[.-]\d{8}$", name) is not None
 
 
 def _beside(path: str) -> int:

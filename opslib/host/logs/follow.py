@@ -3,7 +3,8 @@
 A file is known by its inode, its name is only where it is now: a file that was renamed is read on for a while, since
 whoever writes to it may not have noticed, and the one that took its name is read from its beginning. A file that is
 shorter than what was read, or whose last bytes are others than those that were read, was truncated (logrotate's
-copytruncate): the rest of it is read from the copy beside it, if there is one, and then the file from its beginning.
+copytruncate): the rest of it is read from the copy beside it, compressed or not, if there is one, and then the file
+from its beginning.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from opslib.host.files import tree
 from opslib.host.words import printable
 
 from .entries import grouped, head
-from .files import PACKED, is_rotated
+from .files import is_rotated
+from .packed import DamagedError, following, packing, unpacked
 from .tail import is_dated, last_line_end
 
 TYPE_CHECKING = False
@@ -35,6 +37,7 @@ _PIECE, _PIECES = 1 << 20, 64
 _LONGEST = 64 << 10
 _MARK = 64
 _GRACE = 30.0
+_RECENT, _MOST_UNPACKED = 60.0, 256 << 20
 _OPEN = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -104,7 +107,7 @@ class Followed:
             return
         try:
             for other in sorted(os.listdir(root)):
-                if is_rotated(other, name) and not other.endswith(PACKED) and self._goes_on(root, other):
+                if is_rotated(other, name) and self._goes_on(root, other):
                     return
         finally:
             os.close(root)
@@ -116,8 +119,12 @@ class Followed:
         except OSError:
             return False
         try:
-            regular = stat.S_ISREG(os.fstat(fd).st_mode)
-            if not regular or not self._mark or os.pread(fd, len(self._mark), self.at - len(self._mark)) != self._mark:
+            status, how = os.fstat(fd), packing(name)
+            if not stat.S_ISREG(status.st_mode) or not self._mark:
+                return False
+            if how:
+                return time.time() - status.st_mtime < _RECENT and self._goes_on_packed(fd, how)
+            if os.pread(fd, len(self._mark), self.at - len(self._mark)) != self._mark:
                 return False
             for _piece in range(_PIECES):
                 if not self._take(os.pread(fd, _PIECE, self.at)):
@@ -125,6 +132,30 @@ class Followed:
             return True
         finally:
             os.close(fd)
+
+    def _goes_on_packed(self, fd: int, how: str) -> bool:
+        """Read on in a compressed copy; return whether it was one."""
+        mark = self._mark
+        if self.at > _MOST_UNPACKED:
+            return False
+        pieces = following(unpacked(fd, how, _PIECE), self.at - len(mark))
+        try:
+            data = next(pieces, b"")
+            while len(data) < len(mark):
+                more = next(pieces, b"")
+                if not more:
+                    return False
+                data += more
+            if not data.startswith(mark):
+                return False
+            data = data[len(mark) :] or next(pieces, b"")
+            for _piece in range(_PIECES):
+                if not self._take(data):
+                    break
+                data = next(pieces, b"")
+        except (DamagedError, OSError):
+            return False
+        return True
 
     def _changed(self) -> bool:
         """Whether the bytes before our place are others than those that were read."""
@@ -185,7 +216,7 @@ class Follower:
         self.files.missing, self.files.problems = [], []
         here = set()
         for path in self.files.named(self.paths):
-            if path.endswith(PACKED):
+            if packing(path):
                 continue
             key = self._found(path, first)
             if key is not None:

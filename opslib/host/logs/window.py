@@ -12,9 +12,11 @@ import re
 
 from opslib.host.words import printable
 
+from .packed import DamagedError, unpacked
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Iterable, Iterator
+    from typing import Callable, Iterable, Iterator
 
     from .files import LogFile
     from .times import Clock
@@ -156,38 +158,17 @@ class Window:
 
     def _unpacked(self, file: LogFile) -> Iterator[bytes]:
         """Yield what a compressed file holds. It has no times to bisect on before it is unpacked."""
-        reader: Any
-        errors: tuple[type[Exception], ...] = (EOFError, ValueError)
-        with open(os.dup(file.fd), "rb") as raw:
-            if file.packing == ".gz":
-                import gzip
-                import zlib
-
-                reader = gzip.GzipFile(fileobj=raw)
-                errors += (zlib.error,)
-            elif file.packing == ".xz":
-                import lzma
-
-                reader = lzma.LZMAFile(raw)  # noqa: SIM115 - what it reads from is closed
-                errors += (lzma.LZMAError,)
-            else:
-                import bz2
-
-                reader = bz2.BZ2File(raw)
-            try:
-                while True:
-                    data = reader.read(_BLOCK)
-                    if not data:
-                        return
-                    if self.left <= 0:
-                        self.cut.append(file.path)
-                        return
-                    self.left -= len(data)
-                    yield data
-            except errors as error:
-                self.problems.append("%s is damaged: %s" % (printable(file.path), error))
-            finally:
-                self.bytes_read += os.lseek(file.fd, 0, os.SEEK_CUR)
+        try:
+            for data in unpacked(file.fd, file.packing, _BLOCK):
+                if self.left <= 0:
+                    self.cut.append(file.path)
+                    return
+                self.left -= len(data)
+                yield data
+        except DamagedError as error:
+            self.problems.append("%s is damaged: %s" % (printable(file.path), error))
+        finally:
+            self.bytes_read += os.lseek(file.fd, 0, os.SEEK_CUR)
 
     def _scan(self, pieces: Iterator[bytes]) -> None:
         carry = b""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import json
+import lzma
 import os
 import threading
 import time
@@ -401,7 +403,8 @@ def test_copied_and_truncated(log, more):
     assert followed.notes == ["%s was truncated" % log]
 
 
-def test_what_was_not_read_before_the_cut_is_read_from_the_copy(tmp_path, log):
+@pytest.mark.parametrize("pack", [None, gzip, bz2, lzma])
+def test_what_was_not_read_before_the_cut_is_read_from_the_copy(tmp_path, log, pack):
     followed = Followed(log)
     add(log, "%s read\n" % stamp(3))
     assert len(followed.new()) == 1
@@ -409,7 +412,13 @@ def test_what_was_not_read_before_the_cut_is_read_from_the_copy(tmp_path, log):
     assert len(followed.new()) == 1
     add(log, "which is long\n%s last\n" % stamp(1))
     (tmp_path / "a.log.2").write_text("another\n" * 100)
-    (tmp_path / "a.log.1").write_bytes(log.read_bytes())
+    if pack:
+        (tmp_path / "a.log.1.gz").write_bytes(b"\x1f\x8bdamaged")
+        ending = {"gzip": "gz", "bz2": "bz2", "lzma": "xz"}[pack.__name__]
+        (tmp_path / ("a.log.3." + ending)).write_bytes(pack.compress(b"another\n" * 100))
+        (tmp_path / ("a.log.4." + ending)).write_bytes(pack.compress(log.read_bytes()))
+    else:
+        (tmp_path / "a.log.1").write_bytes(log.read_bytes())
     log.write_text("%s after\n" % stamp(0))
     assert [" ".join(text.split()[1:]) for text in followed.new()] == ["nor this, which is long", "last", "after"]
 
