@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,18 +12,26 @@ from typing import Any
 import pytest
 
 import opslib
-from opslib import Report, Status, tasks
+from opslib import Report, Status
 from opslib.errors import PlaybookError
 from opslib.lab import Lab, LabHost
 from opslib.lab.pytest_plugin import LabFactory
 from opslib.verify import verify
 from support import site
-from support.apply import Apply
 from support.debian import Repository
+from support.hosts import eventually
 from support.looks import fingerprint
 from support.witness import Witnesses
 from systems.install import PACKAGES
 
+TLS = """
+import http.server, ssl
+server = http.server.HTTPServer(("127.0.0.1", 8443), http.server.SimpleHTTPRequestHandler)
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain("/root/tls.pem")
+server.socket = context.wrap_socket(server.socket, server_side=True)
+server.serve_forever()
+"""
 HISTORY = "/var/lib/opslib/capacity.jsonl"
 DAY = 86400
 
@@ -117,42 +126,57 @@ def test_what_people_do_has_a_state(hosts: Sequence[LabHost], inventory: Path, w
         run("maintenance:checklist", inventory, maintenance_checklist_done=["Team traning"])
 
 
+def expiring(host: LabHost, work: Path) -> None:
+    """Give a host a certificate that expires in two days."""
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3 -subj /CN=www.example.org"
+    subprocess.run([*command.split(), "-keyout", "k", "-out", "c"], cwd=work, check=True, capture_output=True)
+    host.write("/etc/nginx/ssl/site.pem", (work / "c").read_bytes())
+
+
 def test_security_review(hosts: Sequence[LabHost], inventory: Path, lab: Lab, tmp_path: Path) -> None:
     good = run("opslib.runbook.security_review", inventory, maintenance_ports_only=["22", "8080"])
     good.raise_for_failures()
     assert statuses(good) == [Status.OK, Status.OK]
     hosts[0].run(["bash", "-c", "touch /etc/loose && chmod 666 /etc/loose; echo K=1 > /srv/.env; chmod 644 /srv/.env"])
+    expiring(hosts[1], tmp_path)
+    knock = ["ssh", "-F", str(lab.ssh_config), "-o", "IdentityFile=/dev/null", "-o", "IdentitiesOnly=yes"]
+    subprocess.run([*knock, "-o", "BatchMode=yes", "-l", "intruder", "lab1", "true"], check=False, capture_output=True)
     pair = {"maintenance_ports_only": ["22"], "maintenance_ports_expected": ["22"]}
     bad = run("maintenance:security", inventory, **pair)
     assert "8080" in str(bad.hosts["lab1"].failure)
+    assert [row["users"] for row in step(bad, "login_audit").data["failed"]] == [["intruder"]]
     loose = run("maintenance:security", inventory, maintenance_security_strict=True)
     assert "anybody can write to 1 file (folders count too): /etc/loose (0666)" in str(loose.hosts["lab1"].failure)
     assert "anybody can read 1 secret: /srv/.env (0644)" in str(loose.hosts["lab1"].failure)
-    assert statuses(loose)[1] is Status.OK
-    told: list[str] = []
+    assert "/etc/nginx/ssl/site.pem (www.example.org) expires in 2 days" in str(loose.hosts["lab2"].failure)
+    for host in hosts:
+        host.write("/root/tls.pem", (tmp_path / "k").read_bytes() + (tmp_path / "c").read_bytes())
+        host.run(["systemd-run", "-q", "python3", "-c", TLS])
+        assert eventually(lambda host=host: ":8443" in host.run(["ss", "-Htln"]).stdout)
     strict = site.inventory(
-        lab, tmp_path / "strict.yml", hosts, maintenance_security_strict=True, maintenance_ports_only=["22"]
+        lab,
+        tmp_path / "strict.yml",
+        hosts,
+        maintenance_security_strict=True,
+        maintenance_ports_only=["22"],
+        maintenance_certificate_endpoints=["8443"],
     )
+    told: list[str] = []
     assert verify("maintenance:security", strict, on_output=told.append) == 2
-    assert any("anybody can write to /etc/loose" in line for line in told), told
-    assert any("port 8080 is open" in line for line in told), told
-
-
-def test_expired_certificate_is_found(server: LabHost, rehearse: Apply, tmp_path: Path) -> None:
-    import subprocess
-
-    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3 -subj /CN=www.example.org"
-    subprocess.run([*command.split(), "-keyout", "k", "-out", "c"], cwd=tmp_path, check=True, capture_output=True)
-    server.write("/etc/nginx/ssl/site.pem", (tmp_path / "c").read_bytes())
-    told = rehearse(server, tasks.certificates())
-    assert told.status is Status.FAILED
-    assert "/etc/nginx/ssl/site.pem (www.example.org) expires in 2 days" in str(told.failure)
-    server.run(["rm", "-r", "/etc/nginx"])
+    for words in (
+        "anybody can write to /etc/loose",
+        "anybody can read /srv/.env",
+        "port 8080 is open on 0.0.0.0",
+        "/etc/nginx/ssl/site.pem expires on",
+        "127.0.0.1:8443 expires on",
+    ):
+        assert any(words in line for line in told), (words, told)
 
 
 def test_monthly_upgrades_what_is_asked(
-    hosts: Sequence[LabHost], inventory: Path, tmp_path: Path, witness: Witnesses
+    hosts: Sequence[LabHost], inventory: Path, tmp_path: Path, witness: Witnesses, lab: Lab
 ) -> None:
+    asked = site.inventory(lab, tmp_path / "asked.yml", hosts, maintenance_security_fail=1, maintenance_outdated_fail=1)
     for host in hosts:
         host.run(["bash", "-c", "rm -rf /etc/apt/sources.list /etc/apt/sources.list.d/* /var/lib/apt/lists/*"])
         (tmp_path / host.name).mkdir()
@@ -162,22 +186,30 @@ def test_monthly_upgrades_what_is_asked(
         host.run(["apt-get", "-q", "update"])
     told = run("maintenance:monthly", inventory, maintenance_security_fail=1)
     assert "1 package without a security fix" in str(told.hosts["lab1"].failure)
+    seen: list[str] = []
+    assert verify("maintenance:monthly", asked, limit="lab1", on_output=seen.append) == 2
+    assert any("1 packages lack a security fix: tiny" in line for line in seen), seen
+    assert any("1 packages are outdated" in line for line in seen), seen
     done = run("maintenance:monthly", inventory, maintenance_os_upgrade="security", maintenance_security_fail=1)
     done.raise_for_failures()
+    assert verify("maintenance:security", asked, limit="lab1") == 0
     for host in hosts:
         assert witness(host).package("tiny").version == "1.1"
     again = run("maintenance:monthly", inventory, maintenance_os_upgrade="security", maintenance_security_fail=1)
     assert statuses(again) == [Status.OK, Status.OK]
 
 
-def test_errors_in_logs_are_counted(hosts: Sequence[LabHost], inventory: Path) -> None:
+def test_errors_in_logs_are_counted(hosts: Sequence[LabHost], lab: Lab, tmp_path: Path) -> None:
+    counted = {"maintenance_error_logs": ["/srv/logs/site.log"], "maintenance_error_fail": 0}
+    inventory = site.inventory(lab, tmp_path / "inventory.yml", hosts, **counted)
     now = hosts[0].run(["date", "-u", "+%Y-%m-%dT%H:%M:%SZ"]).stdout.strip()
     hosts[0].write("/srv/logs/site.log", f"{now} ERROR it broke\n")
     hosts[1].write("/srv/logs/site.log", f"{now} INFO all well\n")
-    report = run(
-        "maintenance:daily", inventory, maintenance_error_logs=["/srv/logs/site.log"], maintenance_error_fail=0
-    )
-    assert statuses(report) == [Status.FAILED, Status.OK]
+    assert statuses(run("maintenance:daily", inventory)) == [Status.FAILED, Status.OK]
+    told: list[str] = []
+    assert verify("maintenance:daily", inventory, on_output=told.append) == 2
+    assert any("1 errors within 1d; there may be 0" in line for line in told), told
+    assert not [line for line in told if "lab2" in line], told
 
 
 def test_database_and_environment_are_looked_after(lab_factory: LabFactory, tmp_path: Path) -> None:
@@ -206,3 +238,9 @@ def test_database_and_environment_are_looked_after(lab_factory: LabFactory, tmp_
     assert {"postgres_queries", "postgres_backup", "postgres_proof", "python_packages"} <= tasks_done
     again = run("maintenance:monthly", path)
     assert statuses(again) == [Status.OK]
+    assert verify("maintenance:weekly", path) == 0
+    host.run(["bash", "-c", "rm -r /var/backups/postgres /srv/venv/lib/python3*/site-packages/pip"])
+    told: list[str] = []
+    assert verify("maintenance:weekly", path, on_output=told.append) == 2
+    assert any("/var/backups/postgres holds no dump" in line for line in told), told
+    assert any("/srv/venv: " in line for line in told), told
