@@ -5,6 +5,7 @@ import math
 import pytest
 
 UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+SPANS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400, "ms": 0.001}
 
 
 class Limit:
@@ -27,3 +28,21 @@ def size(text):
 def limit(variables):
     """Return a function that reads a variable as a threshold."""
     return lambda name: Limit(variables[name])
+
+
+@pytest.fixture
+def seconds(variables):
+    """Return a function that reads a variable as a time: "30d", "15m", or a number of seconds."""
+
+    def read(name, otherwise=None):
+        text = str(variables.get(name, otherwise)).strip()
+        number = text.rstrip("smhdw")
+        return float(number) * SPANS[text[len(number) :]]
+
+    return read
+
+
+@pytest.fixture
+def upgradable(host):
+    """Return a function that lists the packages of which apt has a newer version, a line for each."""
+    return lambda: [row for row in host.check_output("LC_ALL=C apt list --upgradable").splitlines() if "/" in row]
