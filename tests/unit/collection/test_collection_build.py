@@ -60,9 +60,11 @@ def test_files_are_up_to_date() -> None:
     assert collection_build.outdated(FOLDER) == [], "run: python -m opslib.collection_build"
 
 
-def test_writing_mends_what_is_out_of_date(tmp_path: Path) -> None:
+def test_writing_mends_what_is_out_of_date(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = collection_build.files()
+    monkeypatch.setattr(collection_build, "files", lambda: files)  # making them takes seconds
     written = collection_build.write(tmp_path)
-    assert sorted(written) == sorted(collection_build.files())
+    assert sorted(written) == sorted(files)
     assert collection_build.outdated(tmp_path) == []
     (tmp_path / "plugins/action/service.py").write_text("# touched")
     (tmp_path / "plugins/modules/log_size.py").unlink()
