@@ -2,8 +2,8 @@
 
 Run by `make test`, against the installed package. Arguments go to pytest; without any, everything runs: first what
 needs no host, then what needs the cloud's back ends, both on all processors, then what boots hosts, half as much again
-at once, then what has the machine to itself. Where something is missing (root, a program, a Python version) its tests are left out and named in one
-line; with CI=true that is a failure.
+at once, then what has the machine to itself. Where something is missing (root, a program, a Python version) its tests
+are left out and named in one line; with CI=true that is a failure.
 """
 
 from __future__ import annotations
