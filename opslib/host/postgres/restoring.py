@@ -89,8 +89,11 @@ def restore(work: Work) -> dict[str, Any]:
         return dict(done, seconds=round(time.time() - began, 3))
 
 
-def put_right(work: Work, note: dict[str, Any]) -> None:
-    """Bring a host back to order after a restore that was killed: units started, databases aside dropped."""
+def put_right(work: Work, note: dict[str, Any], goes_on: bool) -> None:
+    """Bring a host back to order after a restore that was killed: units started, databases aside dropped.
+
+    goes_on: whether a restore follows, which starts the other units of the note, and puts a note in its place.
+    """
     with store.Locked(work.folder) as folder:
         for unit in reversed(work.units):
             control(unit, "started", work)
@@ -101,7 +104,8 @@ def put_right(work: Work, note: dict[str, Any]) -> None:
             there = catalog.database(session, work.settings.database) is not None
             if isinstance(old, str) and there and not note.get("keep_old"):
                 databases.drop(session, old)
-        store.remove(folder, store.stem(work.settings.database) + RESTORING)
+        if not goes_on:
+            store.remove(folder, store.stem(work.settings.database) + RESTORING)
 
 
 def control(unit: str, state: str, work: Work) -> None:

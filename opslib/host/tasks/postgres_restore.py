@@ -149,9 +149,10 @@ class PostgresRestore(PostgresTask, name="postgres_restore"):
         if failure:
             return Plan(failure=failure, data=data)
         running = [unit for unit in self.units if not state["units"][unit].stopped or unit in _stopped(state["note"])]
-        changes = list(self._recovery(state, backup))
+        done = bool((since and not self.again) or outcome)
+        changes = list(self._recovery(state, backup, None if done else running))
         warnings = []
-        if (since and not self.again) or outcome:
+        if done:
             reason = "database %s was restored from backup %s %s ago; again: true restores it once more"
             reason = reason % (name, backup.name, span(max(state["now"] - (since or state["now"]), 0)))
             return Plan(changes=changes, reason="" if changes else reason, data=data)
@@ -194,13 +195,19 @@ class PostgresRestore(PostgresTask, name="postgres_restore"):
             return "there is no database %s to restore in place; method swap creates it" % state["settings"].database
         return ""
 
-    def _recovery(self, state: dict[str, Any], backup: Backup) -> Any:
+    def _recovery(self, state: dict[str, Any], backup: Backup, later: list[str] | None) -> Any:
+        """Yield what a run that was cut short makes necessary. later: units of a restore that follows, None: none does.
+
+        Those are started at its end only: they may be down for want of the data that it brings back.
+        """
         note = state["note"]
         if note is not None:
-            units = _stopped(note)
+            units = [unit for unit in _stopped(note) if unit not in (later or ())]
             words = "put right what a restore that was cut short left"
             words += ": start " + ", ".join(reversed(units)) if units else ""
-            yield Change(kind=MODIFY, summary=words, detail={"note": note, "work": self._work(state, backup, units)})
+            work = self._work(state, backup, units)
+            detail = {"note": note, "work": work, "goes_on": later is not None}
+            yield Change(kind=MODIFY, summary=words, detail=detail)
 
     def _work(self, state: dict[str, Any], backup: Backup, units: list[str]) -> Work:
         settings = state["settings"]
@@ -222,7 +229,7 @@ class PostgresRestore(PostgresTask, name="postgres_restore"):
 
     def apply(self, change: Change) -> None:
         if isinstance(change.detail, dict):
-            restoring.put_right(change.detail["work"], change.detail["note"])
+            restoring.put_right(**change.detail)
         else:
             object.__setattr__(self, "_outcome", restoring.restore(change.detail))
 
