@@ -75,7 +75,7 @@ def test_what_is_wrong_is_told_apart(standing_system: System, inventory: Path, p
     report = run(f"opslib.runbook.{playbook}", inventory, engine, health_max_latency="500ms", health_timeout="8s")
     standing_system.faults()
     assert (report.exit_code, report.engine) == (2, engine)
-    seen = {step.data["url"].partition("8000")[2]: step for step in asked(report)}
+    seen = {step.data.get("url", str(step.error)).partition("8000")[2]: step for step in asked(report)}
     assert {path: step.data.get("problem", "") for path, step in seen.items()} == {
         path: problem for path, (problem, _words) in TOLD.items()
     }
