@@ -20,6 +20,8 @@ ENGINES = ("ssh", "ansible")
 DATABASE = "postgresql@15-main.service"
 SERVICE = "ai-cost-dashboard.service"
 CANARY = "canary-given-by-provider-61f0"
+STOLEN = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBvGBVOOGlkth+1rcoIVKcRq/hEPOvXE89Slz41EiaFi stolen\n"
+STOLEN_PRINT = "SHA256:RevLx2R7EQLnsOcppNK/BFaOD9FfM5u+HsXdQ1kpdGI"
 
 
 @pytest.fixture(params=ENGINES)
@@ -48,7 +50,7 @@ def inventory(standing_system: System, tmp_path: Path) -> Path:
             {"path": system.env_file, "rotate": ["ADMIN_TOKEN"], "set": {"ANTHROPIC_API_KEY": CANARY}}
         ],
         "emergency_keep_previous": "1h",
-        "emergency_revoke_keys": ["SHA256:" + "x" * 43],
+        "emergency_revoke_keys": [STOLEN_PRINT],
         "emergency_revoke_users": ["games"],
         "emergency_ignored_files": ["/usr/share/*", "/lib/systemd/system/multi-user.target.wants/*"],
     }
@@ -166,6 +168,7 @@ def test_data_loss(standing_system: System, inventory: Path) -> None:
 
 def environment(system: System) -> dict[str, str]:
     """Return the environment of the running service."""
+    system.host.write("/home/pat/.ssh/authorized_keys2", STOLEN)
     pid = system.host.run(["systemctl", "show", "--value", "-p", "MainPID", SERVICE]).stdout.strip()
     text = system.host.run(["cat", f"/proc/{pid}/environ"]).stdout
     return dict(entry.split("=", 1) for entry in text.split("\0") if "=" in entry)
@@ -175,6 +178,7 @@ def test_breach(standing_system: System, inventory: Path) -> None:
     system = standing_system
     system.configure(ADMIN_TOKEN="canary-old-token-5a")
     system.restart()
+    assert system.witness.file("/home/pat/.ssh/authorized_keys2").content_string == ""
     before = system.look()
     planned = run(inventory, "breach", check=True)
     assert status(planned) is Status.CHANGED, failure(planned)
