@@ -113,27 +113,19 @@ def test_outage(standing_system: System, inventory: Path, engine: str) -> None:
         assert status(planned) is Status.CHANGED, failure(planned)
         after = system.look()
         assert {key for key in before if before[key] != after.get(key) and not key.startswith("unit")} == set()
+    else:  # evidence that cannot be kept holds nothing up
+        system.host.run(["sh", "-c", "mkdir -p /var/lib/opslib/evidence; chmod 755 /var/lib/opslib/evidence"])
     report = run(inventory, "outage", engine)
     assert status(report) is Status.CHANGED, failure(report)
+    evidence = next(step for step in next(iter(report.hosts.values())).steps if step.task == "diagnose")
+    assert (evidence.ignored, "mode 0755" in str(evidence.error)) == (engine != "ssh", engine != "ssh")
+    system.host.run(["chmod", "700", "/var/lib/opslib/evidence"])
     assert active(system, DATABASE)
     assert verify("emergency:outage", inventory) == 0
     found = data(report, "diagnose")
     assert {"stopped", "endpoint"} <= {one["kind"] for one in found["findings"]}
     assert [row["ok"] for row in found["endpoints"]][-1] is False
     assert began(system, DATABASE) < began(system, SERVICE)
-
-
-def test_an_outage_ends_without_evidence(standing_system: System, inventory: Path) -> None:
-    system = standing_system
-    system.host.run(["systemctl", "stop", SERVICE])
-    system.host.run(["sh", "-c", "mkdir -p /var/lib/opslib/evidence; chmod 755 /var/lib/opslib/evidence"])
-    report = run(inventory, "outage", "ansible")
-    system.host.run(["chmod", "700", "/var/lib/opslib/evidence"])
-    assert status(report) is Status.CHANGED, failure(report)
-    (evidence,) = [step for step in next(iter(report.hosts.values())).steps if step.task == "diagnose"]
-    assert (evidence.status, evidence.ignored) == (Status.FAILED, True)
-    assert "mode 0755" in str(evidence.error)
-    assert active(system, SERVICE)
 
 
 def test_an_outage_that_does_not_end(standing_system: System, inventory: Path) -> None:
@@ -168,7 +160,6 @@ def test_data_loss(standing_system: System, inventory: Path) -> None:
 
 def environment(system: System) -> dict[str, str]:
     """Return the environment of the running service."""
-    system.host.write("/home/pat/.ssh/authorized_keys2", STOLEN)
     pid = system.host.run(["systemctl", "show", "--value", "-p", "MainPID", SERVICE]).stdout.strip()
     text = system.host.run(["cat", f"/proc/{pid}/environ"]).stdout
     return dict(entry.split("=", 1) for entry in text.split("\0") if "=" in entry)
@@ -177,8 +168,8 @@ def environment(system: System) -> dict[str, str]:
 def test_breach(standing_system: System, inventory: Path) -> None:
     system = standing_system
     system.configure(ADMIN_TOKEN="canary-old-token-5a")
+    system.host.write("/home/pat/.ssh/authorized_keys2", STOLEN)
     system.restart()
-    assert system.witness.file("/home/pat/.ssh/authorized_keys2").content_string == ""
     before = system.look()
     planned = run(inventory, "breach", check=True)
     assert status(planned) is Status.CHANGED, failure(planned)
@@ -187,6 +178,7 @@ def test_breach(standing_system: System, inventory: Path) -> None:
     report = run(inventory, "breach")
     assert status(report) is Status.CHANGED, failure(report)
     assert verify("emergency:breach", inventory) == 0
+    assert system.witness.file("/home/pat/.ssh/authorized_keys2").content_string == ""
     found = environment(system)
     assert found["ANTHROPIC_API_KEY"] == CANARY
     assert found["ADMIN_TOKEN_PREVIOUS"] == "canary-old-token-5a"
