@@ -25,11 +25,11 @@ def authorized(
 ) -> list[dict[str, Any]]:
     """Return the keys in files (account and path), at most 1000; each file once, by the path that no link leads to.
 
-    A key is new when its file changed since then, as the kernel has it: nobody can set that time back. only: the
-    fingerprints that are looked for, so that no heap of other keys hides them; problem: told of files that cannot be
-    read, its path first.
+    A key is new when its file changed since then, as the kernel has it: nobody can set that time back. New ones come
+    first. only: the fingerprints that are looked for, so that no heap of other keys hides them; problem: told of files
+    that cannot be read or not be shown whole, its path first.
     """
-    rows: list[dict[str, Any]] = []
+    rows: dict[bool, list[dict[str, Any]]] = {True: [], False: []}
     seen: set[str] = set()
     for user, place in places:
         path = os.path.realpath(place)
@@ -42,10 +42,16 @@ def authorized(
             if problem is not None and error.errno not in (2, 20):  # ENOENT, ENOTDIR
                 problem("%s: %s" % (printable(path), error.strerror))
             continue
+        new = status.st_ctime >= since
         for key in parse(text):
-            if len(rows) < MOST and (only is None or key["fingerprint"] in only):
-                rows.append(dict(key, user=user, path=path, changed=status.st_ctime, new=status.st_ctime >= since))
-    return rows
+            if only is not None and key["fingerprint"] not in only:
+                continue
+            if len(rows[new]) == MOST:
+                if problem is not None:
+                    problem("%s: there are more than %d keys" % (printable(path), MOST))
+                break
+            rows[new].append(dict(key, user=user, path=path, changed=status.st_ctime, new=new))
+    return (rows[True] + rows[False])[:MOST]
 
 
 def read(path: str, folder: int | None = None) -> tuple[str, os.stat_result]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
 
 import pytest
@@ -235,6 +236,21 @@ def test_keys():
     ]
     assert rows[0]["fingerprint"].startswith("SHA256:")
     assert len(rows[0]["fingerprint"]) == 50
+
+
+def test_no_heap_of_old_keys_hides_a_new_one(tmp_path):
+    accounts = [places.Account(name=name, uid="7", home=str(tmp_path / name)) for name in ("ann", "eve")]
+    for name, number in (("ann", keys.MOST + 1), ("eve", 1)):
+        (tmp_path / name / ".ssh").mkdir(parents=True)
+        (tmp_path / name / ".ssh" / "authorized_keys").write_text((KEY + "\n") * number)
+    old, new = (str(tmp_path / name / ".ssh" / "authorized_keys") for name in ("ann", "eve"))
+    while os.stat(new).st_ctime == os.stat(old).st_ctime:
+        os.utime(new)
+    problems, since = [], os.stat(new).st_ctime
+    rows = keys.authorized(places.files(accounts), since, problem=problems.append)
+    assert [(row["user"], row["new"]) for row in rows[:2]] == [("eve", True), ("ann", False)]
+    assert len(rows) == keys.MOST
+    assert [words.rpartition(": ")[2] for words in problems] == ["there are more than 1000 keys"]
 
 
 def test_new_keys_are_told(tmp_path):
