@@ -1,4 +1,4 @@
-"""Every entry point of the other roles on cloud services, through both engines, among secrets.
+"""Every entry point of the roles on cloud services, through both engines, among secrets.
 
 Each engine takes all of them in a row through check, run and run again: starting Ansible takes longer than what they do.
 Meanwhile the argument vectors of this machine are watched; then all that was said and written is searched, and so is
@@ -29,6 +29,7 @@ from opslib.engines.roles import role_folder
 from services.aws_json import ACCOUNT, REGION
 from services.moto import Moto
 from services.supabase import REF, key
+from services.vercel_cli import program
 from support import exports, images
 from support.arguments import Watched
 from support.canaries import files_with
@@ -36,7 +37,13 @@ from support.exports import DAY
 from support.firestore import DAILY, PROD, SANDBOX, backup, client, seed
 from support.metrics import Metrics
 
-ROLES = ("announce", "cloudwatch", "firestore", "image", "providers", "security", "storage")
+ROLES = (
+    *("announce", "cloudwatch", "container", "firestore", "frontend"),
+    *("image", "providers", "security", "storage"),
+)
+# These are what test_role_container and test_role_frontend are about.
+ELSEWHERE = {"container:deploy", "container:rollback", "frontend:deploy", "frontend:rollback"}
+ON_AWS = ("cloudwatch", "container", "image", "security")
 SERVICE = "spendsense-api"
 RULES = """rules_version = '2';
 service cloud.firestore {
@@ -46,11 +53,11 @@ service cloud.firestore {
 }
 """
 LOOSE = RULES.replace(" && request.auth.uid == user", "")
-OLD, GIVEN, FIELD, LINE, HOOK, AWS_KEY = (
-    f"canary-{n}-of-cloud-roles-5e1c" for n in ("old", "new", "field", "line", "hook", "key")
-)
-SUPABASE, SENTRY = "sbp_" + "c0ffee42" * 5, "sntrys_" + "c0ffee42" * 4
-SECRETS = (OLD, GIVEN, FIELD, LINE, HOOK, AWS_KEY, SUPABASE, SENTRY, key(), Moto.PASSWORD)
+OLDER = f"dpl_{2:024d}"  # the deployment before the newest
+OLD, GIVEN, FIELD, LINE = (f"canary-{name}-of-cloud-roles-5e1c" for name in ("old", "new", "field", "line"))
+HOOK, AWS_KEY, VARIABLE = (f"canary-{name}-of-cloud-roles-5e1c" for name in ("hook", "key", "variable"))
+SUPABASE, SENTRY, VERCEL = "sbp_" + "c0ffee42" * 5, "sntrys_" + "c0ffee42" * 4, "vercel" + "c0ffee42" * 2
+SECRETS = (OLD, GIVEN, FIELD, LINE, HOOK, AWS_KEY, VARIABLE, SUPABASE, SENTRY, VERCEL, key(), Moto.PASSWORD)
 # Ends well if it got a value that stands neither in its arguments nor in its environment.
 PROOF = "import os, sys; value = sys.stdin.read(); sys.exit(not value or value in str(sys.argv) + str(os.environ))"
 
@@ -105,6 +112,18 @@ def cases(name: str, given: Path, written: Path) -> dict[str, Case]:
         "providers:supabase": Case("supabase_status"),
         "providers:backups": Case("supabase_backups"),
         "announce:message": Case("notify", **ACTS),
+        "container:status": Case("container_status"),
+        "container:environment": Case("container_env", **CHANGES),
+        "container:scale": Case("container_scale", **CHANGES),
+        "container:autoscaling": Case("container_autoscaling", **CHANGES),
+        "container:restart": Case("container_restart", **ACTS),
+        "container:pause": Case("container_state", **CHANGES),
+        "container:resume": Case("container_state", **CHANGES, given={"container_service": "resting"}),
+        "frontend:status": Case("vercel_status"),
+        "frontend:deployments": Case("vercel_deployments"),
+        "frontend:logs": Case("vercel_logs"),
+        "frontend:environment": Case("vercel_env", **CHANGES),
+        "frontend:promote": Case("vercel_promote", **CHANGES, given={"frontend_deployment": OLDER}),
     }
 
 
@@ -117,7 +136,7 @@ class World:
         self.given, self.out, self.home, self.written = (folder / n for n in ("given", "out", "home", "written"))
         for each in (self.given, self.out, self.home, self.written):
             each.mkdir(mode=0o700)
-        services["management"].token, services["sentry"].token = SUPABASE, SENTRY
+        services["management"].token, services["sentry"].token, services["vercel"].token = SUPABASE, SENTRY, VERCEL
         self._aws()
         self._google()
         source = self.given / "source"
@@ -130,7 +149,10 @@ class World:
         self.forget()
 
     def _aws(self) -> None:
-        service = self.services["apprunner"].make(SERVICE, f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{SERVICE}:v1")
+        image = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{SERVICE}:v1"
+        service = self.services["apprunner"].make(SERVICE, image)
+        self.services["apprunner"].make("spare", image)
+        self.services["apprunner"].make("resting", image).status = "PAUSED"
         self.secrets, self.parameters = boto3.client("secretsmanager"), boto3.client("ssm")
         boto3.client("iam").create_user(UserName="ann")
         boto3.client("ecr").create_repository(repositoryName=self.name)
@@ -184,11 +206,7 @@ class World:
         amazon = {"account": ACCOUNT, "region": REGION}
         variables = {
             **{f"{role}_poll": 0.01 for role in ROLES},
-            **{
-                f"{role}_{name}": value
-                for role in ("image", "cloudwatch", "security")
-                for name, value in amazon.items()
-            },
+            **{f"{role}_{name}": value for role in ON_AWS for name, value in amazon.items()},
             "ansible_host": "192.0.2.1",  # nothing listens there, and nobody is to try
             "announce_title": "Deployment",
             "announce_channels": {"hook": f"json://{self.services['receiver'].address}/hook/{HOOK}"},
@@ -199,6 +217,13 @@ class World:
             "cloudwatch_metric": "RequestLatency",
             "cloudwatch_prefix": "shop-",
             "cloudwatch_service": SERVICE,
+            "container_cpu": 2,
+            "container_http": {"url": "/health", "wait": 0},
+            "container_max_size": 6,
+            "container_memory": "4G",
+            "container_min_size": 2,
+            "container_service": "spare",
+            "container_variables": {"PASSWORD": VARIABLE},
             "firestore_account": ACCOUNT,
             "firestore_backup": DAILY,
             "firestore_bucket": "spendsense-backups",
@@ -223,6 +248,14 @@ class World:
             "firestore_snapshot": "none",
             "firestore_source": LOOSE,
             "firestore_write_limit": "1m",
+            "frontend_api": self.services["vercel"].url,
+            "frontend_contains": "served by",
+            "frontend_program": program(),
+            "frontend_project": "dashboard",
+            "frontend_set": {"API_KEY": VARIABLE},
+            "frontend_team": "acme",
+            "frontend_token": VERCEL,
+            "frontend_url": self.services["pages"].url + "/",
             "image_deployed": [],
             "image_folder": str(self.given / "source"),
             "image_keep_last": 2,
@@ -317,6 +350,8 @@ def world(
     sentry: Any,
     statuspage: Any,
     receiver: Any,
+    vercel: Any,
+    vercel_site: Any,
     engine: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -324,7 +359,8 @@ def world(
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", AWS_KEY)
     services = {"amazon": amazon, "registry": image_registry, "apprunner": apprunner, "google": google}
     services |= {"management": management, "project": project, "sentry": sentry, "statuspage": statuspage}
-    return World(tmp_path, f"through-{engine}", **services, receiver=receiver)
+    services |= {"receiver": receiver, "vercel": vercel, "pages": vercel_site}
+    return World(tmp_path, f"through-{engine}", **services)
 
 
 def test_all_of_them(world: World, engine: str, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -368,7 +404,7 @@ def verify(world: World) -> None:
         assert client(SANDBOX["project"], database).document("users/u3").get().to_dict() == {"n": 3}
     assert client().document("recommendations/rec_001").get().to_dict()["status"] == "wrong"
     assert google.gcs.content("files", "manual/dump") == (world.written / "file").read_bytes() == b"rows"
-    assert [call.operation for call in world.services["apprunner"].mutations] == ["PauseService", "ResumeService"]
+    verify_services(world.services["apprunner"], world.services["vercel"])
     assert "shop" in [each["DashboardName"] for each in watch.list_dashboards()["DashboardEntries"]]
     assert "shop-latency" in [each["AlarmName"] for each in watch.describe_alarms()["MetricAlarms"]]
     assert "RequestLatency" in (world.written / "chart.html").read_text()
@@ -377,8 +413,23 @@ def verify(world: World) -> None:
     assert [HOOK in call.path for call in world.services["receiver"].calls("hook")] == [True]
 
 
+def verify_services(apprunner: Any, vercel: Any) -> None:
+    assert [call.operation for call in apprunner.mutations] == [
+        *("PauseService", "ResumeService"),  # for the restore
+        *("UpdateService", "UpdateService", "CreateAutoScalingConfiguration", "UpdateService"),
+        *("StartDeployment", "PauseService", "ResumeService"),
+    ]
+    states = {name: apprunner.named(name).status for name in (SERVICE, "spare", "resting")}
+    assert states == {SERVICE: "RUNNING", "spare": "PAUSED", "resting": "RUNNING"}
+    config = apprunner.named("spare").config
+    assert (config["InstanceConfiguration"]["Cpu"], config["InstanceConfiguration"]["Memory"]) == ("2048", "4096")
+    assert apprunner.scalings.find(config["AutoScalingConfigurationArn"]).most == 6
+    image = config["SourceConfiguration"]["ImageRepository"]["ImageConfiguration"]
+    assert image["RuntimeEnvironmentVariables"] == {"PASSWORD": VARIABLE}
+    assert (vercel.values(), vercel.production) == ({"API_KEY": VARIABLE}, OLDER)
+
+
 def test_none_is_left_out(tmp_path: Path) -> None:
     files = {f"{role}:{path.stem}" for role in ROLES for path in (role_folder(role) / "tasks").glob("*.yml")}
-    assert {name.partition(" ")[0] for name in cases("", tmp_path, tmp_path)} == {
-        name for name in files if not name.endswith(":main")
-    }
+    known = {name.partition(" ")[0] for name in cases("", tmp_path, tmp_path)}
+    assert known | ELSEWHERE == {name for name in files if not name.endswith(":main")}

@@ -1,4 +1,7 @@
-"""The role `container` and the backend's playbooks, through both engines: the same statuses and the same end."""
+"""The role `container` and the backend's playbooks, through both engines: the same statuses and the same end.
+
+What the engines have no part in is seen through the faster one alone.
+"""
 
 from __future__ import annotations
 
@@ -79,12 +82,14 @@ def test_a_deployment_that_the_platform_takes_back_fails_the_play(service: Servi
     assert "ROLLBACK_SUCCEEDED" in str(report.hosts["spendsense"].failure)
 
 
+@pytest.mark.parametrize("engine", ["ssh"])
 def test_the_wrong_account_is_refused_before_anything_happens(service: Service, play: Any) -> None:
     report = play("playbooks/deploy_backend.yml", container_image="spendsense-api:v2", container_account="999999999999")
     assert (report.exit_code, service.writes) == (2, [])
     assert "belong to account 123456789012, not to 999999999999" in str(report.hosts["spendsense"].failure)
 
 
+@pytest.mark.parametrize("engine", ["ssh"])
 def test_scale(service: Service, play: Any) -> None:
     """Size and number in one run; what is not given is left."""
     wanted = {"container_cpu": 2, "container_memory": "4G", "container_min_size": 2, "container_max_size": 6}
