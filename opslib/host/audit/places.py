@@ -23,7 +23,7 @@ _PASSWD = "/etc/passwd"
 _FILES = "authorizedkeysfile"
 _OTHERS = ("authorizedkeyscommand", "trustedusercakeys")
 _SECONDS = 10
-_MOST_ACCOUNTS, _MOST_PATTERNS, _MOST_NAMES = 20000, 50, 200
+_MOST_ACCOUNTS, _MOST_PATTERNS, _MOST_NAMES, _MOST_FILES = 20000, 50, 200, 100
 _LONGEST = 4 << 20
 
 
@@ -128,13 +128,29 @@ def _settings(notes: list[str]) -> Iterator[Sequence[str]]:
                 words = "sshd -T does not say where keys are, so only %s was read: %s"
                 notes.append(words % (_CONFIG, printable(str(error))[:300]))
         yield from (line.split() for line in text.splitlines() if line.strip())
-    try:
-        parts = sorted(name for name in os.listdir(_CONFIG + ".d") if name.endswith(".conf"))
-    except OSError:
-        parts = []
-    for path in (_CONFIG, *("%s.d/%s" % (_CONFIG, name) for name in parts)):
-        rows = (line.replace("=", " ", 1).split() for line in _read(path).splitlines())
-        yield from (row for row in rows if len(row) > 1 and not row[0].startswith("#"))
+    for path in _configuration():
+        yield from _lines(path)
+
+
+def _configuration() -> list[str]:
+    """Return the paths of sshd's configuration, with what it includes."""
+    import glob
+
+    found: list[str] = []
+    waiting = [_CONFIG, _CONFIG + ".d/*.conf"]
+    while waiting and len(found) < _MOST_FILES:
+        for path in sorted(glob.glob(os.path.join(os.path.dirname(_CONFIG), waiting.pop(0)))):
+            if path not in found:
+                found.append(path)
+                rows = (row[1:] for row in _lines(path) if row[0].lower() == "include")
+                waiting += [word.strip('"') for row in rows for word in row]
+    return found[:_MOST_FILES]
+
+
+def _lines(path: str) -> list[list[str]]:
+    """Return the settings in a file, each as name and values."""
+    rows = (line.replace("=", " ", 1).split() for line in _read(path).splitlines())
+    return [row for row in rows if len(row) > 1 and not row[0].startswith("#")]
 
 
 def _read(path: str) -> str:

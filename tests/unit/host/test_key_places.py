@@ -68,6 +68,15 @@ def test_files_that_sshd_names(host, lines, sshd, files, note):
     assert "\x1b" not in str(found.notes)
 
 
+def test_what_the_configuration_includes(host, tmp_path):
+    (tmp_path / "sshd_config").write_text("Include nowhere/* more/*.conf\ninclude sshd_config\n")
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "a.conf").write_text('Include "%s/x"\n' % tmp_path)
+    (tmp_path / "x").write_text("Match User eve\n\tAuthorizedKeysFile /hidden/%u\n")
+    host()
+    assert set(places.look().files) - set(USUAL) == {("ann", "/hidden/ann")}
+
+
 def test_accounts_of_a_directory(host):
     directory = ANN + "bea:*:70001:70001::/net/home/bea:/bin/sh\nhidden:*:7:7::/net/hidden:/bin/sh\n"
     asked = host(getent=directory)
