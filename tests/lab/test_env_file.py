@@ -34,6 +34,7 @@ TRICKY = {
     "UNICODE": "grüße, 日本語 \U0001f511",
     "LINES": "-----BEGIN KEY-----\nabc\\def==\n-----END KEY-----\n",
     "PERCENT": "%n %% %i",
+    "TILDE": "~/bin:~root",
     "EMPTY": "",
     "EQUALS": "=a=b=",
     "BANG": "!history *?[a] {a,b} ~ <>|&",

@@ -15,7 +15,7 @@ BLANK, COMMENT, ASSIGNMENT, JUNK = "blank", "comment", "assignment", "junk"
 _NEWLINES = "\n\r"
 _SPACE = " \t\n\r"
 _ESCAPED = '"\\`$'
-_PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./:@%+,=^~")
+_PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./:@%+,=^")
 
 
 class Piece(Record):

@@ -7,7 +7,7 @@ import stat
 import subprocess
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from opslib.host.files import env_text, private
@@ -136,6 +136,7 @@ def test_what_is_written_is_what_is_read(value):
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(VALUES, min_size=1, max_size=20))
+@example(["~", "~root/x", "a:~/b"])
 def test_a_shell_reads_the_same(values):
     text = "".join(env_text.assignment("KEY%d" % number, value) for number, value in enumerate(values))
     show = "".join("printf '%%s\\0' \"$KEY%d\";" % number for number in range(len(values)))
