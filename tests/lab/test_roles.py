@@ -83,7 +83,7 @@ def test_daily_tells_of_a_broken_host(hosts: Sequence[LabHost], inventory: Path,
     assert "site.service failed: its process was killed by signal 9" in str(report.hosts["lab2"].failure)
     told: list[str] = []
     assert verify("maintenance:daily", inventory, on_output=told.append) == 2
-    assert "E   AssertionError: site is failed" in told
+    assert "E   AssertionError: site is failed (failed)" in told
 
 
 def test_monthly(hosts: Sequence[LabHost], inventory: Path, run: Run, witness: Witnesses) -> None:
