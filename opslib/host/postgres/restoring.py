@@ -82,11 +82,19 @@ def restore(work: Work) -> dict[str, Any]:
             store.remove(folder, record)
             raise TaskError(words % (database, wrong, done["old_database"] or done["safety_backup"]), **done)
         if done["old_database"] and not work.keep_old:
-            with Session(work.maintenance) as session:
-                databases.drop(session, done["old_database"])
+            _forget(work, done["old_database"])
             done["old_database"] = None
         store.remove(folder, record)
         return dict(done, seconds=round(time.time() - began, 3))
+
+
+def _forget(work: Work, old: str) -> None:
+    try:
+        with Session(work.maintenance) as session:
+            databases.drop(session, old)
+    except TaskError as error:  # the note stays
+        words = "database %s is restored, but what it held before is left in database %s, which the next run drops: %s"
+        raise TaskError(words % (printable(work.settings.database), printable(old), error)) from None
 
 
 def put_right(work: Work, note: dict[str, Any], goes_on: bool) -> None:

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opslib.host.postgres import catalog, databases, programs
+from opslib.host.postgres import catalog, databases, programs, restoring
 from opslib.host.postgres.faults import PostgresError
+from opslib.host.postgres.restoring import Work
 from opslib.host.postgres.settings import Settings
 from opslib.host.postgres.statements import LONGEST, folded
 from opslib.host.postgres.store import Backup, Store
@@ -311,6 +312,25 @@ def test_what_a_killed_restore_left_is_put_right_first():
     (only,) = restore(note=note, restored=done).changes
     assert (only.kind, only.summary) == ("modify", first.summary)
     assert [change.detail["goes_on"] for change in (first, only)] == [True, False]
+
+
+def test_old_data_that_cannot_be_dropped(monkeypatch, tmp_path):
+    class Unwilling(FakeSession):
+        def __init__(self, _settings):
+            pass
+
+        def rows(self, _sql, *_values, timeout=60):
+            raise PostgresError("server", "it broke the connection off")
+
+    work = restore({"units": []}, store=Store(exists=True, backups=[BACKUP])).changes[0].detail
+    work = Work(**dict(work._values(), folder=str(tmp_path)))
+    done = {"old_database": "app_before", "safety_backup": None}
+    monkeypatch.setattr(restoring, "_replace", lambda *_given: dict(done))
+    monkeypatch.setattr(restoring, "Session", Unwilling)
+    tmp_path.chmod(0o700)
+    with pytest.raises(TaskError, match="is restored, but what it held before is left in database app_before"):
+        restoring.restore(work)
+    assert os.listdir(str(tmp_path)) == ["app.restoring"]
 
 
 def test_what_stands_in_the_way_of_a_restore():
