@@ -138,29 +138,6 @@ def test_broken_backups_are_refused_before_anything_stops(system: System) -> Non
     assert system.host.run(["systemctl", "show", "-p", "MainPID", system.unit]).stdout == pid
 
 
-def test_the_run_is_killed_and_the_next_puts_it_right(system: System) -> None:
-    system.sql("DROP TABLE ballast")
-    database.ballast(system)
-    made = system.apply(tasks.postgres_backup(**ADMIN, folder=FOLDER, keep_free=0, max_age=0))
-    assert made.status is Status.CHANGED, made.failure
-    task = restore(system, safety=False)
-
-    def strike() -> bool:
-        return len(databases(system)) > 2 and database.kill(system, "python3")
-
-    assert database.interrupted(system, task, strike).status in (Status.FAILED, Status.UNREACHABLE)
-    assert not system.witness.service(system.unit).is_running
-    assert lost(system)
-    mended = system.apply(task)
-    assert mended.status is Status.CHANGED, mended.failure
-    first = mended.steps[0].changes[0].summary
-    assert first == "put right what a restore that was cut short left"
-    assert mended.steps[0].changes[1].summary.endswith(f"start {system.unit}")
-    assert serves(system)
-    assert databases(system) == {"ai_cost", "postgres"}
-    assert not files(system, "*.restoring")
-
-
 CUTTER = """
 import os, select, socket, sys, threading
 
@@ -280,3 +257,26 @@ def test_in_place_as_the_application(system: System) -> None:
     assert serves(system)
     system.host.run(["bash", "-c", f"rm {FOLDER}/*"])
     assert system.apply(tasks.postgres_backup(**ADMIN, folder=FOLDER, keep_free=0)).status is Status.CHANGED
+
+
+def test_the_run_is_killed_and_the_next_puts_it_right(system: System) -> None:
+    system.sql("DROP TABLE ballast")
+    database.ballast(system)
+    made = system.apply(tasks.postgres_backup(**ADMIN, folder=FOLDER, keep_free=0, max_age=0))
+    assert made.status is Status.CHANGED, made.failure
+    task = restore(system, safety=False)
+
+    def strike() -> bool:
+        return len(databases(system)) > 2 and database.kill(system, "python3")
+
+    assert database.interrupted(system, task, strike).status in (Status.FAILED, Status.UNREACHABLE)
+    assert not system.witness.service(system.unit).is_running
+    assert lost(system)
+    mended = system.apply(task)
+    assert mended.status is Status.CHANGED, mended.failure
+    first = mended.steps[0].changes[0].summary
+    assert first == "put right what a restore that was cut short left"
+    assert mended.steps[0].changes[1].summary.endswith(f"start {system.unit}")
+    assert serves(system)
+    assert databases(system) == {"ai_cost", "postgres"}
+    assert not files(system, "*.restoring")
