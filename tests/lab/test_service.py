@@ -7,6 +7,7 @@ import pytest
 from opslib import Status, StepResult, tasks
 from opslib.lab import LabHost
 from support.apply import Apply
+from support.hosts import eventually
 from support.two_ways import TwoWays
 from support.units import Units, website
 from support.witness import Witnesses
@@ -226,6 +227,24 @@ def test_start_limit(server: LabHost, units: Units, apply: Apply, witness: Witne
     cleared = apply(server, tasks.service(unit="limited", state="started", reset_failed=True, settle=0.5))
     assert cleared.status is Status.CHANGED, cleared
     assert witness(server).service(unit).is_running
+
+
+def test_starts_of_a_crash_loop_do_not_count_against_a_restart(server: LabHost, units: Units, apply: Apply) -> None:
+    """The unit has had all the starts that systemd allows, but waits for the next and has not failed yet."""
+    limit = "StartLimitIntervalSec=1h\nStartLimitBurst=2"
+    unit = units.add("often", "ExecStart=/usr/local/bin/often", "Restart=always", "RestartSec=8s", unit=limit)
+    server.write("/usr/local/bin/often", "#!/bin/sh\nexit 4\n", 0o755)
+    units.control("start", unit)
+    assert eventually(
+        lambda: (units.show(unit, "NRestarts"), units.show(unit, "SubState")) == ("1", "auto-restart"), 30
+    )
+    server.write("/usr/local/bin/often", "#!/bin/sh\nexec sleep infinity\n", 0o755)
+    result = apply(server, tasks.service(unit="often", state="restarted", reset_failed=True, settle=0.5))
+    assert result.status is Status.CHANGED, result
+    assert [change.summary for change in only(result).changes] == [
+        "reset-failed often.service",
+        "restart often.service",
+    ]
 
 
 def test_reset_failed_alone(server: LabHost, units: Units, rehearse: Apply, apply: Apply, witness: Witnesses) -> None:

@@ -91,7 +91,10 @@ class Service(Task, name="service"):
         Boolean(), "Whether the unit is masked, so that nothing can start it.", default=None, example=False
     )
     reset_failed: bool = param(
-        Boolean(), "Clear a failed unit first, which lifts a start limit that it hit.", default=False, example=True
+        Boolean(),
+        "Clear a failed or crash-looping unit first, which lifts a start limit that it hit or is about to hit.",
+        default=False,
+        example=True,
     )
     settle: float = param(
         Duration(),

@@ -131,8 +131,12 @@ def changes(unit: Unit, wanted: Wanted) -> list[Change]:
         add(MODIFY, able, "unknown (masked)" if behind else unit.file_state, able + "d", certain=not behind)
     if mask == "mask":
         add(MODIFY, mask, unit.file_state or "no unit file", "masked")
+    # Starts of a crash loop count against the limit before the unit has failed; a restart may be one too many.
+    counted = act in STARTS and (unit.restarting or unit.restarts > 0)
     if wanted.reset_failed and unit.active == "failed":
         add(ACTION, "reset-failed", unit.words, "inactive (dead)")
+    elif wanted.reset_failed and counted:
+        add(ACTION, "reset-failed")
     if act == "start" and not unit.is_job:
         add(MODIFY, act, unit.words, "active")
     elif act in STARTS:

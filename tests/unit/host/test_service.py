@@ -232,6 +232,11 @@ def summaries(found):
         ("deactivating", {"state": "stopped"}, [("modify", "stop stubborn.service")]),
         ("loop_auto_restart", {"state": "stopped"}, [("modify", "stop loop.service")]),
         ("loop_auto_restart", {"state": "restarted"}, [("action", "restart loop.service")]),
+        (
+            "loop_auto_restart",
+            {"state": "restarted", "reset_failed": True},
+            [("action", "reset-failed loop.service"), ("action", "restart loop.service")],
+        ),
         ("job_failed", {"reset_failed": True}, [("action", "reset-failed jobfail.service")]),
         (
             "start_limit_by_hand",

@@ -54,7 +54,8 @@ options:
     type: bool
   reset_failed:
     description:
-      - Clear a failed unit first, which lifts a start limit that it hit.
+      - Clear a failed or crash-looping unit first, which lifts a start limit that it hit or
+        is about to hit.
     type: bool
     default: false
   settle:
