@@ -119,7 +119,7 @@ def put_right(work: Work, note: dict[str, Any], goes_on: bool) -> None:
 def control(unit: str, state: str, work: Work) -> None:
     """Start or stop a unit and see that it did. Raises TaskError."""
     settings = {"unit": unit, "state": state, "settle": work.settle, "start_timeout": work.start_timeout}
-    result = run_step(Service, settings, False)
+    result = run_step(Service, dict(settings, reset_failed=state == "started"), False)
     if result["status"] == FAILED:
         raise TaskError(result["error"], log=result["data"].get("log", []))
 

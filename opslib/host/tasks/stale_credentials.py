@@ -88,8 +88,9 @@ class StaleCredentials(Task, name="stale_credentials"):
         return Plan(changes=[Change(kind=MODIFY, summary=summary, **hidden)], data=data)
 
     def apply(self, change: Change) -> None:
-        settings = {"unit": self.unit, "state": "restarted", "settle": self.settle, "start_timeout": self.start_timeout}
-        result = run_step(Service, dict(settings, http=self.http), False)
+        settings = {"unit": self.unit, "state": "restarted", "reset_failed": True, "http": self.http}
+        settings.update(settle=self.settle, start_timeout=self.start_timeout)
+        result = run_step(Service, settings, False)
         if result["status"] == FAILED:
             raise TaskError(result["error"], log=result["data"].get("log", []))
 
