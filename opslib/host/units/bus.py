@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 SOCKET = "/run/systemd/private"
 PATIENCE = 10
 _MOST = 1 << 20
+_DEEPEST = 64
 _ENDLESS = (1 << 64) - 1
 _ALIGN = {"y": 1, "g": 1, "v": 1, "n": 2, "q": 2, "x": 8, "t": 8, "d": 8, "(": 8, "{": 8}
 _SIZES = {"y": 1, "n": 2, "q": 2, "b": 4, "i": 4, "u": 4, "h": 4, "x": 8, "t": 8, "d": 8}
@@ -144,9 +145,11 @@ def _skip(data: bytes, at: int, kind: str) -> int:
     return at + size + 1 if kind[0] != "a" else at + -at % _ALIGN.get(kind[1], 4) + size
 
 
-def _read(data: bytes, at: int, kind: str) -> tuple[Any, int]:
+def _read(data: bytes, at: int, kind: str, depth: int = 0) -> tuple[Any, int]:
     """Return the value of a complete type at a place, and where it ends."""
     first = kind[0]
+    if depth > _DEEPEST:
+        raise ValueError("the answer is nested too deeply")
     at += -at % _ALIGN.get(first, 4)
     if at >= len(data):
         raise ValueError("the answer is cut")
@@ -166,16 +169,18 @@ def _read(data: bytes, at: int, kind: str) -> tuple[Any, int]:
         at += -at % _ALIGN.get(kind[1], 4)
         end = at + size
         while at < end:
-            item, at = _read(data, at, kind[1:])
+            item, at = _read(data, at, kind[1:], depth + 1)
             items.append(item)
         return items, end
     if first == "v":
         inner, at = _read(data, at, "g")
-        return _read(data, at, inner)
+        return _read(data, at, inner, depth + 1)
     rest = kind[1:-1]
+    if first not in "({" or not rest:  # nothing that could be passed, for ever
+        raise ValueError("no type that can be read")
     while rest:
         size = _length(rest)
-        item, at = _read(data, at, rest[:size])
+        item, at = _read(data, at, rest[:size], depth + 1)
         items.append(item)
         rest = rest[size:]
     return tuple(items), at

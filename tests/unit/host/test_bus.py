@@ -130,6 +130,17 @@ def test_an_endless_answer(serve):
     assert bus.properties("bench.service", ["Id"], serve(said[:4] + b"\xff\xff\xff\x7f" + said[8:])) is None
 
 
+@pytest.mark.parametrize("kind", ["a()", "az", "(", "a" * 200, "()"])
+def test_a_type_that_holds_nothing_is_refused(kind):
+    with pytest.raises((ValueError, LookupError)):
+        bus._read(b"\x08\0\0\0" * 9, 0, kind)
+
+
+def test_a_nest_without_end_is_refused():
+    with pytest.raises(ValueError, match="nested too deeply"):
+        bus._read(b"\1v\0" * 5000, 0, "v")
+
+
 @given(st.data())
 def test_a_spoilt_answer_never_harms(data):
     """Any bytes in place of some: facts, or an error that the caller expects."""
