@@ -20,6 +20,8 @@ import urllib.request
 from pathlib import Path
 from typing import Any, Self
 
+from services.mortal import mortal
+
 __all__ = ["Engine", "Registry", "missing"]
 
 MANIFESTS = (
@@ -54,7 +56,7 @@ class _Program:
         self.folder = Path(tempfile.mkdtemp(prefix="opslib-docker-"))  # sockets must not have long paths
         with open(self.folder / "log", "wb") as log:
             self._process = subprocess.Popen(
-                self.line(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                mortal(self.line()), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
         ends = time.monotonic() + 60
         while not self.answers():

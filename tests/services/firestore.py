@@ -21,6 +21,8 @@ import urllib.request
 from pathlib import Path
 from typing import Any, Self
 
+from services.mortal import mortal
+
 __all__ = ["FirestoreEmulator", "Refused"]
 
 _CLASS = "com.google.cloud.datastore.emulator.firestore.CloudFirestore"
@@ -66,7 +68,7 @@ class FirestoreEmulator:
         line = [java, "-Xmx512m", "-XX:TieredStopAtLevel=1", "-cp", str(jar), _CLASS, "--host=127.0.0.1"]
         with open(self._log, "wb") as log:
             self._process = subprocess.Popen(
-                [*line, f"--port={self._port}"],
+                mortal([*line, f"--port={self._port}"]),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

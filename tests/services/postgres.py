@@ -12,6 +12,8 @@ import time
 from pathlib import Path
 from typing import Self
 
+from services.mortal import mortal
+
 __all__ = ["Cluster", "free_port"]
 
 PROGRAMS = Path("/usr/lib/postgresql/15/bin")
@@ -54,7 +56,7 @@ class Cluster:
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         with open(self._folder / "log", "wb") as log:
             self._server = subprocess.Popen(
-                [str(PROGRAMS / "postgres"), "-D", data, "-p", str(self.port), *options],
+                mortal([str(PROGRAMS / "postgres"), "-D", data, "-p", str(self.port), *options], "INT"),
                 user=self.user,
                 cwd="/",
                 stdin=subprocess.DEVNULL,

@@ -27,6 +27,7 @@ from werkzeug.wrappers import Request, Response
 from services import npm
 from services.back_end import EXPIRED
 from services.faults import Call, Fault
+from services.mortal import mortal
 from services.postgres import Cluster, free_port
 from services.web import Answer, Web, WebCall, route
 
@@ -91,7 +92,7 @@ class PostgREST:
         }
         quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         self._program = subprocess.Popen(
-            [str(program)], env={**os.environ, **environment}, start_new_session=True, **quiet
+            mortal([str(program)]), env={**os.environ, **environment}, start_new_session=True, **quiet
         )
         for _turn in range(1000):
             assert self._program.poll() is None, "PostgREST ended"
