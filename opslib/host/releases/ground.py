@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 
 from opslib.host.command import run
 from opslib.host.record import Record
@@ -28,7 +29,7 @@ class Served(Record):
     problem: str = ""
 
 
-class Ground(Record):
+class Ground(Record, ABC):
     """The folder of an application. subfolder: where it lies in the repository; requirements, venv: relative to that.
 
     missing_ok: whether the requirements file may be missing.
@@ -52,45 +53,45 @@ class Ground(Record):
         return False
 
     @property
+    @abstractmethod
     def git(self) -> Git:
         """The repository that lies on this host."""
-        raise NotImplementedError
 
+    @abstractmethod
     def served(self, history: Sequence[dict[str, Any]]) -> Served:
         """Return what is in place now. Reads only."""
-        raise NotImplementedError
 
+    @abstractmethod
     def problem(self) -> str:
         """Return why nothing can be deployed here, in words; an empty string when it can. Reads only."""
-        raise NotImplementedError
 
+    @abstractmethod
     def kept(self) -> set[str]:
         """Return the releases that could be switched to without building anything. Reads only."""
-        raise NotImplementedError
 
+    @abstractmethod
     def code(self, identity: str) -> str:
         """Return the folder of a release's code."""
-        raise NotImplementedError
 
+    @abstractmethod
     def build(self, pending: Pending) -> Sequence[str]:
         """Make a release ready, and return its locked packages."""
-        raise NotImplementedError
 
+    @abstractmethod
     def switch(self, pending: Pending) -> None:
         """Put a release that is ready in place, at once."""
-        raise NotImplementedError
 
+    @abstractmethod
     def restore(self, pending: Pending) -> None:
         """Put in place what was there before; whatever was done of it already, this does the rest."""
-        raise NotImplementedError
 
+    @abstractmethod
     def abandon(self, pending: Pending) -> None:
         """Remove what was made ready for a transition that will not be."""
-        raise NotImplementedError
 
+    @abstractmethod
     def discard(self, identity: str) -> None:
         """Remove a release with all that belongs to it; it must not be in place."""
-        raise NotImplementedError
 
     def prune(self, keep: Collection[str]) -> None:
         """Discard all releases but these."""
