@@ -214,7 +214,7 @@ CASES: Mapping[str, Case] = {
         before=lambda system: (old_logs(system), system.host.run(["rm", "-rf", FOLDER])),
         extra={"maintenance_database_backup": True, "maintenance_capacity_record": True},
     ),
-    "maintenance:weekly": Case(),
+    "maintenance:weekly": Case(before=old_logs),
     "maintenance:security": Case(),
     "maintenance:capacity": Case(**CHANGES, before=old_logs),
     "maintenance:checklist": Case(
