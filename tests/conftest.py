@@ -1,10 +1,19 @@
-"""What holds for every test: what is left out is said in one plain line, and in CI it is a failure."""
+"""What holds for every test: the same code gets the same verdict, and what is left out is said in one plain line.
+
+In CI leaving anything out is a failure. Examples made at random are the same in each run; `--hypothesis-profile=search`
+looks for new ones.
+"""
 
 from __future__ import annotations
 
 import os
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("same", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+settings.register_profile("search", settings.get_profile("same"), derandomize=False, max_examples=1000)
+settings.load_profile("same")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -1,8 +1,7 @@
-"""The program that a payload runs on the target: a supervisor and the worker that does the steps.
+"""The program that a payload runs on the target: a supervisor, and the worker that it forks to do the steps.
 
 The supervisor watches three things: the clock (of the run and of each step), the channel it was started through, and
-the worker. When time is up or the channel is gone it kills every process of the run, and only then ends. The runtime,
-and nothing else, knows check mode.
+the worker. When time is up or the channel is gone it kills every process of the run, and only then ends.
 
 Protocol, on standard output, each line begun with the run's token so that noise from login scripts is no answer:
 `TOKEN hello {...}`, `TOKEN start N`, `TOKEN part N {...}` (what a step says before its end, any number of times),
@@ -20,22 +19,17 @@ import time
 from . import wire
 from .command import SIGKILL
 from .course import Course
-from .params import ParamError
-from .task import ACTION, CutShort, TaskError
+from .worker import FAILED, Worker, end
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Sequence
+    from typing import Any, Sequence
 
-    from .plan import Change, Plan
     from .task import Task
 
-OK, CHANGED, FAILED, SKIPPED = "ok", "changed", "failed", "skipped"
-MAX_LINE = 8 << 20
 SWEEPS = 40
 BEAT = 5.0
 LAST_WORDS = 2.0
-MAX_TEXT = 1 << 20
 
 
 def main(job: dict[str, Any], tasks: dict[str, type[Task]]) -> None:
@@ -53,181 +47,6 @@ def main(job: dict[str, Any], tasks: dict[str, type[Task]]) -> None:
         supervisor.say("bye", {"error": "%s: %s" % (type(error).__name__, error)})
         code = 70
     os._exit(code)
-
-
-def run_step(
-    task_type: type[Task], args: dict[str, Any], check: bool, tell: Callable[[dict[str, Any]], object] | None = None
-) -> dict[str, Any]:
-    """Carry one task through probe, plan, apply, verify and the second plan; return its result.
-
-    tell: takes what the task says on the way.
-    """
-    result: dict[str, Any] = {"status": FAILED, "reason": "", "changes": [], "warnings": [], "data": {}, "error": None}
-    done: list[Change] = []
-    applied = False
-    task = None
-    try:
-        task = task_type(**args)
-        if tell is not None:
-            _listen(task, tell)
-        plan = task.plan(task.probe())
-        if plan.changes and not plan.failure and not check:
-            for change in plan.changes:
-                applied = True
-                task.apply(change)
-                done.append(change)
-            task.verify(plan)
-            again = task.plan(task.probe())
-            left = [change.summary for change in again.changes if change.kind != ACTION]
-            if left and not again.failure:
-                raise TaskError("did not converge: after the changes it would still " + "; ".join(left))
-            _take(result, again)
-            result["reason"] = ""
-        else:
-            _take(result, plan)
-            if not plan.failure:
-                done = list(plan.changes)
-        if not result["error"]:
-            result["status"] = CHANGED if done else OK
-    except TaskError as error:
-        result["error"] = str(error) or "it failed and did not say why"
-        result["data"] = dict(result["data"], **error.data)
-    except ParamError as error:
-        result["error"] = str(error)
-    except CutShort:
-        result["error"] = "cut short: its time was up or the run was stopped; what it had begun was put right"
-    except (KeyboardInterrupt, SystemExit):
-        raise
-    except MemoryError:
-        result["error"] = "the host has no memory left for this step"
-    except Exception as error:
-        result["error"] = explain(error)
-        result["data"] = dict(result["data"], traceback=_traceback())
-    result["changes"] = [_report(change) for change in done]
-    result["changed"] = bool(done) or (applied and result["status"] == FAILED)
-    if task is None:
-        return result
-    try:
-        return wire.mask_result(result, task.secrets())
-    except RecursionError:
-        short = dict(result, changes=[], warnings=["the result is nested too deep to be sent"], data={})
-        return wire.mask_result(short, task.secrets())
-
-
-def explain(error: BaseException) -> str:
-    """Return an unforeseen error in words: what the system says, or that this is a defect."""
-    if isinstance(error, OSError) and error.strerror:
-        where = " %s" % os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else ""
-        return "%s:%s (errno %s)" % (error.strerror, where, error.errno) if where else error.strerror
-    return "internal error: %s: %s" % (type(error).__name__, error)
-
-
-def _listen(task: Task, tell: Callable[[dict[str, Any]], object]) -> None:
-    secrets = list(task.secrets())
-    object.__setattr__(task, "tell", lambda message: tell(wire.mask(message, secrets)))
-
-
-def _take(result: dict[str, Any], plan: Plan) -> None:
-    result["reason"] = plan.reason
-    result["warnings"] = list(plan.warnings)
-    result["data"] = plan.data
-    result["error"] = plan.failure or None
-
-
-def _report(change: Change) -> dict[str, Any]:
-    hide = change.sensitive
-    return {
-        "kind": change.kind,
-        "summary": change.summary,
-        "before": "(hidden)" if hide and change.before is not None else change.before,
-        "after": "(hidden)" if hide and change.after is not None else change.after,
-        "certain": change.certain,
-    }
-
-
-def _traceback() -> list[str]:
-    import traceback
-
-    return traceback.format_exc().splitlines()[-12:]
-
-
-class _Worker:
-    """Does the steps, one after the other, and tells the supervisor through a pipe."""
-
-    def __init__(self, job: dict[str, Any], tasks: dict[str, type[Task]], pipe: int) -> None:
-        self.job = job
-        self.tasks = tasks
-        self.pipe = pipe
-        self.cut = False
-
-    def run(self, first: int, course: Course) -> None:
-        """Do the steps from `first` on, as far as the course of things allows."""
-        for number in range(first, len(self.job["steps"])):
-            step = self.job["steps"][number]
-            if not course.comes_to(step):
-                continue
-            self.tell(b"start %d" % number)
-            began = time.monotonic()
-            check = step.get("check", self.job["check"])
-            if self.tasks[step["task"]].cleanup_seconds:
-                self._raise_when_cut_short()
-            result = run_step(self.tasks[step["task"]], step["args"], check, _Teller(self, number))
-            result["seconds"] = round(time.monotonic() - began, 4)
-            course.take(step, failed=result["status"] == FAILED, changed=result["changed"])
-            self.tell(_end(number, result))
-            if self.cut:
-                return
-
-    def _raise_when_cut_short(self) -> None:
-        """Let the supervisor's SIGTERM raise CutShort in the step, once: putting right is not disturbed again."""
-        import signal
-
-        def cut(_number: int, _frame: Any) -> None:
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
-            self.cut = True
-            raise CutShort
-
-        signal.signal(signal.SIGTERM, cut)
-
-    def tell(self, line: bytes) -> None:
-        """Pass a line on to the supervisor."""
-        data = line + b"\n"
-        while data:
-            data = data[os.write(self.pipe, data) :]
-
-
-class _Teller:
-    """Passes on what one step says."""
-
-    def __init__(self, worker: _Worker, number: int) -> None:
-        self.worker = worker
-        self.number = number
-
-    def __call__(self, message: dict[str, Any]) -> None:
-        data = wire.dumps(message).encode("ascii")
-        if len(data) > MAX_LINE:
-            raise ValueError("a message has %d bytes; at most %d are sent" % (len(data), MAX_LINE))
-        self.worker.tell(b"part %d " % self.number + data)
-
-
-def _end(number: int, result: dict[str, Any]) -> bytes:
-    return b"end %d %s %d " % (number, result["status"].encode(), result["changed"]) + _encode(result)
-
-
-def _encode(result: dict[str, Any]) -> bytes:
-    try:
-        data = wire.dumps(result).encode("ascii")
-    except (TypeError, ValueError, RecursionError) as error:
-        data = b""
-        problem = "the result cannot be represented in JSON: %s" % error
-    else:
-        problem = "the result has %d bytes; at most %d are sent" % (len(data), MAX_LINE)
-    if data and len(data) < MAX_LINE:
-        return data
-    short = dict(result, changes=[], warnings=[problem], data={})
-    short["reason"] = str(result["reason"])[:MAX_TEXT]
-    short["error"] = None if result["error"] is None else str(result["error"])[:MAX_TEXT]
-    return wire.dumps(short).encode("ascii")
 
 
 class _Supervisor:
@@ -293,7 +112,7 @@ class _Supervisor:
                 null = os.open(os.devnull, os.O_RDWR)
                 for fd in (0, 1, 2):
                     os.dup2(null, fd)
-                _Worker(self.job, self.tasks, writer).run(first, self.course)
+                Worker(self.job, self.tasks, writer).run(first, self.course)
                 code = 0
             finally:
                 os._exit(code)
@@ -408,7 +227,7 @@ class _Supervisor:
         result.update(error=error, changed=changed, seconds=round(time.monotonic() - self.began, 4))
         self.step_ends = None
         self.course.take(step, failed=True, changed=changed)
-        self._write(self.token.encode() + b" " + _end(self.running, result) + b"\n")
+        self._write(self.token.encode() + b" " + end(self.running, result) + b"\n")
 
     def _write(self, data: bytes) -> None:
         try:

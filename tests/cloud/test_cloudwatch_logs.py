@@ -12,8 +12,8 @@ import pytest
 
 from opslib import CloudWatch, LogEntry, LogQuery, follow_logs, read_logs
 from opslib.cli.main import main
-from opslib.host.runtime import run_step
 from opslib.host.task import TaskError
+from opslib.host.worker import run_step
 from opslib.tasks import get
 from services.apprunner import AppRunner
 from services.moto import Moto

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from opslib import tasks
-from opslib.host.runtime import run_step
+from opslib.host.worker import run_step
 
 AWS = {"account": "123456789012", "region": "us-east-1", "wait": 60, "poll": 0.005}
 

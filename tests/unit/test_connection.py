@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from opslib.connection import NotCarriedError, become_from_vars, check_name, target_from_vars
@@ -264,7 +264,6 @@ VARIABLES = st.sampled_from(
 VALUES = st.one_of(st.text(), st.integers(), st.booleans(), st.none(), st.lists(st.text(), max_size=2))
 
 
-@settings(deadline=None)
 @given(st.dictionaries(VARIABLES, VALUES))
 def test_any_values_give_a_safe_target_or_an_inventory_error(variables: dict[str, Any]) -> None:
     try:

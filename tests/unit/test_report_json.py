@@ -47,7 +47,7 @@ def test_the_document_has_what_the_schema_promises() -> None:
     assert list(document["hosts"])[:2] == ["web1", "web2"]
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(reports())
 def test_any_report_becomes_a_valid_document(made: Report) -> None:
     text = to_json(made)

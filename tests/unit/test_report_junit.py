@@ -120,7 +120,7 @@ def test_a_hostile_report() -> None:
     assert "\\x1b[2J" in (root[0].get("name") or "")
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(reports())
 def test_any_report(made: Report) -> None:
     check(parsed(made))

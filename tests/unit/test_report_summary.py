@@ -201,7 +201,7 @@ def test_a_hostile_diff() -> None:
     assert all(is_calm(line) for line in lines)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(reports())
 def test_any_report(made: Report) -> None:
     for how in ({"diff": True}, {"verbose": True}):

@@ -9,9 +9,9 @@ from opslib import tasks
 from opslib.errors import UsageError
 from opslib.host import command, wire
 from opslib.host.params import ListOf, Mapping, Name, ParamError, Text, shown
-from opslib.host.runtime import CHANGED, OK, run_step
 from opslib.host.task import Task, TaskError
 from opslib.host.words import printable
+from opslib.host.worker import CHANGED, OK, run_step
 
 __all__ = ["Program", "TaskSpecs", "make", "prove_by_program", "run_tasks"]
 

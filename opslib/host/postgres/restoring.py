@@ -11,10 +11,10 @@ import os
 import time
 
 from opslib.host.record import Record
-from opslib.host.runtime import FAILED, run_step
 from opslib.host.task import TaskError
 from opslib.host.tasks.service import Service
 from opslib.host.words import listed, printable
+from opslib.host.worker import FAILED, run_step
 
 from . import backup as database_backup
 from . import catalog, databases, programs, store

@@ -6,10 +6,10 @@ from opslib.host.params import Duration, ListOf, Path
 from opslib.host.plan import MODIFY, Change, Plan
 from opslib.host.postgres import env_file
 from opslib.host.postgres.settings import EnvKey
-from opslib.host.runtime import FAILED, run_step
 from opslib.host.system import processes
 from opslib.host.task import Task, TaskError, param
 from opslib.host.units import systemd
+from opslib.host.worker import FAILED, run_step
 
 from .service import Check, Service
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from opslib.cloud.aws.container import record, sizes
@@ -17,7 +17,6 @@ from opslib.cloud.aws.container.sizes import Cpu, Memory
 from opslib.cloud.aws.container.state import Scaling, ServiceState, Size, Status
 from opslib.errors import ParamError
 
-UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 HOST = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
 STATE = ServiceState(
@@ -72,7 +71,6 @@ def test_what_is_no_image_is_refused(text: Any) -> None:
         ImageRef()(text)
 
 
-@UNHURRIED
 @given(st.text(max_size=80))
 def test_no_text_breaks_the_taking_apart(text: str) -> None:
     try:
@@ -122,7 +120,6 @@ def test_what_is_no_memory_is_refused(value: Any) -> None:
 
 
 @pytest.mark.parametrize("platform", sizes.PAIRS)
-@UNHURRIED
 @given(cpu=st.sampled_from([256, 512, 1024, 2048, 4096, 8192, 16384]), memory=st.integers(1, 200000))
 def test_only_pairs_that_exist_are_good(platform: str, cpu: int, memory: int) -> None:
     good = memory in sizes.PAIRS[platform].get(cpu, ())
@@ -138,7 +135,6 @@ def test_a_pair_that_does_not_exist_is_told_with_those_that_do() -> None:
 NAMES = st.text("ABC", min_size=1, max_size=2)
 
 
-@UNHURRIED
 @given(
     st.dictionaries(NAMES, st.text(max_size=3)),
     st.dictionaries(NAMES, st.just("arn:x")),

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from opslib.cloud.aws.container.app_runner import AppRunner
@@ -18,7 +18,6 @@ from opslib.cloud.aws.container.platform import Platform
 from opslib.cloud.aws.container.state import Phase, Status
 from opslib.cloud.errors import MalformedError, ServiceError
 
-UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 NOW = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
 SCALING = {
     "AutoScalingConfigurationArn": "arn:scaling",
@@ -174,7 +173,6 @@ def spoiled(answer: Any, place: tuple[Any, ...], wrong: Any) -> Any:
 
 
 @pytest.mark.parametrize(("kind", "answer"), [(AppRunner, APP_RUNNER), (EcsExpress, ECS)])
-@UNHURRIED
 @given(data=st.data())
 def test_no_answer_ends_in_anything_but_a_clear_error(kind: type[Platform], answer: Any, data: Any) -> None:
     wrong = spoiled(answer, data.draw(st.sampled_from(list(places(answer)))), data.draw(ANYTHING))
@@ -188,7 +186,6 @@ def test_no_answer_ends_in_anything_but_a_clear_error(kind: type[Platform], answ
 
 
 @pytest.mark.parametrize(("kind", "item"), [(AppRunner, OPERATION), (EcsExpress, DEPLOYMENT)])
-@UNHURRIED
 @given(data=st.data())
 def test_no_listing_ends_in_anything_but_a_clear_error(kind: type[Platform], item: Any, data: Any) -> None:
     wrong = spoiled(item, data.draw(st.sampled_from(list(places(item)))), data.draw(ANYTHING))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from opslib.cloud.gcp.export_keys import path_of
@@ -35,7 +35,6 @@ def test_a_record_that_is_cut_is_damaged_or_still_whole_where_it_matters(cut):
         assert cut < 41
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=60) | st.binary(max_size=30).map(lambda noise: b"j" + bytes([len(noise)]) + noise))
 def test_noise_is_damaged_and_nothing_worse(noise):
     try:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import google_crc32c
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from opslib.cloud.gcp.export_log import DamagedError, LogReader, Part, names_in, parts_in, records
 from support import exports
 
-STEADY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 CRC = google_crc32c.value
 # of an export of 40 documents by version 1.19.9
 MARKER = bytes.fromhex(
@@ -34,7 +33,6 @@ def test_what_tests_make_is_what_the_emulator_writes():
     assert names_in(exports.metadata("output-0", "output-17")) == ["output-0", "output-17"]
 
 
-@STEADY
 @given(st.lists(st.binary(max_size=70_000), max_size=4), st.integers(1, 40_000))
 def test_records_come_back_whatever_the_pieces(data, size):
     raw = exports.log(*data)
@@ -64,7 +62,6 @@ def test_an_end_between_the_parts_of_a_record_is_seen():
         records(raw[:32768], CRC)
 
 
-@STEADY
 @given(st.binary(max_size=3000))
 def test_nonsense_is_damage_and_no_crash(data):
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from opslib.cloud.gcp.firestore_values import at, canonical, contradictions, field_path, mask, nested, plain, typed
@@ -18,7 +18,6 @@ VALUES = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(VALUES)
 def test_values_of_json_come_back_as_they_were(value):
     assert plain(typed(value)) == value
@@ -65,7 +64,6 @@ def test_nesting_without_end_is_refused():
         typed(deep)
 
 
-@settings(deadline=None)
 @given(st.lists(st.text(min_size=1, max_size=6), min_size=1, max_size=4).map(tuple))
 def test_paths_come_back_from_their_masks(path):
     assert field_path(mask(path)) == path

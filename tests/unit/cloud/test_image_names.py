@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from opslib.cloud.images import kinds
 from opslib.cloud.images.names import Address, address
 from opslib.host.params import ParamError
 
-STEADY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 DIGEST = "sha256:" + "a" * 64
 ECR = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/spendsense-api"
 
@@ -85,7 +84,6 @@ def test_what_is_no_reference(text):
         kinds.reference()(text)
 
 
-@STEADY
 @given(st.text(max_size=40))
 def test_kinds_give_back_what_they_took_or_refuse(text):
     for kind in (kinds.reference(), kinds.tag(), kinds.repository_name(), kinds.repository_name(full=True)):

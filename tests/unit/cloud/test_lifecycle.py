@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from opslib.cloud.gcp.lifecycle import in_conflict, merged, rule
 
-STEADY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 NAMES = st.lists(st.sampled_from(["a/", "b/", "ab/"]), min_size=1, max_size=2, unique=True)
 CONDITIONS = st.fixed_dictionaries(
     {"age": st.integers(1, 5)}, optional={"matchesPrefix": NAMES, "isLive": st.booleans()}
@@ -16,7 +15,6 @@ ACTIONS = st.sampled_from([{"type": "Delete"}, {"type": "AbortIncompleteMultipar
 RULES = st.lists(st.builds(lambda a, c: rule({"action": a, "condition": c}), ACTIONS, CONDITIONS), max_size=4)
 
 
-@STEADY
 @given(RULES, RULES)
 def test_what_is_wanted_is_there_and_a_second_time_changes_nothing(there, wanted):
     result = merged(there, wanted, exclusive=False)
@@ -24,7 +22,6 @@ def test_what_is_wanted_is_there_and_a_second_time_changes_nothing(there, wanted
     assert merged(result, wanted, exclusive=False) == result
 
 
-@STEADY
 @given(RULES, RULES)
 def test_others_stay_unless_they_differ_in_the_age_alone(there, wanted):
     result = merged(there, wanted, exclusive=False)
@@ -34,7 +31,6 @@ def test_others_stay_unless_they_differ_in_the_age_alone(there, wanted):
         assert replaced or each in result
 
 
-@STEADY
 @given(RULES, RULES)
 def test_exclusive_leaves_nothing_else(there, wanted):
     result = merged(there, wanted, exclusive=True)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from opslib.cloud.gcp.backups import Backup, folders
 from opslib.cloud.gcp.objects import Item
 from opslib.cloud.gcp.pruning import Policy, judge
 
-STEADY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 DAY = timedelta(days=1)
 
@@ -39,7 +38,6 @@ def backups(draw):
     return made
 
 
-@STEADY
 @given(backups(), st.data(), st.integers(1, 4), st.integers(1, 60), st.booleans())
 def test_nothing_goes_that_must_stay(found, data, keep_last, days, unfinished):
     complete = [backup.name for backup in found if backup.finished]
@@ -56,7 +54,6 @@ def test_nothing_goes_that_must_stay(found, data, keep_last, days, unfinished):
         assert backup.finished or (unfinished and not any(each.name.endswith(".jpg") for each in backup.items))
 
 
-@STEADY
 @given(st.lists(st.text("ab/", min_size=1, max_size=8), unique=True), st.sampled_from(["", "a", "a/", "b/a"]))
 def test_every_object_belongs_to_one_export_at_most(names, prefix):
     items = [item(prefix + name, 1) for name in names]

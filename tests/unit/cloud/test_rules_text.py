@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from opslib.cloud.gcp.rules_text import UnfitError, bound, insert, strip, temporary_of
@@ -109,7 +109,6 @@ def test_nothing_is_added_twice():
         insert(once, "match /v/{w} { allow read; }", UNTIL, "r")
 
 
-@settings(deadline=None)
 @given(noise=st.text(st.sampled_from("{}()'\"/*; \nallowmatchif:=x,$"), max_size=60))
 def test_whatever_is_taken_is_bound_in_every_allow(noise):
     """Never is there an allow without the limit, however odd the blocks."""
@@ -122,7 +121,6 @@ def test_whatever_is_taken_is_bound_in_every_allow(noise):
     assert code.count("{") == code.count("}")
 
 
-@settings(deadline=None)
 @given(tail=st.text(st.characters(codec="utf-8"), max_size=80), blocks=st.text(max_size=80))
 def test_what_was_added_is_taken_out_to_the_letter(tail, blocks):
     rules = RULES + "// " + tail.replace("// opslib:", "")

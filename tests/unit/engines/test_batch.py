@@ -235,7 +235,7 @@ def test_the_share_of_failed_hosts_has_to_be_exceeded(hosts, bad, limit, goes_on
     assert sum(result.status is Status.FAILED for result in batch.results.values()) == bad
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     fails=st.lists(st.sampled_from([None, 0, 1, 2]), min_size=1, max_size=7),
     limit=st.none() | st.integers(0, 100),

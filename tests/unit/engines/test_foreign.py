@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opslib.engines import foreign
@@ -185,7 +185,7 @@ KEYS = [
 ]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 @given(
     answer=st.dictionaries(st.sampled_from(KEYS), JSON, max_size=6),
     status=st.sampled_from([Status.OK, Status.FAILED, Status.SKIPPED]),

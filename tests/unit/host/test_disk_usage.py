@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from opslib.host.files import mounts
 from opslib.host.params import ParamError
-from opslib.host.runtime import run_step
 from opslib.host.tasks import disk_usage
 from opslib.host.tasks.disk_usage import DiskUsage, percent
+from opslib.host.worker import run_step
 
 GIB = 1 << 30
 HOSTILE = ["-oProxyCommand=x", "$(id)", "../x", "a\nb", "a\0b", "\udcff\x1b[31m", "", "x" * 70000]

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from opslib.host.files import env_text, private
 from opslib.host.params import ParamError
-from opslib.host.runtime import run_step
 from opslib.host.tasks import env_file
 from opslib.host.tasks.env_file import EnvFile
+from opslib.host.worker import run_step
 
 HOSTILE = ["-oProxyCommand=x", "$(id)", "../x", "a\nb", "a\0b", "\udcff\x1b[31m", "", "x" * 70000]
 ORIGINAL = """# The dashboard's settings.
@@ -134,7 +134,7 @@ def test_what_is_written_is_what_is_read(value):
     assert (piece.key, piece.value, piece.finished) == ("KEY", value, True)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(VALUES, min_size=1, max_size=20))
 @example(["~", "~root/x", "a:~/b"])
 def test_a_shell_reads_the_same(values):

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from opslib.host.logs.rates import compared, culprit
 from opslib.host.params import ParamError
-from opslib.host.runtime import run_step
 from opslib.host.tasks import memory_usage
 from opslib.host.tasks.error_rate import ErrorRate
+from opslib.host.worker import run_step
 
 HOSTILE = ["-oProxyCommand=x", "$(id)", "../x", "a\nb", "a\0b", "\udcff\x1b[31m", "", "x" * 70000]
 LOG = ["/x.log"]

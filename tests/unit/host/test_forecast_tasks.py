@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opslib.host.params import ParamError
-from opslib.host.runtime import run_step
 from opslib.host.tasks.python_import import PythonImport
 from opslib.host.tasks.series_quality import SeriesQuality
 from opslib.host.tasks.user_forecast import UserForecast
 from opslib.host.web.exchange import Answer
+from opslib.host.worker import run_step
 from support.hostile import OTHERS
 
 URL = "http://127.0.0.1:9/api/forecast/generate"

@@ -20,13 +20,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opslib.host.params import ParamError
-from opslib.host.runtime import run_step
 from opslib.host.system import apart
 from opslib.host.tasks.http_check import EXCERPT, MISSING, Asked, HttpCheck, differences
 from opslib.host.web import dial
 from opslib.host.web.dial import Clock, DialError
 from opslib.host.web.exchange import Answer, split_url
 from opslib.host.web.wire import Stream, read_body, read_head, request
+from opslib.host.worker import run_step
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\nhello"
 

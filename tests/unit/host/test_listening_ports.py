@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opslib.host.params import ParamError
-from opslib.host.runtime import run_step
 from opslib.host.tasks.listening_ports import ListeningPorts, merged, parse_address, parse_table
+from opslib.host.worker import run_step
 
 HOSTILE = ["-oProxyCommand=x", "$(id)", "../x", "a\nb", "a\0b", "\udcff\x1b[31m", "", "x" * 70000]
 BAD_PORTS = [["0"], ["65536"], ["80/sctp"], ["80/"], ["/tcp"], ["tcp"], ["-1"], [[]], 5, {"a": 1}, ["80"] * 1001]

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opslib.host.params import ParamError
-from opslib.host.runtime import run_step
 from opslib.host.tasks.log_errors import LogErrors, _span
+from opslib.host.worker import run_step
 
 HOSTILE = ["-oProxyCommand=x", "$(id)", "../x", "a\nb", "a\0b", "\udcff\x1b[31m", "", "x" * 70000]
 

@@ -21,10 +21,10 @@ from opslib.host.logs.index import Member
 from opslib.host.logs.old import OldLogs
 from opslib.host.logs.store import Store
 from opslib.host.params import ParamError
-from opslib.host.runtime import run_step
 from opslib.host.task import TaskError
 from opslib.host.tasks import log_retention
 from opslib.host.tasks.log_retention import LogRetention
+from opslib.host.worker import run_step
 
 DAY = 86400
 HOSTILE = ["-oProxyCommand=x", "$(id)", "../x", "a\nb", "a\0b", "\udcff\x1b[31m", "", "x" * 70000]
@@ -244,7 +244,7 @@ def test_the_newest_of_each_folder_are_kept(files, young, count):
     assert kept >= old_logs.newest(found, {"a": young}, max(count - 1, 0))
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 @given(st.lists(st.text("ab.*?[]", min_size=1, max_size=6), min_size=1, max_size=3), st.text("ab.*?[]\n", max_size=8))
 def test_names_match_as_everywhere(patterns, name):
     assert old_logs.matcher(patterns)(name) is any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
@@ -750,7 +750,7 @@ def test_a_full_disk_leaves_the_originals_and_nothing_else(root, tmp_path, monke
     assert tree(tmp_path / "arc") == [] and all((root / name).exists() for name in OLD)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 60)), max_size=8), st.integers(0, 3))
 def test_after_a_run_nothing_old_is_left_but_what_is_kept(tmp_path_factory, files, keep):
     root = tmp_path_factory.mktemp("logs")

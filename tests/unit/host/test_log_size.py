@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from opslib.host.files import open_files, sizes
 from opslib.host.params import ParamError
-from opslib.host.runtime import run_step
 from opslib.host.tasks.log_size import LogSize
+from opslib.host.worker import run_step
 
 MIB = 1 << 20
 HOSTILE = ["-oProxyCommand=x", "$(id)", "../x", "a\nb", "a\0b", "\udcff\x1b[31m", "", "x" * 70000]

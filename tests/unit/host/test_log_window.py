@@ -55,7 +55,7 @@ step = st.tuples(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(step, max_size=60), st.integers(0, 9000), st.integers(0, 9000), st.booleans())
 @example([(100, 0, b"ERROR bad")] * 50, 2000, 2600, True)
 def test_a_window_holds_what_a_full_reading_finds(steps, first, last, ended):

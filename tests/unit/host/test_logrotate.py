@@ -14,9 +14,9 @@ from opslib.host.logs import rotate_text as logrotate_text
 from opslib.host.logs import rotate_trial as logrotate_trial
 from opslib.host.logs.rotate_trial import Trial
 from opslib.host.params import ParamError
-from opslib.host.runtime import run_step
 from opslib.host.task import TaskError
 from opslib.host.tasks.logrotate import Logrotate
+from opslib.host.worker import run_step
 
 HOSTILE = ["-oProxyCommand=x", "$(id)", "../x", "a\nb", "a\0b", "\udcff\x1b[31m", "", "x" * 70000]
 real = pytest.mark.skipif(not command.which("logrotate"), reason="logrotate is not installed")

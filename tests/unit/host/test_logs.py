@@ -20,8 +20,8 @@ from opslib.host.logs.follow import Follower
 from opslib.host.logs.tail import backwards, is_dated, last_line_end
 from opslib.host.logs.times import Clock
 from opslib.host.params import ParamError
-from opslib.host.runtime import run_step
 from opslib.host.tasks.logs import Logs
+from opslib.host.worker import run_step
 
 HOSTILE = ["-oProxyCommand=x", "$(id)", "../x", "a\nb", "a\0b", "\udcff\x1b[31m", "", "x" * 70000]
 CLOCK = Clock(time.time(), 0)

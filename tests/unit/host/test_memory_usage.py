@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opslib.host.params import ParamError
-from opslib.host.runtime import run_step
 from opslib.host.tasks import memory_usage
 from opslib.host.tasks.memory_usage import MemoryUsage, parse_meminfo, parse_pressure
+from opslib.host.worker import run_step
 
 DATA = Path(__file__).parent / "data"
 MIB, GIB = 1 << 20, 1 << 30

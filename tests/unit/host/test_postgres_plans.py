@@ -15,7 +15,6 @@ from opslib.host.postgres.settings import Settings
 from opslib.host.postgres.statements import LONGEST, folded
 from opslib.host.postgres.store import Backup, Store
 from opslib.host.postgres.words import span, utc
-from opslib.host.runtime import run_step
 from opslib.host.task import TaskError
 from opslib.host.tasks import stale_credentials
 from opslib.host.tasks.postgres_check import PostgresCheck, nearest_limit
@@ -24,6 +23,7 @@ from opslib.host.tasks.postgres_refresh import PostgresRefresh, ordered
 from opslib.host.tasks.postgres_restore import PostgresRestore
 from opslib.host.tasks.stale_credentials import StaleCredentials, differing
 from opslib.host.units.systemd import Unit
+from opslib.host.worker import run_step
 
 # Statements without what is in them
 

@@ -14,9 +14,9 @@ from opslib.host.postgres.faults import PostgresError
 from opslib.host.postgres.scram import Scram, ScramError, md5_answer
 from opslib.host.postgres.session import Session, literal, quoted
 from opslib.host.postgres.settings import Settings
-from opslib.host.runtime import run_step
 from opslib.host.task import TaskError
 from opslib.host.tasks.postgres_check import PostgresCheck
+from opslib.host.worker import run_step
 
 
 def message(kind, body):

@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opslib.host.params import ParamError
-from opslib.host.runtime import run_step
 from opslib.host.tasks import processes as process_list
 from opslib.host.tasks.processes import Processes, carriers, family, in_unit, parse_stat
+from opslib.host.worker import run_step
 
 HOSTILE = ["-oProxyCommand=x", "$(id)", "../x", "a\nb", "a\0b", "\udcff\x1b[31m", "", "x" * 70000]
 SLEEP = "import time; time.sleep(60)"
@@ -172,7 +172,7 @@ def test_the_first_process_of_a_host_never_counts_as_a_carrier():
 def test_a_run_does_not_find_itself(sleeper):
     """The pattern stands in the command line of the child that runs the task, and of its parent."""
     program = (
-        "import sys; from opslib.host.runtime import run_step; from opslib.host.tasks.processes import Processes;"
+        "import sys; from opslib.host.worker import run_step; from opslib.host.tasks.processes import Processes;"
         "result = run_step(Processes, {'command': sys.argv[1]}, True); print(result['data']['count'])"
     )
     word = sleeper.word

@@ -16,8 +16,8 @@ from opslib.host.command import Completed
 from opslib.host.packages import pip, venv_aside
 from opslib.host.packages.pip import Venv
 from opslib.host.params import ParamError
-from opslib.host.runtime import run_step
 from opslib.host.tasks.python_packages import PythonPackages
+from opslib.host.worker import run_step
 
 HOSTILE = ["-oProxyCommand=x", "$(id)", "../x", "a\nb", "a\0b", "\udcff\x1b[31m", "", "x" * 70000]
 VENV = "/srv/app/venv"

@@ -27,12 +27,12 @@ from opslib.host.releases.ground import Ground, Served
 from opslib.host.releases.kinds import Inside, Place, Program, Ref, Repository
 from opslib.host.releases.records import Book, Pending
 from opslib.host.releases.serving import Serving
-from opslib.host.runtime import run_step
 from opslib.host.task import TaskError
 from opslib.host.tasks.deploy import Deploy
 from opslib.host.tasks.releases import Releases
 from opslib.host.tasks.rollback import Rollback
 from opslib.host.units import hold, systemd
+from opslib.host.worker import run_step
 
 STRATEGIES = ("releases", "in_place")
 HOSTILE = ["-oProxyCommand=x", "$(id)", "../x", "a\nb", "a\0b", "\udcff\x1b[31m", "", "x" * 70000]
@@ -274,7 +274,7 @@ def test_refs_that_are_refused(value):
 
 
 @given(st.text(max_size=40))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_ref_is_never_an_option_or_an_expression(text):
     try:
         ref = Ref()(text)
@@ -1257,7 +1257,7 @@ WHICH = st.sampled_from(
 
 
 @given(STATES, WHICH)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_plans(found, task):
     plan = task.plan(found)
     assert plan == task.plan(found)

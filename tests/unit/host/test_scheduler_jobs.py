@@ -11,11 +11,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from opslib.host.params import ParamError
-from opslib.host.runtime import run_step
 from opslib.host.schedule.judge import Due
 from opslib.host.schedule.runs import Known, Listed, Run
 from opslib.host.tasks.job_trigger import JobTrigger
 from opslib.host.tasks.scheduler_jobs import SchedulerJobs, Seen
+from opslib.host.worker import run_step
 from support.hostile import OTHERS
 
 URL = "http://127.0.0.1:9/health/scheduler"

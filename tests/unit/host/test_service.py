@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 from opslib.host import command
 from opslib.host.params import ParamError
 from opslib.host.plan import ACTION
-from opslib.host.runtime import run_step
 from opslib.host.system import listeners
 from opslib.host.system.listeners import Holder, Listening
 from opslib.host.tasks.http_check import HttpCheck
@@ -32,6 +31,7 @@ from opslib.host.units.plan import Wanted
 from opslib.host.units.systemd import Unit, UnitName
 from opslib.host.units.watch import Look
 from opslib.host.web.exchange import Answer
+from opslib.host.worker import run_step
 
 DATA = pathlib.Path(__file__).parent / "data"
 CAPTURES = sorted(path.stem for path in (DATA / "systemctl_show").glob("*.txt"))

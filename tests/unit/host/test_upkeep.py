@@ -16,12 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opslib.host.params import ParamError
-from opslib.host.runtime import run_step
 from opslib.host.tasks.capacity_trend import CapacityTrend, valid
 from opslib.host.tasks.certificates import Certificates, read
 from opslib.host.tasks.checklist import Checklist
 from opslib.host.tasks.loose_files import LooseFiles
 from opslib.host.upkeep import trend
+from opslib.host.worker import run_step
 
 HOSTILE = ["-oProxyCommand=x", "$(id)", "../x", "a\nb", "a\0b", "\udcff\x1b[31m", "", "x" * 70000]
 DAY = 86400

@@ -6,11 +6,11 @@ import json
 
 import pytest
 
-from opslib.host import runtime
+from opslib.host import worker
 from opslib.host.params import Text
 from opslib.host.plan import ACTION, MODIFY, Change, Plan
-from opslib.host.runtime import run_step
 from opslib.host.task import Task, TaskError, param
+from opslib.host.worker import run_step
 from support.probes import Mishap, Note
 
 KEYS = {"status", "changed", "reason", "changes", "warnings", "data", "error"}
@@ -84,8 +84,8 @@ def test_an_unforeseen_exception_is_called_a_defect():
 def test_what_the_system_says_is_said_in_its_words():
     """An OSError names file and cause."""
     assert mishap("denied")["error"] == "No such file or directory: /proc/self/nothing/here (errno 2)"
-    assert runtime.explain(OSError(5, "Input/output error")) == "Input/output error"
-    assert runtime.explain(OSError("odd")) == "internal error: OSError: odd"
+    assert worker.explain(OSError(5, "Input/output error")) == "Input/output error"
+    assert worker.explain(OSError("odd")) == "internal error: OSError: odd"
 
 
 def test_want_of_memory_is_said():
@@ -184,7 +184,7 @@ def test_secrets_are_masked_in_everything(how, secret):
 def test_a_result_that_cannot_be_sent_is_replaced():
     """Status and error stay, a warning says what is missing."""
     for how, problem in (("alien", "object cannot be represented"), ("deep", "recursion"), ("flood", "at most")):
-        sent = json.loads(runtime._encode(mishap(how)))
+        sent = json.loads(worker._encode(mishap(how)))
         assert (sent["status"], sent["data"], sent["error"]) == ("ok", {}, None)
         assert problem in sent["warnings"][0]
 
@@ -192,20 +192,20 @@ def test_a_result_that_cannot_be_sent_is_replaced():
 def test_words_that_cannot_be_sent_are_replaced_too():
     """Also a reason or an error of a wrong type, or of endless length."""
     result = dict(mishap("fine"), reason=b"bytes", error="x" * (20 << 20), status="failed", changed=False)
-    data = runtime._encode(result)
-    assert len(data) < runtime.MAX_LINE
+    data = worker._encode(result)
+    assert len(data) < worker.MAX_LINE
     assert json.loads(data)["reason"] == "b'bytes'"
 
 
 def test_a_secret_and_an_endless_result_do_not_end_the_worker():
     """Masking goes through the result as well."""
-    sent = json.loads(runtime._encode(mishap("deep", secret="hunter2!")))
+    sent = json.loads(worker._encode(mishap("deep", secret="hunter2!")))
     assert (sent["status"], sent["warnings"]) == ("ok", ["the result is nested too deep to be sent"])
 
 
 def test_texts_of_any_kind_are_sent():
     """Escapes, NUL, bytes that were no UTF-8: all become ASCII JSON on one line."""
-    data = runtime._encode(mishap("garbage"))
+    data = worker._encode(mishap("garbage"))
     assert data.isascii()
     assert b"\n" not in data
     assert json.loads(data)["reason"] == "\x1b[31mred\udcff\x00[bold]"
@@ -252,11 +252,11 @@ def test_a_task_can_say_things_on_the_way():
 
 def test_what_is_too_long_to_be_said_fails_the_step(monkeypatch):
     """A message is one line."""
-    monkeypatch.setattr(runtime, "MAX_LINE", 10)
+    monkeypatch.setattr(worker, "MAX_LINE", 10)
 
     class Worker:
         def tell(self, line):
             raise AssertionError("sent")
 
-    result = run_step(Teller, {"secret": "hunter2"}, False, runtime._Teller(Worker(), 0))
+    result = run_step(Teller, {"secret": "hunter2"}, False, worker._Teller(Worker(), 0))
     assert "a message has 23 bytes; at most 10 are sent" in result["error"]
