@@ -8,16 +8,13 @@ from __future__ import annotations
 import os
 import stat
 
-from opslib.host.files import tree
+from opslib.host.files import private, tree
 
 from . import keys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, Collection, Iterator, Sequence
-
-_ASIDE = ".opslib-new"
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def found(
@@ -46,21 +43,7 @@ def remove(path: str, fingerprints: Collection[str]) -> None:
     folder = tree.open_folder(parent)
     try:
         text, status = keys.read(name, folder)
-        try:
-            os.unlink(name + _ASIDE, dir_fd=folder)
-        except FileNotFoundError:
-            pass
-        aside = os.open(name + _ASIDE, _NEW, 0o600, dir_fd=folder)
-        try:
-            os.fchown(aside, status.st_uid, status.st_gid)
-            os.fchmod(aside, stat.S_IMODE(status.st_mode))
-            data = without(text, fingerprints).encode("utf-8", "surrogateescape")
-            while data:
-                data = data[os.write(aside, data) :]
-            os.fsync(aside)
-        finally:
-            os.close(aside)
-        os.rename(name + _ASIDE, name, src_dir_fd=folder, dst_dir_fd=folder)
-        os.fsync(folder)
+        owner, mode = (status.st_uid, status.st_gid), stat.S_IMODE(status.st_mode)
+        private.replace(folder, name, without(text, fingerprints), mode, owner)
     finally:
         os.close(folder)

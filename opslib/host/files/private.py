@@ -1,4 +1,4 @@
-"""A small private file: looked at without following a link, and written aside with its final mode and owner."""
+"""A small text file: looked at without following a link, written aside with its final mode and owner, then renamed."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 MAX_FILE = 1 << 20
+ASIDE = ".opslib-new"
 
 
 def read(folder: int, name: str) -> dict[str, Any] | None:
@@ -49,16 +50,25 @@ def read(folder: int, name: str) -> dict[str, Any] | None:
     }
 
 
-def write(folder: int, name: str, detail: dict[str, Any]) -> None:
-    """Write a new file with the `text`, `mode` and `owner` that are wanted; nobody else can read it at any time."""
+def replace(folder: int, name: str, text: str, mode: int, owner: tuple[int, int] | None = None) -> None:
+    """Put a file in place of what has that name, in one step, and see it to the disk. Raises OSError."""
+    remove(folder, name + ASIDE)
+    write(folder, name + ASIDE, text, mode, owner)
+    os.rename(name + ASIDE, name, src_dir_fd=folder, dst_dir_fd=folder)
+    os.fsync(folder)
+
+
+def write(folder: int, name: str, text: str, mode: int, owner: tuple[int, int] | None = None) -> None:
+    """Write a new file; at no time can anybody read it who shall not. owner: user and group; None: whose run it is."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     fd = os.open(name, flags, 0o600, dir_fd=folder)
     try:
-        data = detail["text"].encode("utf-8", "surrogateescape")
+        data = text.encode("utf-8", "surrogateescape")
         while data:
             data = data[os.write(fd, data) :]
-        os.fchown(fd, *detail["owner"])
-        os.fchmod(fd, detail["mode"])
+        if owner is not None:
+            os.fchown(fd, *owner)
+        os.fchmod(fd, mode)
         os.fsync(fd)
     except BaseException:
         remove(folder, name)

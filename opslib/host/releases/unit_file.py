@@ -107,16 +107,13 @@ class UnitFiles(Record):
         self._put(unit, None if text is None else str(text), int(kept.get("mode", _MODE)))
 
     def _put(self, unit: str, text: str | None, mode: int) -> None:
-        aside = ".%s.partial" % unit
         folder = tree.open_folder(FOLDER)
         try:
-            private.remove(folder, aside)
             if text is None:
                 private.remove(folder, unit)
+                os.fsync(folder)
             else:
-                private.write(folder, aside, {"text": text, "mode": mode, "owner": (os.geteuid(), os.getegid())})
-                os.rename(aside, unit, src_dir_fd=folder, dst_dir_fd=folder)
-            os.fsync(folder)
+                private.replace(folder, unit, text, mode)
         finally:
             os.close(folder)
         hold.reload()

@@ -16,7 +16,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-ASIDE = ".opslib-new"
 PREVIOUS = "_PREVIOUS"
 _ROTATED, _EXPIRES = "rotated ", "expires "
 
@@ -91,8 +90,8 @@ class EnvFile(Task, name="env_file"):
             taken = [key for key in kept if key in self.set or key in self.unset or key in self.rotate]
             if taken:
                 self.refuse("%s is where keep_previous keeps a value; it cannot be set, unset or rotated" % taken[0])
-        if self.path.endswith(ASIDE):
-            self.refuse("names that end in %s are the task's own" % ASIDE)
+        if self.path.endswith(private.ASIDE):
+            self.refuse("names that end in %s are the task's own" % private.ASIDE)
 
     def probe(self) -> dict[str, Any]:
         state: dict[str, Any] = {"file": None, "problem": "", "left": False, "now": time.time(), "stale": {}}
@@ -103,7 +102,7 @@ class EnvFile(Task, name="env_file"):
             return state
         try:
             state["file"] = private.read(folder, os.path.basename(self.path))
-            state["left"] = private.exists(folder, os.path.basename(self.path) + ASIDE)
+            state["left"] = private.exists(folder, os.path.basename(self.path) + private.ASIDE)
         except OSError as error:
             state["problem"] = "%s cannot be read: %s" % (self.path, error.strerror)
         finally:
@@ -198,7 +197,7 @@ class EnvFile(Task, name="env_file"):
             planned.append((kind, "%s in %s" % (words, self.path), before, after, True))
         if not planned and state["left"]:
             planned.append(
-                (REMOVE, "remove %s, left by a run that was cut short" % (self.path + ASIDE), None, None, False)
+                (REMOVE, "remove %s, left by a run that was cut short" % (self.path + private.ASIDE), None, None, False)
             )
         detail = {
             "text": env_text.edit(text, edits.wanted, edits.notes),
@@ -214,20 +213,22 @@ class EnvFile(Task, name="env_file"):
         ]
 
     def apply(self, change: Change) -> None:
-        if change.detail is None:
+        detail = change.detail
+        if detail is None:
             return
         name = os.path.basename(self.path)
+        aside = name + private.ASIDE
         folder = self._folder()
         try:
-            private.remove(folder, name + ASIDE)
-            if change.kind == REMOVE and change.detail["text"] == change.detail["before"]:
+            private.remove(folder, aside)
+            if change.kind == REMOVE and detail["text"] == detail["before"]:
                 return
-            private.write(folder, name + ASIDE, change.detail)
+            private.write(folder, aside, detail["text"], detail["mode"], detail["owner"])
             file = private.read(folder, name)
-            if (file["text"] if file and not file["odd"] else None) != change.detail["before"]:
-                private.remove(folder, name + ASIDE)
+            if (file["text"] if file and not file["odd"] else None) != detail["before"]:
+                private.remove(folder, aside)
                 raise TaskError("%s was changed by someone else meanwhile; run this again" % self.path)
-            os.rename(name + ASIDE, name, src_dir_fd=folder, dst_dir_fd=folder)
+            os.rename(aside, name, src_dir_fd=folder, dst_dir_fd=folder)
             os.fsync(folder)
         finally:
             os.close(folder)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 
 from opslib.host.command import run
-from opslib.host.files import tree
+from opslib.host.files import private, tree
 from opslib.host.record import Record
 
 TYPE_CHECKING = False
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 UNITS = "/etc/systemd/system"
 FOLDER = "/var/lib/opslib/writes"
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 _LONGEST = 1 << 20
 
 
@@ -145,18 +144,7 @@ def _write(path: str, text: str, mode: int, folder_mode: int) -> None:
         os.mkdir(parent, folder_mode)
         folder = tree.open_folder(parent)
     try:
-        aside = ".%s.partial" % name
-        fd = os.open(aside, _NEW, mode, dir_fd=folder)
-        try:
-            os.fchmod(fd, mode)
-            data = text.encode("utf-8")
-            while data:
-                data = data[os.write(fd, data) :]
-            os.fsync(fd)
-        finally:
-            os.close(fd)
-        os.rename(aside, name, src_dir_fd=folder, dst_dir_fd=folder)
-        os.fsync(folder)
+        private.replace(folder, name, text, mode)
     finally:
         os.close(folder)
 

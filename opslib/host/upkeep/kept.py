@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 
-from opslib.host.files import tree
+from opslib.host.files import private, tree
 from opslib.host.task import TaskError
 
 TYPE_CHECKING = False
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 LONGEST = 4 << 20
-_ASIDE = ".opslib-new"
 
 
 def read(path: str) -> str | None:
@@ -59,24 +58,8 @@ def write(path: str, text: str, mode: int = 0o644) -> None:
     folder, name = os.path.split(path)
     os.makedirs(folder, 0o755, exist_ok=True)
     place = tree.open_folder(folder)
-    aside = name + _ASIDE
     try:
-        try:
-            os.unlink(aside, dir_fd=place)
-        except FileNotFoundError:
-            pass
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        fd = os.open(aside, flags, 0o600, dir_fd=place)
-        try:
-            data = text.encode("utf-8")
-            while data:
-                data = data[os.write(fd, data) :]
-            os.fchmod(fd, mode)
-            os.fsync(fd)
-        finally:
-            os.close(fd)
-        os.rename(aside, name, src_dir_fd=place, dst_dir_fd=place)
-        os.fsync(place)
+        private.replace(place, name, text, mode)
     finally:
         os.close(place)
 
