@@ -12,6 +12,7 @@ from opslib import HostResult, Status, tasks
 from opslib.host.task import Task
 from opslib.lab import LabHost
 from support.arguments import Watched
+from support.canaries import files_on
 from support.hosts import eventually
 from support.system import System
 
@@ -104,10 +105,8 @@ def test_in_place_and_back(system: System) -> None:
     assert schema(system) == 3
     assert watched.found == set()
     assert system.password not in json.dumps(done.data)
-    found = system.host.run(
-        ["grep", "-rlF", system.password, "/srv", "/tmp", "/root", "/var/lib/opslib", "/home"], check=False
-    )
-    assert found.stdout == ""
+    folders = ["/srv", "/tmp", "/root", "/var/lib/opslib", "/home"]
+    assert files_on(system.host, [system.password], folders=folders) == set()
     assert system.password not in system.host.run(["journalctl", "--no-pager"]).stdout
     assert [(row["act"], row["outcome"], row["who"]) for row in events(system)] == [
         ("found", "found", ""),

@@ -13,6 +13,7 @@ import opslib
 from opslib import Report, Status
 from opslib.errors import PlaybookError
 from opslib.verify import verify
+from support.canaries import files_on
 from support.hosts import eventually
 from support.system import System
 
@@ -190,10 +191,10 @@ def test_breach(standing_system: System, inventory: Path) -> None:
     said = json.dumps(report.to_dict()) + system.host.run(["journalctl", "-q", "--no-pager", "-n", "2000"]).stdout
     for secret in (CANARY, found["ADMIN_TOKEN"], "canary-old-token-5a"):
         assert secret not in said
-        where = system.host.run(
-            ["sh", "-c", f"grep -rlsF -e {secret} /etc /var/lib/opslib /var/log /tmp /root /home"], check=False
+        where = files_on(
+            system.host, [secret], folders=["/etc", "/var/lib/opslib", "/var/log", "/tmp", "/root", "/home"]
         )
-        assert where.stdout.split() == [system.env_file]
+        assert where == {system.env_file}
     again = run(inventory, "breach")
     assert status(again) is Status.OK, failure(again)
     # The time of grace is over.

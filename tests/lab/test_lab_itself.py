@@ -433,6 +433,7 @@ def test_leaving_by_an_exception_leaves_nothing() -> None:
         # As when the owner dies between starting systemd-nspawn and moving it into the lab's control group.
         program = ["systemd-nspawn", "-c", "import time; time.sleep(600)", f"--machine={state.namespace(1)}"]
         stray = subprocess.Popen(program, executable=sys.executable)
+        assert eventually(lambda: b"--machine" in Path(f"/proc/{stray.pid}/cmdline").read_bytes())
         raise ZeroDivisionError
     assert stray.wait(5) == -signal.SIGKILL
     assert traces(state) == []

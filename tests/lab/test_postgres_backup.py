@@ -11,6 +11,7 @@ import pytest
 from opslib import HostResult, Status, tasks
 from opslib.host.task import Task
 from support import database
+from support.canaries import files_on
 from support.database import ADMIN, FOLDER, counts, databases, files, manifest, newest
 from support.system import System
 
@@ -342,8 +343,7 @@ def test_refresh_of_what_is_not_there_or_not_ours(views: System) -> None:
 def test_nothing_of_a_password_is_left_on_the_host(system: System) -> None:
     given = {"env_file": system.env_file, "folder": FOLDER}
     system.apply([tasks.postgres_backup(**given, keep_free=0), tasks.postgres_refresh(env_file=system.env_file)])
-    search = ["grep", "-rlsF", "--", system.password, "/tmp", "/var/log", "/var/backups", "/root", "/etc", "/home"]
-    found = system.host.run(search, check=False).stdout.split()
-    assert set(found) <= {system.env_file}
+    folders = ["/tmp", "/var/log", "/var/backups", "/root", "/etc", "/home"]
+    assert files_on(system.host, [system.password], folders=folders) == {system.env_file}
     journal = system.host.run(["journalctl", "--no-pager"]).stdout
     assert system.password not in journal
