@@ -82,6 +82,15 @@ def test_parts_of_an_index_and_signatures_share_its_fate(moto, ecr):
     assert order.index(old) < min(order.index(each) for each in gone)
 
 
+def test_a_part_that_two_indexes_share_stays_with_either(moto, ecr):
+    same, old, new = (ecr.put(images.manifest(name), age=60 * DAY) for name in ("same", "old", "new"))
+    ecr.put(images.index(same, new), "multi", age=59 * DAY)
+    ecr.put(images.index(same, old), "older", age=60 * DAY)
+    ran = run("ecr_prune", {**ARGS, "deployed": ["multi"]})
+    assert (ran.status, ran.error) == ("changed", None)
+    assert ecr.left() == sorted(["multi", "v1", "v20", same[:14], new[:14]])
+
+
 def test_a_deployed_part_keeps_its_whole_index(moto, ecr):
     parts = [ecr.put(images.manifest(f"part {n}"), age=60 * DAY) for n in (1, 2)]
     ecr.put(images.index(*parts), "multi", age=60 * DAY)

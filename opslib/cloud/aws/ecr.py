@@ -170,16 +170,16 @@ class Repositories:
             raise MalformedError(f"{doing}: the answer makes no sense: {str(counts)[:200]!a}")
         return Findings(status, counts)
 
-    def parts(self, name: str, images: Iterable[Image]) -> dict[str, str]:
-        """Return the digests that indexes among the images consist of, each with that of its index."""
+    def parts(self, name: str, images: Iterable[Image]) -> dict[str, set[str]]:
+        """Return the digests that indexes among the images consist of, each with those of all its indexes."""
         indexes = [image.digest for image in images if image.media_type in INDEXES]
-        found: dict[str, str] = {}
+        found: dict[str, set[str]] = {}
         for begin in range(0, len(indexes), _MOST):
             for digest, manifest in self._manifests(name, indexes[begin : begin + _MOST]):
                 for part in manifest.get("manifests") or []:
                     if not isinstance(part, dict) or not is_digest(part.get("digest")):
                         raise MalformedError(f"the index {digest[:19]} of repository {name} makes no sense")
-                    found[part["digest"]] = digest
+                    found.setdefault(part["digest"], set()).add(digest)
         return found
 
     def _manifests(self, name: str, digests: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:

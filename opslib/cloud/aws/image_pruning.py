@@ -33,15 +33,16 @@ class Judged:
     kept: Sequence[tuple[Image, str]]
 
 
-def judge(images: Sequence[Image], parts: Mapping[str, str], policy: Policy, now: datetime) -> Judged:
+def judge(images: Sequence[Image], parts: Mapping[str, set[str]], policy: Policy, now: datetime) -> Judged:
     """Divide images.
 
-    images: all, the newest first; parts: digests that an index consists of, with the index's. Parts of an index, and
-    what is attached to an image, count for nothing by themselves: they stay or go with it.
+    images: all, the newest first; parts: digests that indexes consist of, with those of the indexes. A part of an
+    index, and what is attached to an image, stays with any of what it belongs to; without a tag of its own, it counts
+    for nothing by itself.
     """
     known = {image.digest for image in images}
-    owners = {image.digest: owner for image in images if (owner := _owner(image, parts)) and owner in known}
-    whole = [image for image in images if image.digest not in owners]
+    owners = {image.digest: _owners(image, parts) & known - {image.digest} for image in images}
+    whole = [image for image in images if not owners[image.digest] or (image.tags and not _attached(image))]
     reasons = dict(_reasons(whole, policy, now))
     for image in images:
         if image.digest in policy.deployed:
@@ -51,11 +52,11 @@ def judge(images: Sequence[Image], parts: Mapping[str, str], policy: Policy, now
     for image in images:
         kept = [above for above in _above(image.digest, owners) if above in reasons]
         if kept:
-            reasons.setdefault(image.digest, f"it belongs to {kept[0][:19]}")
-        elif image.digest in owners and now - image.pushed < timedelta(seconds=policy.younger):
+            reasons.setdefault(image.digest, f"it belongs to {min(kept)[:19]}")
+        elif owners[image.digest] and now - image.pushed < timedelta(seconds=policy.younger):
             reasons.setdefault(image.digest, "it is too young")
     gone = [image for image in images if image.digest not in reasons]
-    depth = {image.digest: len(list(_above(image.digest, owners))) for image in gone}
+    depth = {image.digest: len(_above(image.digest, owners)) for image in gone}
     return Judged(
         gone=sorted(gone, key=lambda image: (depth[image.digest], image.pushed, image.digest)),
         kept=[(image, reasons[image.digest]) for image in images if image.digest in reasons],
@@ -73,21 +74,23 @@ def _reasons(images: Sequence[Image], policy: Policy, now: datetime) -> Iterator
             yield image.digest, "it is too young"
 
 
-def _owner(image: Image, parts: Mapping[str, str]) -> str | None:
-    """Return the digest of what an image belongs to, None when it stands for itself."""
-    if image.subject:
-        return image.subject
-    for tag in image.tags:
-        attached = _ATTACHED.fullmatch(tag)
-        if attached:
-            return f"sha256:{attached[1]}"
-    return None if image.tags else parts.get(image.digest)
+def _owners(image: Image, parts: Mapping[str, set[str]]) -> set[str]:
+    """Return the digests of what an image belongs to."""
+    return {*parts.get(image.digest, ()), *_attached(image)}
 
 
-def _above(digest: str, owners: Mapping[str, str]) -> Iterator[str]:
-    """Yield what an image belongs to, and what that belongs to, and so on."""
-    seen = {digest}
-    while digest in owners and owners[digest] not in seen:
-        digest = owners[digest]
-        seen.add(digest)
-        yield digest
+def _attached(image: Image) -> list[str]:
+    """Return the digest of what an image is attached to, as its manifest or its tags say."""
+    found = [f"sha256:{named[1]}" for tag in image.tags if (named := _ATTACHED.fullmatch(tag))]
+    return [image.subject] if image.subject else found
+
+
+def _above(digest: str, owners: Mapping[str, set[str]]) -> set[str]:
+    """Return what an image belongs to, and what that belongs to, and so on."""
+    found: set[str] = set()
+    todo = [digest]
+    while todo:
+        new = owners[todo.pop()] - found
+        found |= new
+        todo += new
+    return found - {digest}

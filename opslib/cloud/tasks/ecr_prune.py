@@ -25,7 +25,7 @@ __all__ = ["EcrPrune"]
 class _State:
     now: datetime
     images: Sequence[Image]
-    parts: Mapping[str, str]
+    parts: Mapping[str, set[str]]
 
 
 class EcrPrune(AwsTask, name="ecr_prune"):
