@@ -16,6 +16,7 @@ import pytest
 from moto.backends import get_backend
 
 from opslib import Fleet, Target, tasks
+from opslib.cloud.aws.rotation_parameter import ParameterStore
 from services.apprunner import AppRunner
 from services.moto import Moto
 from services.web import Answer, Web, WebCall, route
@@ -273,6 +274,28 @@ def test_what_was_cut_short_after_promotion_can_still_go_back(vault: Vault, cons
     consumer.fail("health", times=1, status=503)
     assert rotate(vault, consumer).status == "failed"
     assert (vault.value(), vault.value("AWSPENDING")) == (OLD, None)
+
+
+@pytest.mark.parametrize("last", ["_label", "_put"])
+def test_a_later_rotation_goes_back_by_one_wherever_it_was_cut_short(
+    moto: Moto, consumer: Consumer, monkeypatch: pytest.MonkeyPatch, last: str
+) -> None:
+    vault = Vault(STORES[1])
+    vault.make()
+    vault.age()
+    assert rotate(vault, consumer).status == "changed"
+    second, does = vault.value(), getattr(ParameterStore, last)
+
+    def killed(store: ParameterStore, *args: Any) -> None:
+        does(store, *args)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(ParameterStore, last, killed)
+        cut_at(moto, vault, consumer, "promoted")
+    consumer.fail("health", times=1, status=503)
+    assert "jwt is as before" in str(rotate(vault, consumer).error)
+    assert (vault.value(), vault.value("AWSPENDING")) == (second, None)
 
 
 def test_a_staged_value_gives_way_to_one_that_is_given(vault: Vault, consumer: Consumer, moto: Moto) -> None:

@@ -2,8 +2,8 @@
 
 A parameter has one value in force, the newest, and a history. So the new value is staged in a parameter beside it, of
 the same type and key, which stays until the rotation is confirmed; the value before keeps its place in the history,
-with the label `previous`. Source: PutParameter and LabelParameterVersion in the API reference of Systems Manager;
-"Working with parameter versions" in its user guide.
+with the label `previous`, which it is given before another is put in force. Source: PutParameter and
+LabelParameterVersion in the API reference of Systems Manager; "Working with parameter versions" in its user guide.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class ParameterStore:
             made=found["LastModifiedDate"].timestamp(),
             pending=self._name + SUFFIX if staged else None,
             promoted=promoted,
-            previous=None if previous is None else str(previous["Version"]),
+            previous=None if previous is None or previous["Version"] == found["Version"] else str(previous["Version"]),
         )
 
     def _get(self, name: str, *, decrypted: bool = True) -> dict[str, Any] | None:
@@ -122,8 +122,8 @@ class ParameterStore:
         now = self._get(self._name, decrypted=False)
         if now is None or str(now["Version"]) != before.current:
             raise TaskError(f"{self._name} was changed meanwhile: somebody else is at work")
+        self._label(int(before.current))  # first: whenever a run ends, a value that is promoted has a way back
         self._put(self.pending())
-        self._label(int(before.current))
 
     def _put(self, value: str) -> None:
         """Put a value in force."""
