@@ -32,7 +32,7 @@ class TaskError(Exception):
 class CutShort(BaseException):
     """Raised inside a step whose time is up or whose run was stopped, if its task has `cleanup_seconds`.
 
-    Its `finally` clauses then have that long; after that, or at once in any other task, the process is killed.
+    `clean_up` then has that long; after that, or at once in any other task, the process is killed.
     """
 
 
@@ -40,8 +40,8 @@ class CutShort(BaseException):
 class Task(Record):
     """A unit of work on a host, described by its parameters.
 
-    The runtime calls `probe`, then `plan`, and unless checking `apply` for each change and `verify`, then `probe` and
-    `plan` once more; a second plan that still holds changes other than actions fails the step.
+    The runtime calls `probe`, then `plan`, and unless checking `apply` for each change, `clean_up` and `verify`, then
+    `probe` and `plan` once more; a second plan that still holds changes other than actions fails the step.
 
     Making one checks every parameter. Raises ParamError (a ValueError) that names the parameter and the value.
     """
@@ -49,7 +49,7 @@ class Task(Record):
     name: ClassVar[str] = ""
     _fields: dict[str, Param]
     runs_on = "host"  # or "controller", for what is done from there: cloud tasks
-    cleanup_seconds = 0.0  # how long a step that is cut short may go on to put right what it has begun (see CutShort)
+    cleanup_seconds = 0.0  # how long `clean_up` may take in a step that is cut short
 
     def __init_subclass__(cls, name: str = "", **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -122,6 +122,14 @@ class Task(Record):
     def apply(self, change: Change) -> None:
         """Carry out one change. Raises TaskError when it cannot."""
         raise NotImplementedError
+
+    def clean_up(self) -> str:
+        """Put right what `apply` has begun and must not last, whatever came of it; return what was done, in words.
+
+        Called once after the last `apply`, or the one that failed or was cut short; in a task with `cleanup_seconds`
+        no stop disturbs it. Its words stand in the error of a step that fails. Raises TaskError when it cannot.
+        """
+        return ""
 
     def tell(self, message: dict[str, Any]) -> None:
         """Say something to whoever follows the run, at once: the event StepTold. Must be representable in JSON.

@@ -22,54 +22,83 @@ MAX_LINE = 8 << 20
 MAX_TEXT = 1 << 20
 
 
-def run_step(
-    task_type: type[Task], args: dict[str, Any], check: bool, tell: Callable[[dict[str, Any]], object] | None = None
-) -> dict[str, Any]:
-    """Carry one task through probe, plan, apply, verify and the second plan; return its result.
+class Stop:
+    """The supervisor's SIGTERM. It raises CutShort in the step, once; while it is held, it is only noted."""
 
-    tell: takes what the task says on the way.
+    def __init__(self) -> None:
+        self.came = False
+        self.held = True
+
+    def __call__(self, _number: int, _frame: Any) -> None:
+        again, self.came = self.came, True
+        if not (again or self.held):
+            raise CutShort
+
+    def listen(self) -> None:
+        """Be what the signal calls."""
+        import signal
+
+        signal.signal(signal.SIGTERM, self)
+
+    def heed(self) -> None:
+        """Let it raise from here on, and at once if it came while it was held."""
+        self.held = False
+        if self.came:
+            raise CutShort
+
+
+def run_step(
+    task_type: type[Task],
+    args: dict[str, Any],
+    check: bool,
+    tell: Callable[[dict[str, Any]], object] | None = None,
+    stop: Stop | None = None,
+) -> dict[str, Any]:
+    """Carry one task through probe, plan, apply, clean-up, verify and the second plan; return its result.
+
+    tell: takes what the task says on the way; stop: what may cut it short.
     """
     result: dict[str, Any] = {"status": FAILED, "reason": "", "changes": [], "warnings": [], "data": {}, "error": None}
     done: list[Change] = []
+    notes: list[str] = []
     applied = False
     task = None
+    stop = stop or Stop()
     try:
-        task = task_type(**args)
-        if tell is not None:
-            _listen(task, tell)
-        plan = task.plan(task.probe())
-        if plan.changes and not plan.failure and not check:
-            for change in plan.changes:
+        try:
+            stop.heed()
+            task = task_type(**args)
+            if tell is not None:
+                _listen(task, tell)
+            plan = task.plan(task.probe())
+            if plan.changes and not plan.failure and not check:
                 applied = True
-                task.apply(change)
-                done.append(change)
-            task.verify(plan)
-            again = task.plan(task.probe())
-            left = [change.summary for change in again.changes if change.kind != ACTION]
-            if left and not again.failure:
-                raise TaskError("did not converge: after the changes it would still " + "; ".join(left))
-            _take(result, again)
-            result["reason"] = ""
-        else:
-            _take(result, plan)
-            if not plan.failure:
-                done = list(plan.changes)
+                _apply(task, plan, done, notes, stop)
+                task.verify(plan)
+                again = task.plan(task.probe())
+                left = [change.summary for change in again.changes if change.kind != ACTION]
+                if left and not again.failure:
+                    raise TaskError("did not converge: after the changes it would still " + "; ".join(left))
+                _take(result, again)
+                result["reason"] = ""
+            else:
+                _take(result, plan)
+                if not plan.failure:
+                    done = list(plan.changes)
+        finally:
+            stop.held = True
         if not result["error"]:
             result["status"] = CHANGED if done else OK
-    except TaskError as error:
-        result["error"] = str(error) or "it failed and did not say why"
-        result["data"] = dict(result["data"], **error.data)
-    except ParamError as error:
-        result["error"] = str(error)
-    except CutShort:
-        result["error"] = "cut short: its time was up or the run was stopped; what it had begun was put right"
     except (KeyboardInterrupt, SystemExit):
         raise
-    except MemoryError:
-        result["error"] = "the host has no memory left for this step"
-    except Exception as error:
-        result["error"] = explain(error)
-        result["data"] = dict(result["data"], traceback=_traceback())
+    except BaseException as error:
+        result["error"] = _words(error)
+        if isinstance(error, TaskError):
+            result["data"] = dict(result["data"], **error.data)
+        elif not isinstance(error, (ParamError, CutShort, MemoryError)):
+            result["data"] = dict(result["data"], traceback=_traceback())
+    if result["error"] and notes:
+        result["error"] = "%s; %s" % (result["error"], "; ".join(notes))
     result["changes"] = [_report(change) for change in done]
     result["changed"] = bool(done) or (applied and result["status"] == FAILED)
     if task is None:
@@ -79,6 +108,38 @@ def run_step(
     except RecursionError:
         short = dict(result, changes=[], warnings=["the result is nested too deep to be sent"], data={})
         return wire.mask_result(short, task.secrets())
+
+
+def _apply(task: Task, plan: Plan, done: list[Change], notes: list[str], stop: Stop) -> None:
+    """Apply the changes, then let the task clean up, whatever came of them, and with no stop coming between.
+
+    done: takes the changes that were applied; notes: what came of cleaning up.
+    """
+    try:
+        try:
+            for change in plan.changes:
+                task.apply(change)
+                done.append(change)
+        finally:
+            stop.held = True
+    except BaseException:
+        try:
+            notes += filter(None, [task.clean_up()])
+        except Exception as error:
+            notes.append("and " + _words(error))
+        raise
+    notes += filter(None, [task.clean_up()])
+    stop.heed()
+
+
+def _words(error: BaseException) -> str:
+    if isinstance(error, CutShort):
+        return "cut short: its time was up or the run was stopped"
+    if isinstance(error, MemoryError):
+        return "the host has no memory left for this step"
+    if isinstance(error, (TaskError, ParamError)):
+        return str(error) or "it failed and did not say why"
+    return explain(error)
 
 
 def explain(error: BaseException) -> str:
@@ -125,7 +186,7 @@ class Worker:
         self.job = job
         self.tasks = tasks
         self.pipe = pipe
-        self.cut = False
+        self.stop = Stop()
 
     def run(self, first: int, course: Course) -> None:
         """Do the steps from `first` on, as far as the course of things allows."""
@@ -136,25 +197,15 @@ class Worker:
             self.tell(b"start %d" % number)
             began = time.monotonic()
             check = step.get("check", self.job["check"])
-            if self.tasks[step["task"]].cleanup_seconds:
-                self._raise_when_cut_short()
-            result = run_step(self.tasks[step["task"]], step["args"], check, _Teller(self, number))
+            task_type = self.tasks[step["task"]]
+            if task_type.cleanup_seconds:
+                self.stop.listen()
+            result = run_step(task_type, step["args"], check, _Teller(self, number), self.stop)
             result["seconds"] = round(time.monotonic() - began, 4)
             course.take(step, failed=result["status"] == FAILED, changed=result["changed"])
             self.tell(end(number, result))
-            if self.cut:
+            if self.stop.came:
                 return
-
-    def _raise_when_cut_short(self) -> None:
-        """Let the supervisor's SIGTERM raise CutShort in the step, once: putting right is not disturbed again."""
-        import signal
-
-        def cut(_number: int, _frame: Any) -> None:
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
-            self.cut = True
-            raise CutShort
-
-        signal.signal(signal.SIGTERM, cut)
 
     def tell(self, line: bytes) -> None:
         """Pass a line on to the supervisor."""

@@ -31,7 +31,7 @@ def stolen(server: LabHost, tmp_path: Path) -> Iterator[Path]:
     server.run(["useradd", "--create-home", "--password", "*", "eve"])
     server.write("/etc/ssh/sshd_config.d/keys.conf", "AuthorizedKeysFile .ssh/authorized_keys /etc/ssh/keys/%u\n")
     server.write("/etc/ssh/keys/eve", public)
-    server.run(["systemctl", "reload", "ssh"])
+    server.run(["systemctl", "restart", "ssh"])  # returns when it listens, which a reload does not
     server.run(["install", "-d", "-o", "eve", "-g", "eve", "-m", "0700", "/home/eve/.ssh"])
     server.write("/home/eve/.ssh/authorized_keys", public, 0o600)
     server.run(["chown", "eve:eve", "/home/eve/.ssh/authorized_keys"])
@@ -41,7 +41,7 @@ def stolen(server: LabHost, tmp_path: Path) -> Iterator[Path]:
     server.run(["systemctl", "stop", "eve-at-work"], check=False)
     server.run(["userdel", "--remove", "--force", "eve"], check=False)
     server.run(["rm", "-r", "/etc/ssh/keys", "/etc/ssh/sshd_config.d/keys.conf"])
-    server.run(["systemctl", "reload", "ssh"])
+    server.run(["systemctl", "restart", "ssh"])
 
 
 def opens(lab: Lab, host: LabHost, key: Path, user: str) -> bool:

@@ -6,8 +6,8 @@ import os
 import time
 
 from opslib.cloud.errors import MismatchError
-from opslib.cloud.task import CREATE, Change, CloudTask, Plan, param
-from opslib.host.params import Boolean, Path, Text
+from opslib.cloud.task import ACTION, CREATE, Change, CloudTask, Plan, param
+from opslib.host.params import Number, Path, Text
 
 
 class Errand(CloudTask, name="errand"):
@@ -42,12 +42,13 @@ class Errand(CloudTask, name="errand"):
 
 
 class Saga(CloudTask, name="saga"):
-    """Begin something that takes for ever, and put it right when cut short."""
+    """Begin something that takes for ever, and put it right whatever comes of it."""
 
     cleanup_seconds = 3.0
 
     folder: str = param(Path(), "where it leaves traces")
-    hangs: bool = param(Boolean(), "putting it right takes for ever too", default=False)
+    lasts: float = param(Number(0), "seconds until it has done what it began", default=60)
+    mends: float = param(Number(0), "seconds that putting it right takes", default=0.2)
 
     def scope(self):
         return {"account": "123"}
@@ -59,15 +60,19 @@ class Saga(CloudTask, name="saga"):
         return None
 
     def compare(self, state):
-        return Plan(changes=[Change(kind=CREATE, summary="begin")])
+        return Plan(changes=[Change(kind=ACTION, summary="begin")])
 
     def apply(self, change):
         self._leave("begun")
-        try:
-            time.sleep(60)
-        finally:
-            time.sleep(60 if self.hangs else 0.2)
-            self._leave("put-right")
+        time.sleep(self.lasts)
+        self.say("done")
+
+    def clean_up(self):
+        self._leave("mending")
+        self.say("putting it right")
+        time.sleep(self.mends)
+        self._leave("put-right")
+        return "it was put right"
 
     def _leave(self, name):
         with open(os.path.join(self.folder, name), "w", encoding="utf-8"):

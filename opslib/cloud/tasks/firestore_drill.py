@@ -46,7 +46,7 @@ class FirestoreDrill(ImportTask, name="firestore_drill"):
     and, if compared, `production`), `seconds`, `kept`.
     """
 
-    cleanup_seconds = _CLEANUP
+    cleanup_seconds = _CLEANUP + 60  # what is under way when it begins may take its time to end
 
     database: str = param(DatabaseId(), "The database to make in the sandbox project.", default="opslib-drill")
     production: list[str] = param(
@@ -70,6 +70,7 @@ class FirestoreDrill(ImportTask, name="firestore_drill"):
     keep: bool = param(Boolean(), "Leave the database there afterwards.", default=False)
 
     _outcome: Any = None
+    _made = False
 
     def check(self) -> None:
         super().check()
@@ -128,13 +129,33 @@ class FirestoreDrill(ImportTask, name="firestore_drill"):
         outcome: dict[str, Any] = {}
         object.__setattr__(self, "_outcome", outcome)
         try:
-            self.firestore.create(change.detail.location)
-            self.say(f"made {self.firestore.name}")
+            self._make(change.detail.location)
             self._restore(change.detail.proof, outcome)
         finally:
             outcome["seconds"] = round(time.monotonic() - began, 1)
-            if not self.keep:
-                self._remove()
+
+    def clean_up(self) -> str:
+        """Remove the database, in time of its own: that of the drill may be up."""
+        if self.keep or not self._made:
+            return ""
+        object.__setattr__(self, "patience", Patience(_CLEANUP, self.poll))
+        sandbox = self.another()
+        try:
+            if not sandbox.exists():
+                return f"{sandbox.name} is not there"
+            sandbox.remove()
+        except TaskError as error:
+            raise TaskError(f"{sandbox.name} could not be removed: {error}; remove it") from error
+        return f"{sandbox.name} was removed"
+
+    def _make(self, location: str) -> None:
+        object.__setattr__(self, "_made", True)
+        try:
+            self.firestore.create(location)
+        except RefusedError:
+            object.__setattr__(self, "_made", False)  # if there is one now, it is somebody else's
+            raise
+        self.say(f"made {self.firestore.name}")
 
     def _restore(self, proof: Proof, outcome: dict[str, Any]) -> None:
         ended = follow(self.firestore, begin(self.firestore, IMPORT, proof.url), self.seen)
@@ -154,14 +175,6 @@ class FirestoreDrill(ImportTask, name="firestore_drill"):
         wrong = [_differs(name, each, self.tolerance) for name, each in sorted(collections.items())]
         if any(wrong):
             raise TaskError(f"compared with {other.name}: {listed([each for each in wrong if each])}", **outcome)
-
-    def _remove(self) -> None:
-        """Remove the database, in time of its own: that of the drill may be up."""
-        object.__setattr__(self, "patience", Patience(_CLEANUP, self.poll))
-        sandbox = self.another()
-        if sandbox.exists():
-            sandbox.remove()
-            self.say(f"removed {sandbox.name}")
 
     def _usual_location(self) -> str:
         usual = Firestore(self, self.project, "(default)")

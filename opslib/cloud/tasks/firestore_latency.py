@@ -34,7 +34,7 @@ class FirestoreLatency(FirestoreTask, name="firestore_latency"):
     data: `read_ms`, `write_ms`, each with `median`, `worst`, `samples`; `left_over`, documents of earlier runs.
     """
 
-    cleanup_seconds = _CLEANUP
+    cleanup_seconds = _CLEANUP + 60  # what is under way when it begins may take its time to end
 
     samples: int = param(Number(1, 100, whole=True), "How many documents to write and read.", default=5)
     read_limit: float = param(Duration(low=0.001), "What a read may take, in seconds.", default="100ms")
@@ -44,6 +44,7 @@ class FirestoreLatency(FirestoreTask, name="firestore_latency"):
     )
 
     _outcome: Any = None
+    _paths: Any = ()
 
     def look(self) -> list[Document]:
         limit = datetime.now(UTC) - _FORGOTTEN
@@ -63,11 +64,17 @@ class FirestoreLatency(FirestoreTask, name="firestore_latency"):
         paths = [f"{self.collection}/probe-{uuid.uuid4().hex}" for _number in range(self.samples)]
         outcome: dict[str, Any] = {}
         object.__setattr__(self, "_outcome", outcome)
-        try:
-            outcome["write_ms"] = _timed([lambda path=path: self._write(path) for path in paths])  # type: ignore[misc]
-            outcome["read_ms"] = _timed([lambda path=path: self._read(path) for path in paths])  # type: ignore[misc]
-        finally:
-            self._remove([*paths, *(each.path for each in change.detail)])
+        object.__setattr__(self, "_paths", [*paths, *(each.path for each in change.detail)])
+        outcome["write_ms"] = _timed([lambda path=path: self._write(path) for path in paths])  # type: ignore[misc]
+        outcome["read_ms"] = _timed([lambda path=path: self._read(path) for path in paths])  # type: ignore[misc]
+
+    def clean_up(self) -> str:
+        """Remove the documents, in time of its own: that of the step may be up."""
+        object.__setattr__(self, "patience", Patience(_CLEANUP, self.poll))
+        firestore = self.another()
+        writes = [{"delete": firestore.reference(path)} for path in self._paths]
+        self.patience.read(lambda: firestore.commit(writes), doing="removing the probe documents")
+        return ""
 
     def verify(self, plan: Plan) -> None:  # noqa: ARG002 - the signature that the runtime calls
         slow = []
@@ -86,13 +93,6 @@ class FirestoreLatency(FirestoreTask, name="firestore_latency"):
     def _read(self, path: str) -> None:
         if self.firestore.document(path) is None:
             raise TaskError(f"{path} was written and cannot be read")
-
-    def _remove(self, paths: list[str]) -> None:
-        """Remove the documents, in time of its own: that of the step may be up."""
-        object.__setattr__(self, "patience", Patience(_CLEANUP, self.poll))
-        firestore = self.another()
-        writes = [{"delete": firestore.reference(path)} for path in paths]
-        self.patience.read(lambda: firestore.commit(writes), doing="removing the probe documents")
 
 
 def _timed(calls: list[Callable[[], object]]) -> dict[str, Any]:

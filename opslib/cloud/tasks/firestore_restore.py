@@ -62,7 +62,7 @@ class FirestoreRestore(ImportTask, name="firestore_restore"):
     `steps`, each with `step` and `seconds`.
     """
 
-    cleanup_seconds = _CLEANUP
+    cleanup_seconds = _CLEANUP + 60  # what is under way when it begins may take its time to end
 
     safety: str | None = param(
         ExportAddress(),
@@ -100,6 +100,7 @@ class FirestoreRestore(ImportTask, name="firestore_restore"):
     )
 
     _outcome: Any = None
+    _resumes = False
 
     def check(self) -> None:
         super().check()
@@ -190,30 +191,39 @@ class FirestoreRestore(ImportTask, name="firestore_restore"):
         outcome: dict[str, Any] = {"steps": []}
         object.__setattr__(self, "_outcome", outcome)
         state: _State = change.detail
-        if state.done is not None and not self.again:
-            self._resume(outcome)
-            return
+        try:
+            if state.done is None or self.again:
+                self._restore(state, outcome)
+            else:
+                object.__setattr__(self, "_resumes", True)
+        except TaskError as error:
+            raise TaskError(str(error), **{**error.data, **outcome}) from error
+
+    def clean_up(self) -> str:
+        """Resume the service, in time of its own: that of the restore may be up."""
+        if not self._resumes:
+            return ""
+        switch = self.switch(Patience(_CLEANUP, self.poll))
+        assert switch is not None
+        try:
+            with self._step("resume", self._outcome):
+                switch.resume()
+        except TaskError as error:
+            words = f"{self.service} could not be resumed: {error}; resume it now"
+            raise TaskError(words, **self._outcome) from error
+        return f"{self.service} was resumed"
+
+    def _restore(self, state: _State, outcome: dict[str, Any]) -> None:
         if state.safety and not _mine(state):
             with self._step("safety export", outcome):
                 moment = Snapshot.moment(self.snapshot, self.began)
                 outcome["safety"] = export(self.firestore, self.storage, state.safety, moment, seen=self.seen)
-        self._exchange(state, outcome)
-
-    def _exchange(self, state: _State, outcome: dict[str, Any]) -> None:
-        """Pause, import, compare; and resume, whatever came of it."""
+        object.__setattr__(self, "_resumes", self._to_resume(state))
         switch = self.switch(self.patience)
-        try:
-            if switch is not None and not state.paused:
-                with self._step("pause", outcome):
-                    switch.pause()
-            self._import(state, outcome)
-        except BaseException as error:
-            self._resume_after(error, state, outcome)
-            if isinstance(error, TaskError) and self._resumes(state):
-                raise TaskError(f"{error}; {self.service} was resumed", **{**error.data, **outcome}) from error
-            raise
-        if self._resumes(state):
-            self._resume(outcome)
+        if switch is not None and not state.paused:
+            with self._step("pause", outcome):
+                switch.pause()
+        self._import(state, outcome)
 
     def _import(self, state: _State, outcome: dict[str, Any]) -> None:
         with self._step("import", outcome):
@@ -226,28 +236,8 @@ class FirestoreRestore(ImportTask, name="firestore_restore"):
         if remains.failure:
             raise TaskError(remains.failure, imported=ended.to_dict(), **remains.to_dict())
 
-    def _resumes(self, state: _State) -> bool:
+    def _to_resume(self, state: _State) -> bool:
         return self.service is not None and (self.resume == ALWAYS or not state.paused)
-
-    def _resume_after(self, error: BaseException, state: _State, outcome: dict[str, Any]) -> None:
-        if not self._resumes(state):
-            return
-        why = str(error) or "the run was cut short"
-        self.say(f"{why}; resuming {self.service} all the same")
-        try:
-            self._resume(outcome)
-        except TaskError as second:
-            raise TaskError(f"{why}; and {second}", **outcome) from error
-
-    def _resume(self, outcome: dict[str, Any]) -> None:
-        """Resume the service, in time of its own: that of the restore may be up."""
-        switch = self.switch(Patience(_CLEANUP, self.poll))
-        assert switch is not None
-        try:
-            with self._step("resume", outcome):
-                switch.resume()
-        except TaskError as error:
-            raise TaskError(f"{self.service} could not be resumed: {error}; resume it now", **outcome) from error
 
     @contextmanager
     def _step(self, name: str, outcome: dict[str, Any]) -> Iterator[None]:
@@ -289,7 +279,7 @@ class FirestoreRestore(ImportTask, name="firestore_restore"):
             yield f"pause {self.service}"
         held = "all documents" if state.proof.documents is None else count(state.proof.documents, "document")
         yield f"{'follow the import of' if _mine(state) else 'import'} {held} from {state.proof.url}"
-        if self._resumes(state):
+        if self._to_resume(state):
             yield f"resume {self.service}"
 
 

@@ -17,6 +17,7 @@ from support.here import Errand, Saga
 from support.probes import Note
 
 HERE = Target(name="here", carrier="local")
+MENDED = ["begun", "mending", "put-right"]
 
 
 def run(*steps, **options):
@@ -88,8 +89,8 @@ def test_a_task_cut_short_by_its_deadline_puts_things_right(tmp_path):
     """Its clean-up is allowed its time, and the report says what happened."""
     host, _told = run(Saga(folder=str(tmp_path)), timeout=1)
     assert host.status is Status.FAILED
-    assert "cut short" in host.steps[0].error
-    assert sorted(os.listdir(tmp_path)) == ["begun", "put-right"]
+    assert host.steps[0].error == "cut short: its time was up or the run was stopped; it was put right"
+    assert sorted(os.listdir(tmp_path)) == MENDED
 
 
 def test_a_step_timeout_is_not_the_end_of_the_others(tmp_path):
@@ -100,7 +101,7 @@ def test_a_step_timeout_is_not_the_end_of_the_others(tmp_path):
     steps = [Step(task=Saga(folder=str(saga)), timeout=0.5, ignore_errors=True), Step(task=Errand(path=after))]
     host, _told = run(*steps)
     assert [str(step.status) for step in host.steps] == ["failed", "changed"]
-    assert sorted(os.listdir(saga)) == ["begun", "put-right"]
+    assert sorted(os.listdir(saga)) == MENDED
     assert os.path.exists(after)
 
 
@@ -112,7 +113,7 @@ def test_ctrl_c_lets_it_put_things_right(tmp_path):
     host, _told = run(Saga(folder=str(tmp_path)), cancel=cancel)
     watcher.join()
     assert host.status is Status.FAILED
-    assert sorted(os.listdir(tmp_path)) == ["begun", "put-right"]
+    assert sorted(os.listdir(tmp_path)) == MENDED
 
 
 def test_a_vanished_controller_lets_it_put_things_right(tmp_path):
@@ -127,15 +128,15 @@ def test_a_vanished_controller_lets_it_put_things_right(tmp_path):
     eventually(lambda: os.listdir(tmp_path) == ["begun"])
     for stream in (channel._in, channel._out, channel._err):
         stream.close()
-    eventually(lambda: sorted(os.listdir(tmp_path)) == ["begun", "put-right"])
+    eventually(lambda: sorted(os.listdir(tmp_path)) == MENDED)
     channel._process.wait(10)
 
 
 def test_a_clean_up_that_hangs_is_killed(tmp_path):
     """When its time is over, so is the process."""
-    host, _told = run(Saga(folder=str(tmp_path), hangs=True), timeout=0.5)
+    host, _told = run(Saga(folder=str(tmp_path), mends=60), timeout=0.5)
     assert "its processes were killed" in host.steps[0].error
-    assert os.listdir(tmp_path) == ["begun"]
+    assert sorted(os.listdir(tmp_path)) == ["begun", "mending"]
 
 
 def test_ansible_gets_the_same_result(tmp_path):
@@ -156,7 +157,7 @@ def test_ansible_waits_for_what_left_its_family(tmp_path):
     """A task that puts things right runs apart from Ansible's processes; its result comes all the same."""
     done = ansible.carry(Saga, {"folder": str(tmp_path)}, lambda *_: (1, "", ""), deadline=0.5)
     assert "cut short" in done["msg"]
-    assert sorted(os.listdir(tmp_path)) == ["begun", "put-right"]
+    assert sorted(os.listdir(tmp_path)) == MENDED
 
 
 def test_a_task_of_a_script_is_refused():

@@ -228,6 +228,61 @@ def test_tasks_of_one_step_do_not_share_anything():
     assert first["data"] is not second["data"]
 
 
+CUT = "cut short: its time was up or the run was stopped"
+
+
+@pytest.mark.parametrize(
+    ("apply", "clean_up", "error"),
+    [
+        ([], [], None),
+        (["stop", "fail"], ["stop"], CUT + "; mended"),
+        ([], ["stop", "stop"], CUT + "; mended"),
+        (["fail"], [], "apply failed; mended"),
+        (["fail"], ["stop"], "apply failed; mended"),
+        (["stop"], ["fail"], CUT + "; and clean_up failed"),
+        (["fail"], ["stop", "fail"], "apply failed; and clean_up failed"),
+        ([], ["stop", "fail"], "clean_up failed"),
+    ],
+)
+def test_a_task_cleans_up_once_undisturbed_and_its_report_says_what_came_of_it(apply, clean_up, error):
+    """Whatever became of the changes before, and wherever the run is stopped."""
+    stop, mended = worker.Stop(), []
+
+    def happen(where, events):
+        for event in events:
+            if event == "fail":
+                raise TaskError("%s failed" % where)
+            stop(15, None)
+
+    class Mends(Task, name="mends"):
+        def probe(self):
+            return None
+
+        def plan(self, state):
+            return Plan(changes=[Change(kind=ACTION, summary="begin")])
+
+        def apply(self, change):
+            happen("apply", apply)
+
+        def clean_up(self):
+            mended.append(1)
+            happen("clean_up", clean_up)
+            return "mended"
+
+    result = run_step(Mends, {}, False, None, stop)
+    assert (result["error"], result["changed"], mended) == (error, True, [1])
+    assert stop.came is ("stop" in apply + clean_up)
+    assert run_step(Mends, {}, True)["error"] is None
+    assert mended == [1]
+
+
+def test_a_stop_between_steps_waits_for_the_next_one():
+    """Where nothing of a task is under way it is only noted, and no change is begun after it."""
+    stop = worker.Stop()
+    stop(15, None)
+    assert run_step(Mishap, {"how": "half"}, False, None, stop)["error"] == CUT
+
+
 class Teller(Task, name="teller"):
     """Say things on the way."""
 
