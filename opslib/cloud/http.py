@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from opslib.cloud.errors import (
@@ -45,6 +46,13 @@ class Answer:
             return json.loads(self.body)
         except (ValueError, RecursionError) as error:
             raise MalformedError(f"the answer is no JSON: {error}", status=self.status) from None
+
+    def moment(self) -> datetime:
+        """Return when it was given, by the service's clock (Date: RFC 9110, 6.6.1). Raises MalformedError."""
+        try:
+            return email.utils.parsedate_to_datetime(self.headers.get("date", "")).astimezone(UTC)
+        except (TypeError, ValueError, OverflowError):
+            raise MalformedError("the answer does not tell the time", status=self.status) from None
 
 
 class Http:

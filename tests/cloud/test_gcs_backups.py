@@ -18,7 +18,8 @@ from support.cloud import run
 from support.exports import DAY
 
 ARGS = {"project": "spendsense-test", "bucket": "backups", "prefix": "daily/", "every": "1d", "wait": 60, "poll": 0.001}
-PRUNE = {name: ARGS[name] for name in ("project", "bucket", "prefix", "wait", "poll")}
+PLACE = {name: ARGS[name] for name in ("project", "bucket", "wait", "poll")}
+PRUNE = {**PLACE, "prefix": "daily/"}
 ROOT = "gs://backups/daily"
 
 
@@ -236,6 +237,24 @@ def test_a_project_that_may_not_be_asked_is_a_warning(bucket):
     assert "storage.buckets.list is not granted" in ran.warnings[0]
 
 
+@pytest.mark.parametrize(
+    ("task", "args"),
+    [
+        ("gcs_prune", {"prefix": "daily/"}),
+        ("gcs_lifecycle", {"retention": 0}),
+        ("gcs_upload", {"path": "/etc/hostname", "object": "daily/y"}),
+    ],
+)
+def test_nothing_is_changed_in_a_bucket_that_may_be_another_project_s(bucket, task, args):
+    exports.put(bucket, "backups", "daily/x", age=400 * DAY)
+    bucket.fail("buckets.list", status=403, code="PERMISSION_DENIED", times=None)
+    for check in (True, False):
+        ran = run(task, {**PLACE, **args}, check=check)
+        assert ran.status == "failed"
+        assert "storage.buckets.list is not granted; nothing was touched" in ran.error
+    assert bucket.mutations == []
+
+
 def objects(*items, **more):
     return {"kind": "storage#objects", "items": list(items), **more}
 
@@ -300,7 +319,7 @@ def test_a_listing_that_breaks_off_is_no_short_listing(bucket):
     exports.put(bucket, "backups", "daily/y")
     bucket.page_size = 2
     whole = run("gcs_backups", ARGS).data["complete"]
-    pages = len(bucket.calls("objects.list"))
+    pages = sum("maxResults" not in call.query for call in bucket.calls("objects.list"))
     assert (whole, pages) == (2, 3)
     bucket.requests.clear()
     bucket.answer("objects.list", objects(nextPageToken="ZGFpbHkv"), times=1)

@@ -29,7 +29,7 @@ def bucket(gcs):
 def five(bucket):
     """Exports of 10 to 50 days ago."""
     for age in (10, 20, 31, 40, 50):
-        exports.put(bucket, "backups", f"daily/{age}", age=age * DAY)
+        exports.put(bucket, "backups", f"daily/{age}", age=age * DAY + 5)
     return bucket
 
 
@@ -64,6 +64,15 @@ def test_the_newest_good_ones_stay_however_old(bucket):
     assert run("gcs_prune", {**ARGS, "keep_last": 3}).status == "ok"
     ran = run("gcs_prune", {**ARGS, "keep_last": 2})
     assert (ran.status, left(bucket)) == ("changed", ["400", "500"])
+
+
+def test_age_is_told_by_the_service_whatever_the_controller_s_clock_says(bucket):
+    bucket.advance(-60 * DAY)
+    for age in (1, 2, 31):
+        exports.put(bucket, "backups", f"daily/{age}", age=age * DAY + 5)
+    ran = run("gcs_prune", {**ARGS, "keep_last": 1})
+    assert (ran.status, left(bucket)) == ("changed", ["1", "2"])
+    assert "31 days old" in ran.summaries[0]
 
 
 def test_what_is_not_whole_is_not_counted(five):

@@ -10,6 +10,9 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
+from werkzeug.http import http_date
+
+from services.back_end import Quiet
 from services.gcs_rules import check_held, check_name, doomed, stamp
 from services.google import Answer, Google, GoogleCall, GoogleProblem
 
@@ -30,6 +33,11 @@ class GcsStore(Google):
 
     document = "storage.v1"
     variables = {"STORAGE_EMULATOR_HOST": "{url}"}
+
+    @property
+    def handler(self) -> type[Quiet]:
+        """Answers are dated by the service's clock."""
+        return type("Dated", (Quiet,), {"date_time_string": lambda _self: http_date(self.now())})
 
     # What tests do behind the service's back
 

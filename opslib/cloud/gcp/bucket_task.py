@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 
+from opslib.cloud.errors import MismatchError
 from opslib.cloud.gcp.storage import Storage
 from opslib.cloud.gcp.task import GcpTask
 from opslib.cloud.task import param
@@ -39,7 +40,10 @@ def prefix_name() -> Text:
 
 
 class BucketTask(GcpTask):
-    """A task on a bucket of Cloud Storage, which must belong to `project`."""
+    """A task on a bucket of Cloud Storage, which must belong to `project`.
+
+    Whoever only reads may have to do without the proof, and warns; whoever changes anything may not.
+    """
 
     bucket: str = param(bucket_name(), "The bucket, without gs://.", example="spendsense-backups")
 
@@ -56,3 +60,10 @@ class BucketTask(GcpTask):
         """Warnings of what could not be proven of the bucket. Raises MismatchError when it is another project's."""
         doubt = self.storage.prove_project(self.bucket)
         return [doubt] if doubt else []
+
+    def prove_bucket(self) -> None:
+        """See that the bucket is the project's. Raises MismatchError when it is not, or that cannot be seen."""
+        for doubt in self.unproven:
+            raise MismatchError(
+                f"{doubt}; nothing was touched: grant it in the project (Storage Bucket Viewer holds it)"
+            )

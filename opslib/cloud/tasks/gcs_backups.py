@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from opslib.cloud.gcp.backups import Backup, Proof, folders, prove_items, single_objects
@@ -77,7 +77,7 @@ class GcsBackups(BucketTask, name="gcs_backups"):
             if proof.complete:
                 break
         unfinished = [backup for backup in found if backup.finished is None]
-        return _State(datetime.now(UTC), complete, unfinished, proofs, warnings)
+        return _State(self.storage.now(self.bucket, self.prefix), complete, unfinished, proofs, warnings)
 
     def compare(self, state: _State) -> Plan:
         shown = [self._shown(backup, state) for backup in state.complete]

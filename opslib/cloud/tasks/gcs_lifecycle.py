@@ -79,24 +79,23 @@ class GcsLifecycle(BucketTask, name="gcs_lifecycle"):
         if self.retention is not None and self.retention != int(self.retention):
             self.refuse("retention is counted in whole seconds")
 
-    def look(self) -> tuple[Bucket, Sequence[str]]:
-        warnings = list(self.unproven)
-        return self.storage.bucket(self.bucket), warnings
+    def look(self) -> Bucket:
+        self.prove_bucket()
+        return self.storage.bucket(self.bucket)
 
-    def compare(self, state: tuple[Bucket, Sequence[str]]) -> Plan:
-        bucket, warnings = state
-        wanted, rules, retention = self._wanted(bucket)
+    def compare(self, state: Bucket) -> Plan:
+        wanted, rules, retention = self._wanted(state)
         data = {
-            "rules": [dict(rule) for rule in bucket.rules],
-            "retention_seconds": bucket.retention,
-            "retention_locked": bucket.locked,
-            "soft_delete_seconds": bucket.soft_delete,
+            "rules": [dict(rule) for rule in state.rules],
+            "retention_seconds": state.retention,
+            "retention_locked": state.locked,
+            "soft_delete_seconds": state.soft_delete,
         }
-        failure = self._obstacle(bucket, wanted, rules, retention)
-        remarks = [*warnings, *self._remarks(retention)]
+        failure = self._obstacle(state, wanted, rules, retention)
+        remarks = self._remarks(retention)
         if failure:
             return Plan(failure=failure, warnings=remarks, data=data)
-        before, after = _lines(bucket.rules, bucket.retention), _lines(rules, retention)
+        before, after = _lines(state.rules, state.retention), _lines(rules, retention)
         if before == after:
             reason = f"bucket {self.bucket} is as declared: {listed(after.splitlines(), 5) or 'it keeps everything'}"
             return Plan(reason=reason, warnings=remarks, data=data)
@@ -105,7 +104,7 @@ class GcsLifecycle(BucketTask, name="gcs_lifecycle"):
             summary=f"set the lifecycle of gs://{self.bucket}",
             before=before,
             after=after,
-            detail=(bucket, rules, retention),
+            detail=(state, rules, retention),
         )
         return Plan(changes=[change], warnings=remarks, data=data)
 

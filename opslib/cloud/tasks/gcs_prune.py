@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from opslib.cloud.errors import RefusedError
@@ -28,16 +28,15 @@ class _State:
     backups: Sequence[Backup]
     good: Sequence[str]
     bad: Sequence[str]
-    warnings: Sequence[str]
 
 
 class GcsPrune(BucketTask, name="gcs_prune"):
     """Delete old backups below a prefix.
 
     A backup is a Firestore export (a folder with a completion marker), or any object (a dump); see `gcs_backups`. One
-    goes when all of it is older than `older_than`, and it is none of the newest `keep_last` good ones; exports are
-    proven before they count as good ones, and nothing goes while fewer than `keep_last` of them are known. What matches
-    `keep`, and what is held or retained, stays.
+    goes when all of it is older than `older_than` by the service's clock, and it is none of the newest `keep_last` good
+    ones; exports are proven before they count as good ones, and nothing goes while fewer than `keep_last` of them are
+    known. What matches `keep`, and what is held or retained, stays.
 
     The plan lists each backup. Every object is deleted only as the version that was seen, with the metadata that was
     seen, so one that was changed or put on hold meanwhile stays, and the step fails; of an export the completion marker
@@ -64,7 +63,7 @@ class GcsPrune(BucketTask, name="gcs_prune"):
     _deleted: tuple[int, int] = (0, 0)
 
     def look(self) -> _State:
-        warnings = list(self.unproven)
+        self.prove_bucket()
         items = self.storage.items(self.bucket, self.prefix)
         if self.kind == OBJECT:
             found = single_objects(self.bucket, items)
@@ -73,7 +72,7 @@ class GcsPrune(BucketTask, name="gcs_prune"):
         else:
             found = folders(self.bucket, self.prefix, items)
             good, bad = self._prove([backup for backup in found if backup.finished is not None])
-        return _State(datetime.now(UTC), found, good, bad, warnings)
+        return _State(self.storage.now(self.bucket, self.prefix), found, good, bad)
 
     def _prove(self, complete: Sequence[Backup]) -> tuple[list[str], list[str]]:
         """Return the names of the newest `keep_last` good exports, and what is wrong with those that are not."""
@@ -100,7 +99,7 @@ class GcsPrune(BucketTask, name="gcs_prune"):
             "deleted": number,
             "deleted_bytes": total,
         }
-        warnings = [*state.warnings, *(f"not counted as good: {problem}" for problem in state.bad[:3])]
+        warnings = [f"not counted as good: {problem}" for problem in state.bad[:3]]
         warnings += [f"{backup.shown} stays: {why}" for backup, why in judged.kept if why.startswith("gs://")][:5]
         if len(judged.gone) > self.most:
             failure = (

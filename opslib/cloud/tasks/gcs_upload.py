@@ -65,7 +65,8 @@ class GcsUpload(BucketTask, name="gcs_upload"):
             self.refuse(f"part {self.part} is no multiple of 256K up to 256M")
 
     def look(self) -> _State:
-        warnings = list(self.unproven)
+        self.prove_bucket()
+        warnings: list[str] = []
         files = self._single() if self.object is not None else self._several(warnings)
         return _State(files, warnings)
 

@@ -11,10 +11,10 @@ short_description: Delete old backups below a prefix
 version_added: 0.1.0
 description:
   - A backup is a Firestore export (a folder with a completion marker), or any object (a dump);
-    see C(gcs_backups). One goes when all of it is older than O(older_than), and it is none
-    of the newest O(keep_last) good ones; exports are proven before they count as good ones,
-    and nothing goes while fewer than O(keep_last) of them are known. What matches O(keep),
-    and what is held or retained, stays.
+    see C(gcs_backups). One goes when all of it is older than O(older_than) by the service's
+    clock, and it is none of the newest O(keep_last) good ones; exports are proven before they
+    count as good ones, and nothing goes while fewer than O(keep_last) of them are known. What
+    matches O(keep), and what is held or retained, stays.
   - The plan lists each backup. Every object is deleted only as the version that was seen, with
     the metadata that was seen, so one that was changed or put on hold meanwhile stays, and
     the step fails; of an export the completion marker goes first, so what is half deleted is
