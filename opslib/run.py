@@ -169,7 +169,7 @@ class _Run:
             check=self.options.check,
             started=started,
             ended=datetime.now(UTC),
-            hosts={name: self.results[name] for name in names},
+            hosts={name: self.results[name] for name in dict.fromkeys((*names, *self.results))},  # a play may add some
             warnings=self.emit.warnings,
             interrupted=self.cancel.is_set(),
         )

@@ -140,6 +140,14 @@ def test_host_that_failed_takes_no_part_in_later_plays(book, inventory):
     assert [step.status for step in report.hosts["two"].steps] == [Status.SKIPPED, Status.OK]
 
 
+def test_host_that_a_play_adds_is_in_the_report(book, inventory):
+    adding = THEIRS.replace("ansible.builtin.command: echo hello", "ansible.builtin.add_host: {name: new, groups: dyn}")
+    failing = LATER.replace("hosts: all", "hosts: dyn").replace("said.stdout == 'hello'", "false")
+    report = run_playbook(book(adding, failing), inventory)
+    assert report.hosts["new"].status is Status.FAILED
+    assert report.exit_code == 2
+
+
 def test_cancelled_before_it_began(book, inventory):
     cancel = threading.Event()
     cancel.set()
