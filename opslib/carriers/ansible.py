@@ -17,9 +17,8 @@ from opslib.host.params import ParamError
 from opslib.host.task import ACTION, Task
 from opslib.result import Status, StepResult
 
-__all__ = ["DEADLINE", "Execute", "Tell", "carry", "prepare", "shell_command"]
+__all__ = ["Execute", "Tell", "carry", "prepare", "shell_command"]
 
-DEADLINE = 3600.0
 _HIDDEN = "(hidden)"
 _INTERPRETERS = ("python3", "/usr/bin/python3", "/usr/local/bin/python3", "/usr/libexec/platform-python")
 _MAX_SAID = 500
@@ -62,9 +61,9 @@ def carry(
     """Run a task and return its result as Ansible expects one; a parameter that is wrong is a failure, nothing is sent.
 
     execute: runs a shell command on the host with these bytes as its standard input, and returns exit code, standard
-    output and standard error; deadline: seconds the host may take (default 3600); secrets: texts to mask in the
-    result; through_file: `execute` cannot do without a temporary file, so that a task with a secret is refused; tell:
-    is given what a task that runs here says before its end, without secrets.
+    output and standard error; deadline: seconds the task may take, None for as long as its own parameters allow;
+    secrets: texts to mask in the result; through_file: `execute` cannot do without a temporary file, so that a task
+    with a secret is refused; tell: is given what a task that runs here says before its end, without secrets.
     """
     try:
         task = task_type(**args)
@@ -77,7 +76,6 @@ def carry(
             "connection than paramiko, another become_method than su"
         )
     try:
-        deadline = DEADLINE if deadline is None else deadline
         result = _send(task, execute, interpreter, check=check, deadline=deadline, secrets=hide, tell=tell)
     except CarrierError as error:
         return _failed(wire.mask(str(error), hide))
@@ -90,7 +88,7 @@ def _send(
     interpreter: str | None,
     *,
     check: bool,
-    deadline: float,
+    deadline: float | None,
     secrets: set[str],
     tell: Tell | None,
 ) -> StepResult:

@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 
 from opslib.carriers import ansible as carrier
+from opslib.carriers import controller, payload
 from opslib.carriers.ansible import carry, shell_command
+from tests.support.here import Errand
 from tests.support.probes import Mishap, Note
 
 
@@ -129,6 +131,16 @@ def test_deadline_ends_the_task() -> None:
     assert "time for this host was up" in result["msg"]
     assert time.monotonic() - began < 10
     assert subprocess.run(["pgrep", "-f", f"^sleep {nap}"], check=False, capture_output=True).stdout == b""
+
+
+@pytest.mark.parametrize(("task", "module", "way"), [(Note, payload, "encode"), (Errand, controller, "carry_out")])
+def test_a_play_without_timeout_cuts_nothing_short(task, module, way, monkeypatch) -> None:
+    """A restore may take hours, and says so by its own parameters."""
+    jobs: list[payload.Job] = []
+    monkeypatch.setattr(module, way, lambda job, *_: jobs.append(job) or ((1, "", "") if module is controller else b""))
+    for deadline in (None, 5):
+        carry(task, {"path": "/n"}, lambda *_: (1, "", ""), deadline=deadline)
+    assert [job.deadline for job in jobs] == [None, 5]
 
 
 @pytest.mark.parametrize(
