@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from support.cloud import run
+from opslib import tasks
+from support.cloud import run, stopped
 from support.firestore import DAILY, PROD, SANDBOX, Time, aside, backup, client, operations, seed
 
 DRILL = {**SANDBOX, "backup": DAILY, "production": [PROD["project"]]}
@@ -101,3 +102,23 @@ def test_a_sandbox_that_cannot_be_seen_is_refused(world):
     world.firestore.fail("databases.list", status=403, code="PERMISSION_DENIED", message="no permission")
     assert "the sandbox spendsense-test cannot be worked in; nothing was touched" in drill().error
     assert world.mutations == []
+
+
+@pytest.mark.parametrize("moment", ["databases.importDocuments", "databases.get", "databases.delete"])
+def test_a_run_that_is_stopped_leaves_no_database(world, monkeypatch, moment):
+    """Also one that is stopped while the database is being removed."""
+    before = "documents.listCollectionIds" if moment == "databases.get" else "databases.create"
+
+    def arrange(now):
+        world.firestore.twist(before, aside(lambda: world.firestore.twist(moment, now)))
+
+    step = stopped(monkeypatch, tasks.firestore_drill(**DRILL), arrange)
+    assert MADE not in world.firestore.databases
+    assert step.error == f"cut short: its time was up or the run was stopped; {MADE} was removed"
+
+
+def test_a_database_that_somebody_else_made_meanwhile_stays(world):
+    theirs = aside(lambda: world.firestore.make_database(SANDBOX["project"], "opslib-drill"))
+    world.firestore.twist("databases.get", theirs, times=2)  # there is none at the first look
+    assert "409" in drill().error
+    assert (MADE in world.firestore.databases, operations(world)) == (True, ["databases.create"])

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from opslib import Fleet, Target, tasks
+from opslib import tasks
 from opslib.cloud.gcp.firestore import Firestore
-from support.cloud import run
+from support.cloud import run, stopped
 from support.firestore import PROD, client, operations, paths, seed
 
 SLOW = {"read_limit": 30, "write_limit": 30}
@@ -81,21 +79,11 @@ def test_probes_are_removed_when_one_fails(world, after_effect):
     assert [path for path in paths() if path.startswith("opslib")] == []
 
 
-def test_probes_are_removed_when_the_run_is_stopped(world):
-    reached, stop = threading.Event(), threading.Event()
-    world.firestore.twist("documents.commit", lambda _body: reached.set())
-    world.firestore.delay("documents.batchGet", 0.2)
-    with Fleet([Target(name="controller", carrier="local")], cancel=stop) as fleet:
-        task = tasks.firestore_latency(**PROD, samples=100)
-        thread = threading.Thread(target=lambda: fleet.run([task]))
-        thread.start()
-        assert reached.wait(250)
-        stop.set()
-        thread.join(250)
-    ends = time.monotonic() + 250
-    while time.monotonic() < ends and any(path.startswith("opslib") for path in paths()):
-        time.sleep(0.05)
+def test_probes_are_removed_when_the_run_is_stopped(world, monkeypatch):
+    task = tasks.firestore_latency(**PROD, **SLOW, samples=1)
+    step = stopped(monkeypatch, task, lambda now: world.firestore.twist("documents.batchGet", now))
     assert [path for path in paths() if path.startswith("opslib")] == []
+    assert step.error == "cut short: its time was up or the run was stopped"
 
 
 METRIC = "firestore.googleapis.com/document/{}_ops_count"

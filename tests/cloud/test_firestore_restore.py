@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import threading
-import time
-
 import pytest
 
-from opslib import Fleet, Target, tasks
-from support.cloud import AWS, run
+from opslib import tasks
+from support.cloud import AWS, run, stopped
 from support.firestore import DAILY, PROD, Time, aside, backup, client, operations, paths, seed
 
 SAFETY = "gs://spendsense-backups/safety-1"
@@ -196,23 +193,22 @@ def test_what_is_not_there_is_refused_before_anything_is_changed(world, more, to
     assert world.mutations + world.apprunner.mutations == []
 
 
-@pytest.mark.parametrize("moment", ["PauseService", "importDocuments"])
-def test_a_run_that_is_stopped_in_the_middle_resumes_the_service(world, moment, monkeypatch):
+@pytest.mark.parametrize("moment", ["pause", "import", "resume", "resume after a failure"])
+def test_a_run_that_is_stopped_at_any_moment_resumes_the_service(world, monkeypatch, moment):
     """Really stopped: the controller goes, the process that runs the task has its time to put things right."""
-    reached = threading.Event()
-    if moment == "PauseService":
-        world.apprunner.twist("PauseService", lambda _body: reached.set())
-    else:
-        world.firestore.twist("databases.importDocuments", lambda _body: reached.set())
-        world.apprunner.twist("PauseService", lambda _body: setattr(world.firestore, "looks", None))
-    stop = threading.Event()
-    with Fleet([Target(name="controller", carrier="local")], cancel=stop) as fleet:
-        thread = threading.Thread(target=lambda: fleet.run([tasks.firestore_restore(**RESTORE)]))
-        thread.start()
-        assert reached.wait(250)
-        stop.set()
-        thread.join(250)
-    ends = time.monotonic() + 250
-    while time.monotonic() < ends and powers(world) != RESUMED:
-        time.sleep(0.02)
+
+    def arrange(now):
+        if moment == "pause":
+            world.apprunner.twist("PauseService", now)
+        elif moment == "import":
+            world.firestore.twist("databases.importDocuments", now)
+        else:
+            then = aside(lambda: world.apprunner.twist("DescribeService", now))
+            world.firestore.twist("databases.importDocuments", then)
+        if moment == "resume after a failure":
+            world.apprunner.twist("PauseService", aside(world.firestore.fail_operation))
+
+    step = stopped(monkeypatch, tasks.firestore_restore(**RESTORE), arrange)
     assert powers(world) == RESUMED
+    why = "failed: told to fail" if moment.endswith("failure") else "cut short: its time was up or the run was stopped"
+    assert step.error.endswith(f"{why}; spendsense-api was resumed")

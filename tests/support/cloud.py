@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from opslib import tasks
+from opslib import Fleet, StepResult, Target, tasks
+from opslib.carriers.local import LocalChannel
 from opslib.host.worker import run_step
 
 AWS = {"account": "123456789012", "region": "us-east-1", "wait": 60, "poll": 0.005}
@@ -34,3 +38,26 @@ def run(name: str, args: dict[str, Any], *, check: bool = False) -> Ran:
     told: list[dict[str, Any]] = []
     result = run_step(tasks.get(name), args, check, told.append)
     return Ran(**{key: result[key] for key in Ran.__slots__ if key != "told"}, told=told)
+
+
+def stopped(monkeypatch: Any, task: Any, arrange: Callable[[Callable[[Any], None]], object]) -> StepResult:
+    """Run a task in a process of its own, stop the run at a moment, and return what is reported of the step.
+
+    arrange: is given what must be called at that moment, such as by a fake that is to answer; when it returns, the
+    process has been told.
+    """
+    reached, told, stop = threading.Event(), threading.Event(), threading.Event()
+    end_input = LocalChannel.end_input
+    monkeypatch.setattr(LocalChannel, "end_input", lambda channel: (end_input(channel), told.set()))
+
+    def moment(_body: Any) -> None:
+        reached.set()
+        told.wait(250)
+        time.sleep(0.1)
+
+    arrange(moment)
+    threading.Thread(target=lambda: (reached.wait(250), stop.set()), daemon=True).start()
+    with Fleet([Target(name="controller", carrier="local")], cancel=stop) as fleet:
+        [step] = fleet.run([task]).hosts["controller"].steps
+    assert told.is_set(), "the moment never came"
+    return step
