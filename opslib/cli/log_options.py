@@ -12,7 +12,7 @@ from opslib.cli.click_parts import option
 from opslib.cli.options import (
     HOW,
     RESULTS,
-    WHERE,
+    become_options,
     color_option,
     place_of,
     place_options,
@@ -81,11 +81,7 @@ def what_options(function: Function) -> Function:
             functools.partial(place_options, required=False),
             variables_option,
             vault_option,
-            option("-b", "--become", is_flag=True, section=WHERE, help="Read as root, by sudo."),
-            option("--become-user", metavar="USER", section=WHERE, help="Read as this user, by sudo."),
-            option(
-                "-K", "--ask-become-pass", is_flag=True, section=WHERE, help="Ask for the password that sudo wants."
-            ),
+            become_options,
             option("--json", "as_json", is_flag=True, section=RESULTS, help="Print entries as JSON, one per line."),
             option("--pretty", is_flag=True, section=RESULTS, help="Lay JSON entries out over several lines."),
             color_option,

@@ -68,15 +68,28 @@ def vault_option(function: Function) -> Function:
     )(function)
 
 
+def become_options(function: Function) -> Function:
+    """Add as whom to work."""
+    for add in reversed(
+        (
+            option("-b", "--become", is_flag=True, section=WHERE, help="Work as root, by sudo, in every step."),
+            option("--become-user", metavar="USER", section=WHERE, help="Work as this user, by sudo, in every step."),
+            option(
+                "-K", "--ask-become-pass", is_flag=True, section=WHERE, help="Ask for the password that sudo wants."
+            ),
+        )
+    ):
+        function = add(function)
+    return function
+
+
 def run_options(function: Function) -> Function:
     """Add the options of everything that runs on hosts."""
     for add in reversed(
         (
             variables_option,
             vault_option,
-            option(
-                "-K", "--ask-become-pass", is_flag=True, section=WHERE, help="Ask for the password that sudo wants."
-            ),
+            become_options,
             option("-C", "--check", is_flag=True, section=HOW, help="Say what would change; change nothing."),
             option("-D", "--diff", is_flag=True, section=HOW, help="Show what changes change, line by line."),
             option(

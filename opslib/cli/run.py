@@ -22,7 +22,10 @@ EXAMPLES = (
         "Rehearse the weekly maintenance: show what would change, and how.",
     ),
     ("opslib run maintenance:weekly -i inventories/production -l 'web:!canary'", "Run a role's entry point."),
-    ("opslib run service:restart -i lab.yml -e service_unit=nginx --junit out.xml", "Give a variable; keep a report."),
+    (
+        "opslib run service:restart -i lab.yml -b -e service_unit=nginx --junit out.xml",
+        "Work as root; give a variable; keep a report.",
+    ),
     ("opslib run playbooks/daily.yml -i web1,web2, --json - | jq .hosts", "Hand the report to another program."),
 )
 

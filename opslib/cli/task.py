@@ -12,7 +12,7 @@ import click
 from opslib.cli.click_parts import command, option
 from opslib.cli.complete import complete_assignment, complete_task
 from opslib.cli.library import EngineName
-from opslib.cli.options import HOW, WHERE, library_of, pace_of, place_of, place_options, presentation_of, run_options
+from opslib.cli.options import HOW, library_of, pace_of, place_of, place_options, presentation_of, run_options
 from opslib.cli.values import task_from_words
 from opslib.errors import UsageError
 from opslib.host.task import Task
@@ -41,8 +41,6 @@ EXAMPLES = (
 @click.argument("name", shell_complete=complete_task)
 @click.argument("parameters", metavar="[K=V]...", nargs=-1, shell_complete=complete_assignment)
 @functools.partial(place_options, required=False)
-@option("-b", "--become", is_flag=True, section=WHERE, help="Work as root, by sudo.")
-@option("--become-user", metavar="USER", section=WHERE, help="Work as this user, by sudo.")
 @option(
     "--engine",
     type=click.Choice(["auto", "ssh", "ansible"]),

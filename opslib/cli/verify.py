@@ -10,7 +10,15 @@ import click
 
 from opslib.cli.click_parts import command, option
 from opslib.cli.complete import complete_role
-from opslib.cli.options import RESULTS, library_of, place_of, place_options, variables_option, vault_option
+from opslib.cli.options import (
+    RESULTS,
+    become_options,
+    library_of,
+    place_of,
+    place_options,
+    variables_option,
+    vault_option,
+)
 from opslib.cli.screen import Screen
 from opslib.result_file import ResultFile
 
@@ -27,6 +35,7 @@ EXAMPLES = (
 @place_options
 @variables_option
 @vault_option
+@become_options
 @option("--junit", metavar="FILE", section=RESULTS, type=click.Path(), help="Write the results as JUnit XML.")
 @click.pass_context
 def verify(context: click.Context, /, role: str, **values: Any) -> int:

@@ -92,10 +92,10 @@ def test_argument_specs_of_any_shape_are_read() -> None:
 def test_verify(capsys: Out, tmp_path: Path) -> None:
     library = FakeLibrary()
     junit = str(tmp_path / "v.xml")
-    assert (
-        main(["verify", "service:restart", "-i", "x", "--limit", "web1", "-e", "a=b", "--junit", junit], library) == 2
-    )
-    assert library.calls == [("service:restart", Place(inventory=("x",), limit="web1", extra_vars=("a=b",)), junit)]
+    words = ["verify", "service:restart", "-i", "x", "--limit", "web1", "-e", "a=b", "-b", "--junit", junit]
+    assert main(words, library) == 2
+    place = Place(inventory=("x",), limit="web1", extra_vars=("a=b", '{"ansible_become": true}'))
+    assert library.calls == [("service:restart", place, junit)]
     assert capsys.readouterr().out == "1 failed \\x1b[31mred\n"
 
 

@@ -246,6 +246,9 @@ def test_become() -> None:
         assert main(["task", "disk_usage", "-i", "x", *words], library) == 0
         assert [json.loads(extra) for extra in library.calls[0][1].extra_vars] == variables
         assert the_step(library).become is None
+        library = FakeLibrary()
+        assert main(["run", "service:restart", "-i", "x", *words], library) == 0
+        assert [json.loads(extra) for extra in library.calls[0][1].extra_vars] == variables
 
 
 def test_the_heading_shows_what_was_given_but_no_secret(capsys: Out) -> None:
