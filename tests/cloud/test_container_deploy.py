@@ -190,6 +190,14 @@ def test_a_lost_answer_to_the_record(service: Service, effect: bool) -> None:
     assert service.serving == (service.v2 if effect else service.v1)
 
 
+def test_a_deployment_that_is_refused_leaves_the_way_back(service: Service) -> None:
+    assert service.run("container_deploy", image="spendsense-api:v2").status == "changed"
+    service.fake.fail(service.update, status=400, code="AccessDeniedException", message="not authorized")
+    assert "not authorized" in str(service.run("container_deploy", image="spendsense-api:v3").error)
+    assert service.run("container_rollback").status == "changed"
+    assert service.serving == service.v1
+
+
 def test_what_somebody_else_deployed_meanwhile_is_not_overwritten(service: Service) -> None:
     def act(body: Any) -> None:
         service.fake.somebody(NAME, image=service.v3)

@@ -12,11 +12,10 @@ from opslib.cloud.aws.container.platform import Wanted
 from opslib.cloud.aws.container.public import PublicCheck
 from opslib.cloud.aws.container.state import ServiceState
 from opslib.cloud.aws.container.task import ContainerTask, unchanged, usable
+from opslib.cloud.errors import ExpiredError, RefusedError, ThrottledError
 from opslib.cloud.task import MODIFY, Change, Plan, TaskError, param
 
 __all__ = ["ContainerDeploy"]
-
-_RECORD, _DEPLOY = "record", "deploy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +35,8 @@ class ContainerDeploy(ContainerTask, name="container_deploy"):
     The image is proven to exist and is deployed by its digest, so that what runs cannot change by itself. All else of
     the service's configuration stays as it is at that moment. A service that is busy is waited for. The operation is
     followed to its end; one that the platform rolled back by itself is a failure. Then the public address is asked.
-    The image that served before is recorded in the service's tags (`opslib:previous-image`), for `container_rollback`.
+    The image that served before is recorded in the service's tags (`opslib:previous-image`), for `container_rollback`;
+    a deployment that is refused leaves them as they were.
 
     With the image in place already nothing is changed, but the public address is still asked.
 
@@ -83,15 +83,34 @@ class ContainerDeploy(ContainerTask, name="container_deploy"):
             if state.fault:
                 return Plan(failure=f"{service.name} runs {image.short}, but {state.fault}", data=data)
             return Plan(reason=f"{service.name} runs {image.short} already", data=data)
-        return Plan(changes=self._changes(state), warnings=_warnings(service), data=data)
+        summary = f"deploy {image.short} to {service.name}, and record what served before"
+        change = Change(kind=MODIFY, summary=summary, before=service.image, after=image.pinned, detail=state)
+        return Plan(changes=[change], warnings=_warnings(service), data=data)
 
     def apply(self, change: Change) -> None:
-        what, seen = change.detail
-        if what == _RECORD:
-            self.on.record(seen.service, record.tags(seen.image.pinned, seen.service.image))
-            return
-        title = f"deploying {seen.image.short} to {seen.service.name}"
-        self.on.update(title, Wanted(image=seen.image.pinned), lambda now: unchanged(now, seen.service))
+        seen: _Seen = change.detail
+        title, wanted = f"deploying {seen.image.short} to {seen.service.name}", Wanted(image=seen.image.pinned)
+        self.on.carry_out(
+            title,
+            lambda now: self._send(now, wanted, seen),
+            lambda now: unchanged(now, seen.service),
+            self.on.update_kind,
+            wanted.holds,
+        )
+
+    def _send(self, now: ServiceState, wanted: Wanted, seen: _Seen) -> str:
+        """Record what serves, and ask for the update; when that is turned away, what was recorded before holds."""
+        new = record.tags(wanted.image, now.image)
+        if not new.items() <= seen.tags.items():
+            self.on.record(now, new)
+            now = self.on.describe()
+            unchanged(now, seen.service)
+        try:
+            return self.on.send_update(now, wanted)
+        except (RefusedError, ThrottledError, ExpiredError):
+            if new.keys() <= seen.tags.keys():
+                self.on.record(now, {key: seen.tags[key] for key in new})
+            raise
 
     def verify(self, plan: Plan) -> None:
         del plan
@@ -106,22 +125,6 @@ class ContainerDeploy(ContainerTask, name="container_deploy"):
         if service.image == state.image.pinned:
             return ""
         return record.fault(state.image.pinned, service.image)
-
-    def _changes(self, state: _Seen) -> list[Change]:
-        service, image = state.service, state.image
-        wanted, found = record.tags(image.pinned, service.image), state.tags
-        changes = []
-        if not wanted.items() <= found.items():
-            summary = f"record on {service.name} what serves before the deployment"
-            before = found.get(record.PREVIOUS)
-            changes.append(
-                Change(kind=MODIFY, summary=summary, before=before, after=service.image, detail=(_RECORD, state))
-            )
-        summary = f"deploy {image.short} to {service.name}"
-        changes.append(
-            Change(kind=MODIFY, summary=summary, before=service.image, after=image.pinned, detail=(_DEPLOY, state))
-        )
-        return changes
 
 
 def _warnings(service: ServiceState) -> list[str]:

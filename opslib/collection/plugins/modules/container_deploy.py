@@ -15,7 +15,8 @@ description:
     by itself. All else of the service's configuration stays as it is at that moment. A service
     that is busy is waited for. The operation is followed to its end; one that the platform
     rolled back by itself is a failure. Then the public address is asked. The image that served
-    before is recorded in the service's tags (C(opslib:previous-image)), for C(container_rollback).
+    before is recorded in the service's tags (C(opslib:previous-image)), for C(container_rollback);
+    a deployment that is refused leaves them as they were.
   - With the image in place already nothing is changed, but the public address is still asked.
 author:
   - opslib contributors (@opslib)
