@@ -59,7 +59,10 @@ def test_a_text_with_nul_is_no_placeholder() -> None:
     assert together(("a", "\0 1"), ("b", "\0 2"))[0][0] == "\\0 1..2"
 
 
-@given(st.lists(st.tuples(st.sampled_from("abcdef"), st.text()), max_size=20))
+TEXTS = st.text(st.characters(exclude_characters="abcdef"))  # one with the name of its host is said apart
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcdef"), TEXTS), max_size=20))
 def test_every_host_is_told_and_single_texts_survive(said: list[tuple[str, str]]) -> None:
     shared = draw_together((host, text, None) for host, text in said)
     assert {host for each in shared for host in each.hosts} == {host for host, _text in said}

@@ -5,10 +5,14 @@ Names differ from program to program, so the usual ones are understood.
 
 from __future__ import annotations
 
+import re
+
 from opslib.host.logs.patterns import unsecret
 from opslib.host.logs.times import Clock, epoch
-from opslib.host.record import Record, field
+from opslib.host.record import Record
 from opslib.host.words import printable
+
+from . import triggers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,6 +48,7 @@ _WORDS = {
         "cancelled",
     ),
 }
+_ZONELESS = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d([.,]\d+)?$")
 _MEANINGS = {word: meaning for meaning, words in _WORDS.items() for word in words}
 
 
@@ -79,7 +84,10 @@ class Listed(Record):
 
 
 class Known(Record):
-    """All that is known. runs: the newest first; complete: nothing but older runs of the same job is left out."""
+    """All that is known. runs: the newest first; complete: nothing but older runs of the same job is left out.
+
+    zoneless: there are times that name no zone.
+    """
 
     jobs: Sequence[Listed] = ()
     runs: Sequence[Run] = ()
@@ -87,7 +95,7 @@ class Known(Record):
     running: bool | None = None
     timezone: str = ""
     lists_jobs: bool = False
-    extra: dict[str, Any] = field(factory=dict)
+    zoneless: bool = False
 
     def of(self, job: str) -> list[Run]:
         """Return the runs of a job, the newest first."""
@@ -99,11 +107,10 @@ class Known(Record):
         return min([run.started for run in self.runs if run.started is not None] or [0.0]) or None
 
 
-def from_document(document: Any, now: float) -> Known:
-    """Return what a health page's JSON says."""
+def from_document(document: Any, clock: Clock) -> Known:
+    """Return what a health page's JSON says. clock: its zone is that of times that name none."""
     if not isinstance(document, dict):
         return Known()
-    clock = Clock(now, 0)
     runs = []
     for row in _list(document, _HISTORY)[:MOST_RUNS]:
         if isinstance(row, dict):
@@ -121,6 +128,7 @@ def from_document(document: Any, now: float) -> Known:
             name = _text(_first(row, ("id", *_JOB))) if isinstance(row, dict) else ""
             if name:
                 jobs.append(Listed(name=name, cron=_cron(row), following=_time(_first(row, _NEXT), clock)))
+    times = [_first(row, names) for row in _list(document, _HISTORY)[:MOST_RUNS] for names in (_STARTED, _FINISHED)]
     running = document.get("running", document.get("scheduler_running"))
     zone = document.get("timezone")
     return Known(
@@ -129,6 +137,7 @@ def from_document(document: Any, now: float) -> Known:
         running=running if isinstance(running, bool) else None,
         timezone=zone if isinstance(zone, str) else "",
         lists_jobs=named,
+        zoneless=any(isinstance(value, str) and _ZONELESS.match(value.strip()) for value in times),
     )
 
 
@@ -180,7 +189,10 @@ def _text(value: Any) -> str:
 
 def _cron(row: dict[str, Any]) -> str:
     found = _first(row, _CRON)
-    return found if isinstance(found, str) and len(found.split()) in (1, 5) and len(found) < LONGEST else ""
+    if not isinstance(found, str) or len(found) >= LONGEST:
+        return ""
+    one = found.startswith("@") and len(found.split()) == 1
+    return found if one or len(found.split()) == 5 or triggers.is_trigger(found) else ""
 
 
 def _time(value: Any, clock: Clock) -> float | None:

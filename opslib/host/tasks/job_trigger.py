@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from opslib.host.logs.times import Clock
 from opslib.host.params import Duration, Name, Url
 from opslib.host.plan import ACTION, Change, Plan
 from opslib.host.record import Record, field
@@ -162,7 +163,7 @@ class JobTrigger(Task, name="job_trigger"):
 
     def _look(self) -> Known:
         _status, document = page.read(str(self.history_url), self.request_headers, self.timeout)
-        return job_runs.from_document(document, time.time())
+        return job_runs.from_document(document, Clock(time.time(), 0))
 
     def _mine(self, known: Known) -> Run | None:
         """Return the run that was triggered: the one with its number, or the oldest that was not there before."""

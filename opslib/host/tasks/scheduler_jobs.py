@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import time
 
-from opslib.host.logs.times import ZONES, Zone, fixed, utc
+from opslib.host.logs.times import ZONES, Clock, Zone, fixed, utc
 from opslib.host.logs.zones import ZoneName
 from opslib.host.params import Choice, Duration, Mapping, Number, ParamError, Text, Url, shown
 from opslib.host.plan import Plan
 from opslib.host.postgres.series import TableName
 from opslib.host.postgres.settings import PostgresTask
 from opslib.host.record import Record, field
-from opslib.host.schedule import cron, judge, page
+from opslib.host.schedule import cron, judge, page, triggers
 from opslib.host.schedule import runs as job_runs
 from opslib.host.schedule import table as job_table
 from opslib.host.schedule.judge import Due
@@ -25,6 +25,8 @@ from .http_check import Headers
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+    from opslib.host.postgres.session import Session
 
 AGREES = 60
 
@@ -71,7 +73,8 @@ class SchedulerJobs(PostgresTask, name="scheduler_jobs"):
     `grace` ago; `failing` when its last `failures` runs failed; `stuck` when it has run for longer than `stuck`;
     `never` when no run is known; `missing` when the scheduler does not list it; `invalid` when its expression cannot be
     read; `unsure` (a warning) when the page's history does not reach back far enough. Expressions have five fields, or
-    are @daily and the like. A scheduler that says it does not run is a failure, and there is a warning when it means to
+    are @daily and the like; what APScheduler says of its triggers (`cron[minute='5']`, `interval[0:15:00]`) is read as
+    well. A scheduler that says it does not run is a failure, and there is a warning when it means to
     run a job at another time than the expression says.
 
     data: `jobs` by name (`state`, `words`, `cron`, `due_at`, `next_at`, `last_run`: `id`, `started_at`, `finished_at`,
@@ -114,6 +117,9 @@ class SchedulerJobs(PostgresTask, name="scheduler_jobs"):
     timezone: str | None = param(
         ZoneName(), "Zone of the expressions; by default what the page says, or else UTC.", default=None
     )
+    naive_timezone: str = param(
+        ZoneName(), "Zone of times of runs that name none, on the page and in the table.", default="UTC"
+    )
     grace: float = param(Duration(), "Seconds that a job may be late.", default="5m")
     failures: int = param(Number(1, 20, whole=True), "Failed runs in a row that make a job a failing one.", default=1)
     stuck: float = param(Duration(1), "Seconds that a run may take.", default="1h")
@@ -134,26 +140,36 @@ class SchedulerJobs(PostgresTask, name="scheduler_jobs"):
 
     def probe(self) -> Seen:
         now = time.time()
+        clock = Clock(now, fixed(self.naive_timezone))
         known, status = Known(complete=True), 0
+        self._must_know(self.naive_timezone)
         if self.url is not None:
             status, document = page.read(self.url, self.request_headers, self.timeout)
-            known = job_runs.from_document(document, now)
+            with Zone(self.naive_timezone):
+                known = job_runs.from_document(document, clock)
         if self.table is not None:
             settings = self.settings()
             with self.connect(settings) as session:
-                known = job_table.joined(known, job_table.look(session, self.table, self.columns, now))
+                known = job_table.joined(known, self._rows(session, clock))
         zone = self.timezone or self._told(known) or "UTC"
         crons = {job.name: job.cron for job in known.jobs}
         crons.update({name: text or crons.get(name, "") for name, text in self.jobs.items()})
         for run in known.runs:
             if not known.lists_jobs and not self.jobs:
                 crons.setdefault(run.job, "")
-        if fixed(zone) is None and not os.path.isfile(ZONES + zone):
-            raise TaskError("this host does not know the time zone %s (is tzdata installed?)" % printable(zone))
+        self._must_know(zone)
         with Zone(zone):
             wall = cron.Wall(zone)
-            dues = {name: self._due(text, now, wall) for name, text in crons.items()}
+            dues = {name: self._due(text, known.of(name), now, wall) for name, text in crons.items()}
         return Seen(now=now, known=known, status=status, crons=crons, dues=dues, zone=zone)
+
+    def _rows(self, session: Session, clock: Clock) -> Known:
+        with Zone(self.naive_timezone):
+            return job_table.look(session, str(self.table), self.columns, clock, self.naive_timezone)
+
+    def _must_know(self, zone: str) -> None:
+        if fixed(zone) is None and not os.path.isfile(ZONES + zone):
+            raise TaskError("this host does not know the time zone %s (is tzdata installed?)" % printable(zone))
 
     def _told(self, known: Known) -> str:
         try:
@@ -161,11 +177,19 @@ class SchedulerJobs(PostgresTask, name="scheduler_jobs"):
         except ParamError:
             return ""
 
-    def _due(self, text: str, now: float, wall: cron.Wall) -> Due:
-        if not text:
+    def _due(self, text: str, runs: list[job_runs.Run], now: float, wall: cron.Wall) -> Due:
+        every = triggers.every(text)
+        if every is not None:
+            began = next((run.started for run in runs if run.started is not None), None)
+            if began is None:
+                return Due()
+            missed = began + every <= now - self.grace
+            return Due(last=began + every if missed else began, following=None if missed else began + every)
+        fields = triggers.crontab(text)
+        if not text or (triggers.is_trigger(text) and fields is None):
             return Due()
         try:
-            found = cron.parse(text, self.dialect)
+            found = cron.parse(fields or text, "apscheduler" if fields else self.dialect)
         except ParamError as error:
             return Due(problem=str(error))
         return Due(last=cron.preceding(found, now - self.grace, wall), following=cron.following(found, now, wall))
@@ -185,6 +209,8 @@ class SchedulerJobs(PostgresTask, name="scheduler_jobs"):
             elif verdict.state == judge.UNSURE:
                 warnings.append("%s %s" % (printable(name), verdict.words))
         warnings += [self._differs(job, state) for job in known.jobs if self._differs(job, state)]
+        if known.zoneless and self.naive_timezone == "UTC" and state.zone != "UTC":
+            warnings.append("times of runs name no zone and were read as UTC; naive_timezone says otherwise")
         data = {
             "jobs": rows,
             "timezone": state.zone,

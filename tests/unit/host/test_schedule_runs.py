@@ -8,11 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opslib.host.schedule import judge, runs, table
+from opslib.host.logs.times import Clock, Zone
+from opslib.host.schedule import cron, judge, runs, table, triggers
 from opslib.host.schedule.judge import Due
 from opslib.host.schedule.runs import Known, Listed, Run
 
 NOW = 1795500000.0  # 2026-11-24T06:00:00Z
+CLOCK = Clock(NOW, 0)
 PAGE = {  # captured from the sample service
     "status": "healthy",
     "running": True,
@@ -56,7 +58,7 @@ OTHER = {  # the same in other words
 
 
 def test_the_sample_service_s_page():
-    known = runs.from_document(PAGE, NOW)
+    known = runs.from_document(PAGE, CLOCK)
     assert (known.running, known.timezone, known.lists_jobs, known.complete) == (True, "UTC", True, False)
     assert known.jobs[0] == Listed(name="anthropic_collection", cron="*/15 * * * *", following=1795328100.0)
     first, second = known.runs
@@ -68,7 +70,7 @@ def test_the_sample_service_s_page():
 
 
 def test_a_page_in_other_words():
-    known = runs.from_document(OTHER, NOW)
+    known = runs.from_document(OTHER, CLOCK)
     assert [(job.name, job.cron, job.following) for job in known.jobs] == [
         ("collect", "@hourly", 1763795100),
         ("sweep", "", None),
@@ -82,9 +84,65 @@ def test_a_page_in_other_words():
     assert known.runs[0].error == "a b"
 
 
+def test_times_without_a_zone_are_read_in_the_one_that_is_given():
+    page = {"history": [{"job": "a", "started_at": "2026-07-01T12:00:00", "finished_at": "2026-01-01 12:00:00.5"}]}
+    assert runs.from_document(page, CLOCK).zoneless
+    assert not runs.from_document(PAGE, CLOCK).zoneless
+    with Zone("Europe/Berlin"):
+        (run,) = runs.from_document(page, Clock(NOW)).runs
+    assert (run.shown()["started_at"], run.shown()["finished_at"]) == ("2026-07-01T10:00:00Z", "2026-01-01T11:00:00Z")
+    (run,) = runs.from_document(page, Clock(NOW, -5 * 3600)).runs
+    assert run.shown()["started_at"] == "2026-07-01T17:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("zone", "posix"), [("Europe/Berlin", "Europe/Berlin"), ("UTC", "UTC"), ("+05:30", "<+0530>-05:30")]
+)
+def test_a_zone_as_postgresql_takes_it(zone, posix):
+    assert table._posix(zone) == posix
+
+
+@pytest.mark.parametrize(
+    ("said", "fields"),
+    [  # said by APScheduler 3.10.4
+        ("cron[minute='*/15']", "*/15 * * * *"),
+        ("cron[month='*', day='*', day_of_week='0-4', hour='3', minute='30']", "30 3 * * 0-4"),
+        ("cron[day='last']", "0 0 last * *"),
+        ("cron[month='6,12']", "0 0 1 6,12 *"),
+        ("cron[day_of_week='sun', hour='3']", "0 3 * * sun"),
+        ("cron[second='*/5']", None),
+        ("cron[year='2027', hour='3']", None),
+        ("cron[week='2']", None),
+        ("interval[0:15:00]", None),
+        ("30 2 * * *", None),
+    ],
+)
+def test_a_trigger_in_the_words_of_apscheduler(said, fields):
+    assert triggers.crontab(said) == fields
+    if fields:
+        cron.parse(fields, "apscheduler")
+    assert triggers.is_trigger(said) is (said != "30 2 * * *")
+    (job,) = runs.from_document({"jobs": [{"id": "a", "trigger": said}]}, CLOCK).jobs
+    assert job.cron == said
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        ("interval[0:15:00]", 900),
+        ("interval[1 day, 2:00:00]", 93600),
+        ("interval[2 days, 0:00:01]", 172801),
+        ("interval[0:00:00]", None),
+        ("date[2026-11-24 06:00:00 UTC]", None),
+    ],
+)
+def test_an_interval(said, seconds):
+    assert triggers.every(said) == seconds
+
+
 @pytest.mark.parametrize("page", [None, [], "x", 3, {}, {"jobs": 3, "job_history": "x"}, {"jobs": [3, None, {}, ""]}])
 def test_a_page_of_nothing_tells_nothing(page):
-    known = runs.from_document(page, NOW)
+    known = runs.from_document(page, CLOCK)
     assert not known.jobs
     assert not known.runs
 
@@ -116,7 +174,7 @@ many = leaves | st.lists(rows | leaves, max_size=4) | st.dictionaries(st.text(ma
 @settings(max_examples=50)
 @given(st.fixed_dictionaries({"jobs": many, "job_history": many, "running": leaves, "timezone": leaves}))
 def test_any_page_is_read_within_bounds(page):
-    known = runs.from_document(page, NOW)
+    known = runs.from_document(page, CLOCK)
     assert len(known.runs) <= runs.MOST_RUNS
     for run in known.runs:
         assert run.job
@@ -127,11 +185,11 @@ def test_any_page_is_read_within_bounds(page):
 
 def test_a_page_of_a_million_runs_is_cut():
     page = {"job_history": [{"job": "a", "started_at": number + 1e9} for number in range(5000)]}
-    assert len(runs.from_document(page, NOW).runs) == runs.MOST_RUNS
+    assert len(runs.from_document(page, CLOCK).runs) == runs.MOST_RUNS
 
 
 def test_of_runs_the_table_s_count():
-    page = runs.from_document(PAGE, NOW)
+    page = runs.from_document(PAGE, CLOCK)
     rows = Known(runs=(Run(job="x"),), complete=True)
     both = table.joined(page, rows)
     assert (both.jobs, both.runs, both.complete, both.running) == (page.jobs, rows.runs, True, True)

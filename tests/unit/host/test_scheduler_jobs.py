@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import contextlib
 import json
 import threading
@@ -126,6 +127,30 @@ def test_verdicts_of_several_jobs_stand_in_one_failure():
     assert told.isprintable()
     states = {name: row["state"] for name, row in result["data"]["jobs"].items()}
     assert states == {"a": "late", "b": "invalid", "c": "failing", "d": "never", "e": "missing"}
+
+
+@pytest.mark.parametrize(("ago", "state"), [(600, "ok"), (1000, "ok"), (1300, "late")])
+def test_an_interval_is_counted_from_the_last_run(ago, state):
+    jobs = [{"id": "collect", "trigger": "interval[0:15:00]"}, {"id": "report", "trigger": "cron[hour='3']"}]
+    history = [{"job": name, "started_at": time.time() - ago, "status": "ok"} for name in ("collect", "report")]
+    with Scheduler(jobs=jobs, job_history=history) as service:
+        found = look(service)["data"]["jobs"]
+    assert found["collect"]["state"] == state
+    assert (found["collect"]["next_at"] is None) is (ago > 900 + 300)
+    assert found["report"]["next_at"].endswith("T03:00:00Z")
+
+
+def test_times_that_name_no_zone_are_read_as_told():
+    local = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time.time() - 60 + 5.5 * 3600))
+    history = [{"job": "sweep", "started_at": local, "status": "ok"}]
+    with Scheduler(timezone="Asia/Kolkata", job_history=history) as service:
+        assumed, told = look(service), look(service, naive_timezone="Asia/Kolkata")
+    assert assumed["warnings"] == ["times of runs name no zone and were read as UTC; naive_timezone says otherwise"]
+    assert not told["warnings"]
+    seen = told["data"]["jobs"]["sweep"]["last_run"]["started_at"]
+    assert seen == time.strftime(
+        "%Y-%m-%dT%H:%M:%SZ", time.gmtime(calendar.timegm(time.strptime(local, "%Y-%m-%dT%H:%M:%S")) - 19800)
+    )
 
 
 def test_a_short_history_is_a_warning():
@@ -300,6 +325,7 @@ WRONG = {
         "columns": ["x", {"nosuch": "a"}, {"job": ""}, {"started": ""}, {"error": "a\0"}],
         "jobs": ["x", {"a": "* * * *"}, {"a": "61 * * * *"}, {"a": 3j}, {"a": "$(id)"}, {"a": "* * * * *\0"}],
         "dialect": ["", "quartz", 3, "cron\n"],
+        "naive_timezone": [*BAD_TEXT, "../../etc/passwd", "+99:00", "$(id)"],
         "timezone": [*BAD_TEXT, "../../etc/passwd", "+99:00", "$(id)"],
         "grace": BAD_TIME,
         "failures": [0, 21, -1, 1.5, "x", "9" * 50],

@@ -22,9 +22,10 @@ description:
     O(failures) runs failed; O(stuck) when it has run for longer than O(stuck); C(never) when
     no run is known; C(missing) when the scheduler does not list it; C(invalid) when its expression
     cannot be read; C(unsure) (a warning) when the page''s history does not reach back far enough.
-    Expressions have five fields, or are @daily and the like. A scheduler that says it does
-    not run is a failure, and there is a warning when it means to run a job at another time
-    than the expression says.'
+    Expressions have five fields, or are @daily and the like; what APScheduler says of its triggers
+    (C(cron[minute=''5'']), C(interval[0:15:00])) is read as well. A scheduler that says it
+    does not run is a failure, and there is a warning when it means to run a job at another
+    time than the expression says.'
   - 'Secrets of the page''s request and of the database are masked. Sources: crontab(5), APScheduler''s
     CronTrigger.'
 author:
@@ -150,6 +151,12 @@ options:
       - Zone of the expressions; by default what the page says, or else UTC.
       - Time zone such as UTC, +02:00 or Europe/Berlin.
     type: str
+  naive_timezone:
+    description:
+      - Zone of times of runs that name none, on the page and in the table.
+      - Time zone such as UTC, +02:00 or Europe/Berlin.
+    type: str
+    default: UTC
   grace:
     description:
       - Seconds that a job may be late.
