@@ -152,7 +152,15 @@ def explain(error: BaseException) -> str:
 
 def _listen(task: Task, tell: Callable[[dict[str, Any]], object]) -> None:
     secrets = list(task.secrets())
-    object.__setattr__(task, "tell", lambda message: tell(wire.mask(message, secrets)))
+
+    def told(message: dict[str, Any]) -> None:
+        try:
+            tell(wire.mask(message, secrets))
+        except OSError:  # the supervisor was killed: what has nothing to put right ends here
+            if not task.cleanup_seconds:
+                raise
+
+    object.__setattr__(task, "tell", told)
 
 
 def _take(result: dict[str, Any], plan: Plan) -> None:

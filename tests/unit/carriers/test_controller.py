@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import threading
 import time
 
@@ -130,6 +131,19 @@ def test_a_vanished_controller_lets_it_put_things_right(tmp_path):
         stream.close()
     eventually(lambda: sorted(os.listdir(tmp_path)) == MENDED)
     channel._process.wait(10)
+
+
+def test_a_killed_supervisor_does_not_keep_it_from_putting_things_right(tmp_path):
+    """The step goes on, though nobody hears what it says."""
+    step = {"id": 0, "task": "saga", "args": {"folder": str(tmp_path), "lasts": 0.2, "mends": 0}}
+    job = payload.Job(steps=[step], tasks=[Saga], token=payload.Job.new_token())
+    with subprocess.Popen(controller.command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as supervisor:
+        supervisor.stdin.write(controller.encode(job))
+        supervisor.stdin.flush()
+        eventually(lambda: os.listdir(tmp_path) == ["begun"])
+        supervisor.kill()
+        eventually(lambda: sorted(os.listdir(tmp_path)) == MENDED)
+        supervisor.stdout.read()
 
 
 def test_a_clean_up_that_hangs_is_killed(tmp_path):
