@@ -107,14 +107,13 @@ def step_result(
     else:
         body = _foreign(name, status, answer, changed)
     body.setdefault("seconds", seconds)
-    fixed = {"name": clip(plain_text(name), 500), "task": task_name(action), "ignored": ignored}
-    masked = wire.mask({**body, **fixed}, secrets)
+    title = wire.mask(clip(plain_text(name), 500), secrets)
+    fixed = {"name": title, "task": task_name(action), "ignored": ignored}
     try:
-        return StepResult.from_dict(masked)
+        return StepResult.from_dict({**wire.mask_result(body, secrets), **fixed})
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        reason = f"the host's answer makes no sense: {str(error)[:200]}"
-        failed = {**fixed, "status": Status.FAILED.value, "error": reason, "seconds": seconds}
-        return StepResult.from_dict(wire.mask(failed, secrets))
+        reason = wire.mask(f"the host's answer makes no sense: {str(error)[:200]}", secrets)
+        return StepResult.from_dict({**fixed, "status": Status.FAILED.value, "error": reason, "seconds": seconds})
 
 
 def _hidden(status: Status, changed: bool) -> dict[str, Any]:

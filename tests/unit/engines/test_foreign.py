@@ -149,6 +149,17 @@ def test_secrets_are_masked_everywhere() -> None:
     assert "canary" not in repr(step)
 
 
+def test_a_secret_that_is_a_word_of_ours_spoils_no_result() -> None:
+    """A password `changed` is a poor one, and hides no more than texts."""
+    poor = ["changed", "modify", "ansible.builtin.x", "status", "opslib.runbook.service"]
+    answer = {**COPIED, "msg": "it is changed"}
+    step = result(answer, secrets=poor)
+    own = result({"opslib": {"status": "changed", "changed": True}}, action="opslib.runbook.service", secrets=poor)
+    assert (step.status, step.task, step.reason) == (Status.CHANGED, "ansible.builtin.x", "it is ***")
+    assert [change.kind for change in step.changes] == ["modify"]
+    assert (own.status, own.task) == (Status.CHANGED, "service")
+
+
 def test_data_is_bounded() -> None:
     huge: dict[str, Any] = {f"k{number}": "x" * 100_000 for number in range(2000)}
     huge["deep"] = deep = {}
