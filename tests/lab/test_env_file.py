@@ -232,6 +232,7 @@ def test_rotation_on_two_hosts(hosts: Sequence[LabHost], inventory: Path, witnes
     secrets = [as_systemd_reads(witness(host)) for host in hosts]
     assert len({row["JWT_SECRET"] for row in secrets}) == 2
     assert all(row["LEVEL_PREVIOUS"].startswith("info") for row in secrets)
+    assert not any("OLD" in row for row in secrets)
     for row in secrets:
         assert row["JWT_SECRET"] not in str(report.to_dict())
     assert verify("environment:rotate", inventory) == 0

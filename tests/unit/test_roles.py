@@ -91,6 +91,18 @@ def test_variables_are_used(role: str) -> None:
     assert set(re.findall(rf"(?<!runbook\.)\b{role}_\w+", text)) == set(options(role))
 
 
+@pytest.mark.parametrize("role", NAMES)
+def test_an_entry_point_reads_all_its_options(role: str) -> None:
+    def text(path: str) -> str:
+        found = (ROLES / role / path).read_text()
+        included = [f"tasks/{name}" for name in re.findall(r"(?:import|include)_tasks: (\S+)", found)]
+        included += ["handlers/main.yml"] if "\n  notify:" in found else []
+        return found + "".join(map(text, included))
+
+    for entry, spec in specs(role).items():
+        assert set(spec["options"]) - set(re.findall(r"\w+", text(f"tasks/{entry}.yml"))) == set(), entry
+
+
 @pytest.mark.parametrize(("variable", "task"), LISTS.items())
 def test_lists_of_parameters_are_the_tasks_own(variable: str, task: str) -> None:
     parameters = reference.of_task(tasks.get(task)).parameters
