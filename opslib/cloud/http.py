@@ -22,7 +22,7 @@ from opslib.cloud.errors import (
 from opslib.cloud.libraries import load
 from opslib.cloud.patience import Patience
 
-__all__ = ["Answer", "Http", "model_of"]
+__all__ = ["Answer", "Http", "model_of", "unsigned"]
 
 M = TypeVar("M")
 _MAX_BODY = 16 << 20
@@ -55,6 +55,16 @@ class Answer:
             raise MalformedError("the answer does not tell the time", status=self.status) from None
 
 
+def unsigned(session: Any) -> Any:
+    """Keep a session of requests from signing with logins of ~/.netrc, and return it.
+
+    It would put them in place of the credentials that a request has, and send them to whoever is asked if there is a
+    `default` one. Proxies, which come from the environment, too, stay.
+    """
+    session.auth = lambda request: request
+    return session
+
+
 class Http:
     """One service's HTTP interface.
 
@@ -81,7 +91,7 @@ class Http:
         self._patience = patience
         self._headers = dict(headers or {})
         self._attempt = attempt
-        self._session = self._requests.Session()
+        self._session = unsigned(self._requests.Session())
 
     def get(
         self, path: str, *, params: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None

@@ -45,6 +45,8 @@ def world(google, monkeypatch, tmp_path):
         file = tmp_path / "account.json"
         file.write_text(json.dumps(account))
         monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(file))
+        (tmp_path / "netrc").write_text("default login me password canary-of-a-netrc")
+        monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
         google.canaries = ["canary-token", secret.splitlines()[1], "BEGIN PRIVATE KEY"]
         yield google
 
@@ -56,9 +58,22 @@ def test_the_named_project_is_worked_in_and_nothing_of_the_credentials_is_told(w
     report.raise_for_failures()
     assert client().document(ONE["path"]).get().to_dict()["status"] == "pending"
     assert {call.headers["authorization"] for call in world.firestore.requests} == {"Bearer canary-token-1"}
+    assert ["authorization" in call.headers for call in world.tokens.requests] == [False]
     assert all("/projects/spendsense-production/" in call.target for call in world.firestore.requests)
     told = json.dumps(report.to_dict()) + repr(events) + repr(world.emulator.folder)
     assert [canary for canary in world.canaries if canary in told] == []
+
+
+def test_uploads_and_listings_are_signed_by_the_token_alone(world, tmp_path):
+    (tmp_path / "dump").write_text("some rows")
+    there = {
+        "project": PROD["project"],
+        "bucket": "spendsense-backups",
+        "object": "dump",
+        "path": str(tmp_path / "dump"),
+    }
+    assert run("gcs_upload", {**there, "wait": 30, "poll": 0.001}).status == "changed"
+    assert {call.headers["authorization"] for call in world.gcs.requests} == {"Bearer canary-token-1"}
 
 
 def test_a_token_that_has_expired_is_renewed_once(world):

@@ -9,7 +9,6 @@ from typing import Any
 from opslib.cloud.errors import MalformedError
 from opslib.cloud.gcp.task import GcpTask, translated
 from opslib.cloud.http import Answer, Http
-from opslib.cloud.libraries import load
 
 __all__ = ["GoogleApi"]
 
@@ -24,7 +23,7 @@ class GoogleApi(Http):
 
     def __init__(self, task: GcpTask, name: str, address: str, variable: str) -> None:
         super().__init__(name, os.environ.get(variable) or address, task.patience, extra="gcp")
-        self._session = load("google.auth.transport.requests", "gcp").AuthorizedSession(task.credentials)
+        self._session = task.session()
 
     def exchange(
         self,

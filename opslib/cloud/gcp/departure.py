@@ -93,7 +93,7 @@ class _Upload:
 
     def __init__(self, storage: Storage, parcel: Parcel, part: int, doing: str, told: Callable[[int], object]) -> None:
         self._storage, self._parcel, self._part, self._doing, self._told = storage, parcel, part, doing, told
-        self._session = load("google.auth.transport.requests", "gcp").AuthorizedSession(storage.task.credentials)
+        self._session = storage.task.session()
         self.url: str | None = None
         self._said = 0
 

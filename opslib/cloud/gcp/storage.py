@@ -34,7 +34,9 @@ class Storage:
     def client(self) -> Any:
         """Google's client; every call is given `retry=None` and a timeout, since the task itself is patient."""
         os.environ.setdefault(_NO_TELEMETRY, "true")
-        return load("google.cloud.storage", "gcp").Client(project=self.task.project, credentials=self.task.credentials)
+        task = self.task
+        kind = load("google.cloud.storage", "gcp").Client
+        return kind(project=task.project, credentials=task.credentials, _http=task.session())
 
     @functools.cached_property
     def _missing(self) -> type[Exception]:

@@ -16,6 +16,7 @@ from opslib.cloud.errors import (
     ThrottledError,
     UnknownOutcomeError,
 )
+from opslib.cloud.http import unsigned
 from opslib.cloud.libraries import load
 from opslib.cloud.task import CloudTask, param
 from opslib.host.params import Name
@@ -56,6 +57,13 @@ class GcpTask(CloudTask):
         auth = load("google.auth", "gcp")
         with translated("the Google credentials"):
             return auth.default(scopes=["https://www.googleapis.com/auth/cloud-platform"])[0]
+
+    def session(self) -> Any:
+        """Return a session of requests with the credentials, and nothing else to sign with."""
+        requests, transport = load("requests", "gcp"), load("google.auth.transport.requests", "gcp")
+        refresh = unsigned(requests.Session())
+        refresh.mount("https://", requests.adapters.HTTPAdapter(max_retries=3))  # as Google's own session does
+        return unsigned(transport.AuthorizedSession(self.credentials, auth_request=transport.Request(refresh)))
 
     def ask(self, call: Callable[[], T], *, doing: str) -> T:
         """Return the answer to a call that changes nothing, repeated while the service is throttling or broken."""

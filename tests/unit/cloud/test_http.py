@@ -129,6 +129,18 @@ def test_what_a_status_means(site, status, error):
     assert status == 429 or caught.value.code == "no_way"
 
 
+def test_a_netrc_signs_nothing_and_proxies_stay(site, monkeypatch, tmp_path):
+    (tmp_path / "netrc").write_text("default login me password another-canary")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    monkeypatch.setenv("http_proxy", site.url)
+    monkeypatch.setenv("no_proxy", "")
+    for headers in ({"Authorization": "canary"}, {}):
+        site.answers = [(200, {}, b"{}")]
+        Http("shop", "http://shop.example", Patience(5, 0.001), extra="http", headers=headers).get("/things")
+    assert [request[1] for request in site.requests] == ["http://shop.example/things"] * 2
+    assert [request[2].get("Authorization") for request in site.requests] == ["canary", None]
+
+
 def test_redirects_are_not_followed(site):
     """They would carry the credentials elsewhere."""
     site.answers = [(307, {"Location": site.url + "/other"}, b"")]
