@@ -97,6 +97,10 @@ def test_telling(server: LabHost, venv: None, rehearse: Apply, witness: Witnesse
     rows = [row for row in data["outdated"] if row["name"] in FIRST]
     assert rows == [{"name": name, "installed": "1.0", "candidate": "2.0"} for name in ("alpha", "beta")]
     assert data["broken"] == []
+    # Where packages come from may also stand in the owner's own configuration.
+    server.write("/home/ops/.config/pip/pip.conf", f"[global]\nno-index = true\nfind-links = {WHEELS}\n")
+    assert rehearse(server, tasks.python_packages(venv=VENV)).steps[0].data["outdated"] == data["outdated"]
+    server.run(["rm", "-r", "/home/ops/.config"])
     server.run(["rm", "-r", f"{VENV}/{SITE}/beta-1.0.dist-info"])
     told = rehearse(server, packages(outdated=False))
     assert "constraints do not hold: alpha 1.0 requires beta, which is not installed." in str(told.failure)

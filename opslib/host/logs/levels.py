@@ -41,6 +41,7 @@ _KNOWN = (
 _NEAR = 120
 _LONGEST = 16 << 10
 _TRACEBACK = "Traceback (most recent call last)"
+_COLOURS = re.compile(rb"\x1b\[[\d;]*m")
 _STAMPED = re.compile(
     r"^\W*\d{4}[-/]\d\d[-/]\d\d[T ][\d:.,]+ ?(?:Z|UTC|GMT|[+-]\d\d:?\d\d)?\W*"
     r"|^(?:<\d+>)?[A-Z][a-z]{2} [ \d]\d [\d:.]+ "
@@ -56,6 +57,8 @@ class Entry:
     def __init__(self, raw: bytes) -> None:
         raw = raw.lstrip(b"\0")
         self.members: dict[str, Any] | None = json_object(raw.split(b"\n", 1)[0]) if raw[:1] == b"{" else None
+        if b"\x1b[" in raw[:_LONGEST]:
+            raw = _COLOURS.sub(b"", raw[:_LONGEST])
         self.text = raw[:_LONGEST].decode("utf-8", "replace").rstrip("\n")
 
     @property
@@ -99,9 +102,10 @@ class Levels:
             self.levels.update(_SYNONYMS.get(level, ()))
         known = "|".join(sorted(map(re.escape, {*_KNOWN, *self.levels}), key=len, reverse=True))
         self._word = re.compile(
-            r"(?<!\w)(%s)(?!\w)|\[(?:[\w-]+:)?(%s)\]|\b(?:level|severity|lvl)[\"']?[=:] ?[\"']?(%s)\b"
+            r"(?<!\w)(%s)(?!\w)|\[(?:[\w-]+:)?(%s) *\]|\b(?:level|severity|lvl)[\"']?[=:] ?[\"']?(%s)\b"
             % (known, known.lower(), known + "|" + known.lower())
         )
+        self._first = re.compile(r"((?i:%s))(?=[:|\t]|  | [-|A-Z\[{\"'])" % known)
 
     def hints(self) -> list[bytes]:
         """Return bytes of which an entry of these levels holds at least one."""
@@ -120,8 +124,7 @@ class Levels:
                 if isinstance(value, int):
                     return _NUMBERS.get(value)
             return None
-        near = self._word.search(entry.text.partition("\n")[0][:_NEAR])
-        return near[near.lastindex or 0].upper() if near else None
+        return self._near(entry.text.partition("\n")[0])
 
     def fit(self, entry: Entry) -> bool:
         """Whether an entry is of one of the levels.
@@ -141,11 +144,17 @@ class Levels:
             return self._in_text(entry.message)
         return self._in_text(entry.text)
 
+    def _near(self, line: str) -> str | None:
+        """Return the level that a line tells near its beginning; right behind its time that may be in small letters."""
+        stamp = _STAMPED.match(line)
+        first = self._first.match(line, stamp.end()) if stamp else None
+        near = first or self._word.search(line[:_NEAR])
+        return near[near.lastindex or 0].upper() if near else None
+
     def _in_text(self, text: str) -> bool:
-        first = text.partition("\n")[0][:_NEAR]
-        near = self._word.search(first)
+        near = self._near(text.partition("\n")[0])
         if near:
-            return near[near.lastindex or 0].upper() in self.levels
+            return near in self.levels
         return any(found[found.lastindex or 0].upper() in self.levels for found in self._word.finditer(text))
 
 

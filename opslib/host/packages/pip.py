@@ -59,13 +59,23 @@ class Venv(Record):
             "PIP_NO_INPUT": "1",
             "PIP_NO_COLOR": "1",
             "TMPDIR": scratch,
-            "HOME": scratch,
+            "XDG_CACHE_HOME": scratch,
+            "HOME": self._home(),
         }
         try:
             argv = self.as_owner((self.python, "-I", "-B", "-m", "pip", *words))
             return run(argv, timeout=timeout, env={**env, **self.index}, ok=None)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
+
+    def _home(self) -> str:
+        """Return the owner's home folder, whose pip.conf and netrc say where packages come from."""
+        import pwd
+
+        try:
+            return pwd.getpwuid(self.uid).pw_dir
+        except KeyError:
+            return "/"
 
     def _scratch(self) -> str:
         from binascii import hexlify

@@ -117,6 +117,11 @@ class CapacityTrend(Task, name="capacity_trend"):
             changes.append(Change(kind=kind, summary=text, detail=[*samples, current][-self.keep :]))
         young = not samples or now - samples[0]["t"] < self.least
         reason = "samples of too short a time to see a trend" if young else "no disk will be full soon"
+        emptied = [row["mount"] for row in disks if row["span_seconds"] < self.least]
+        if emptied and not young:
+            reason = "too little is known of %s since it was last emptied; no other disk will be full soon" % (
+                printable(", ".join(emptied))
+            )
         if disks and disks[0]["full_seconds"] is not None:
             reason = words(disks[0])
         return Plan(

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from opslib.host.evidence.changes import Release
 
 _PATTERNS = 500
+_LIVE = ("good", "found", "success", "succeeded", "ok")
 _OVERLOADED = 5
 
 
@@ -211,7 +212,12 @@ class ErrorRate(Task, name="error_rate"):
     def _suggestion(self, state: dict[str, Any], worst: Rise | None, related: bool) -> str:
         release = state["release"]
         if related and release is not None:
-            return "roll release %s back, or mend it" % release.label
+            if release.outcome in ("", *_LIVE):
+                return "roll release %s back, or mend it" % release.label
+            return "release %s is live no more (%s): see whether errors went on after that" % (
+                release.label,
+                release.outcome,
+            )
         if state["resources"]:
             return "relieve the host first: " + listed(state["resources"])
         if worst is None:

@@ -110,6 +110,14 @@ def test_errors_that_began_after_a_release_are_laid_to_it(site):
     assert data["times"] > 10
 
 
+def test_a_release_that_was_taken_back_is_not_to_be_taken_back(site):
+    site.release(1200, "v3", outcome="failed")
+    for ago in range(0, 960, 10):
+        site.say(ago, "KeyError: price of %d" % ago)
+    told = site.look()["error"]
+    assert told.endswith("release v3 (abc123000000) is live no more (failed): see whether errors went on after that")
+
+
 def test_the_same_errors_only_more_are_not_laid_to_a_release(site):
     site.release(1800, "v3")
     for ago in range(1810, 5400, 600):

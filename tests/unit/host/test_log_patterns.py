@@ -94,6 +94,15 @@ def test_patterns_are_bounded():
         (b"2026/01/02 03:04:05 [error] 77#77: x", True),
         (b"2026/01/02 03:04:05 [crit] 77#77: x", True),
         (b"2026/01/02 03:04:05 [notice] 77#77: error", False),
+        (b"2026-01-02 03:04:05 [error    ] payment failed   order=7", True),  # structlog
+        (b"2026-01-02 03:04:05 [\x1b[31m\x1b[1merror    \x1b[0m] payment failed", True),
+        (b"2026-01-02 03:04:05 [info     ] ERROR was mended", False),
+        (b"2026-01-02T03:04:05.123Z\terror\tserver.go:7\tx", True),  # zap
+        (b"2026-01-02T03:04:05.123Z\tinfo\tERROR", False),
+        (b"2026-01-02 03:04:05 error: x", True),
+        (b"2026-01-02 03:04:05 Error Something", True),
+        (b"2026-01-02 03:04:05 error rate is 0", False),
+        (b"2026-01-02 03:04:05 errors: 0", False),
         (b"[Fri Jan 02 03:04:05 2026] [core:error] x", True),
         (b"time=2026-01-02T03:04:05Z level=error msg=x", True),
         (b"time=2026-01-02T03:04:05Z level=info msg=ERROR", False),

@@ -174,6 +174,12 @@ def test_too_short_a_time():
     assert plan.data["disks"][0]["full_date"] is None
 
 
+def test_a_disk_that_was_emptied_lately_is_not_said_to_have_room():
+    plan = judge([(75 + day) * GIB for day in range(20)] + [70 * GIB], 78 * GIB)
+    assert not [row for row in plan.data["disks"] if row["samples"] > 3]
+    assert plan.reason == "too little is known of / since it was last emptied; no other disk will be full soon"
+
+
 def test_samples_are_recorded_and_bounded(tmp_path):
     history = tmp_path / "state" / "capacity.jsonl"
     args = {"history": str(history), "paths": ["/"], "keep": 10, "every": "1h"}
