@@ -29,15 +29,15 @@ def complete_role(context: click.Context, _parameter: click.Parameter, typed: st
 
 
 def complete_name(context: click.Context, _parameter: click.Parameter, typed: str) -> list[CompletionItem]:
-    """Offer tasks, and roles with their entry points."""
-    return _matching([*_tasks(), *_roles(context)], typed)
+    """Offer tasks, roles with their entry points, and playbooks."""
+    return _matching([*_tasks(), *_roles(context), *_playbooks(context)], typed)
 
 
 def complete_target(context: click.Context, _parameter: click.Parameter, typed: str) -> list[CompletionItem]:
-    """Offer roles with their entry points, or else files."""
+    """Offer roles with their entry points and playbooks by name, or else files."""
     from click.shell_completion import CompletionItem
 
-    return _matching(_roles(context), typed) or [CompletionItem(typed, type="file")]
+    return _matching([*_roles(context), *_playbooks(context)], typed) or [CompletionItem(typed, type="file")]
 
 
 def complete_assignment(context: click.Context, _parameter: click.Parameter, typed: str) -> list[CompletionItem]:
@@ -71,6 +71,12 @@ def _roles(context: click.Context) -> Iterator[tuple[str, str]]:
         for role in library_of(context).roles():
             for entry, point in role.entry_points.items():
                 yield f"{role.name}:{entry}", point.summary
+
+
+def _playbooks(context: click.Context) -> Iterator[tuple[str, str]]:
+    with contextlib.suppress(Exception):
+        for playbook in library_of(context).playbooks():
+            yield playbook.name, playbook.summary
 
 
 def _matching(offers: Iterable[tuple[str, str]], typed: str) -> list[CompletionItem]:

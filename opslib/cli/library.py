@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     import threading
 
+    from opslib.engines.collection import InstalledPlaybook
     from opslib.engines.roles import Entry
     from opslib.events import OnEvent
     from opslib.inventory import Inventory
@@ -273,6 +274,12 @@ class Library:
             Role(name=role.name, entry_points={entry.name: _entry_point(entry) for entry in role.entries})
             for role in list_roles()
         ]
+
+    def playbooks(self) -> Sequence[InstalledPlaybook]:
+        """Return the playbooks that come with opslib, sorted by name."""
+        from opslib.engines.collection import list_playbooks
+
+        return list_playbooks()
 
     def verify(self, role: str, place: Place, junit: str | None, on_output: Callable[[str], object]) -> int:
         """Run a role's checks and return the exit code."""

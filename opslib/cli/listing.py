@@ -18,7 +18,7 @@ from opslib.output.lines import BLANK, Line, line
 __all__ = ["listing", "summary_of"]
 
 EXAMPLES = (
-    ("opslib list", "Roles with their entry points, and tasks."),
+    ("opslib list", "Playbooks, roles with their entry points, and tasks."),
     ("opslib list --json | jq -r '.tasks | keys[]'", "The same for a program."),
 )
 
@@ -27,19 +27,21 @@ EXAMPLES = (
 @option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def listing(context: click.Context, *, as_json: bool) -> int:
-    """List the roles with their entry points, and the tasks, with one line each."""
+    """List the playbooks, the roles with their entry points, and the tasks, with one line each."""
     import opslib
 
     roles = library_of(context).roles()
+    playbooks = {playbook.name: playbook.summary for playbook in library_of(context).playbooks()}
     kinds = {name: opslib.tasks.get(name) for name in opslib.tasks.names()}
     tasks = {name: summary_of(kind) for name, kind in kinds.items()}
     screen = Screen(sys.stdout)
     if as_json:
         entries = {role.name: {name: point.summary for name, point in role.entry_points.items()} for role in roles}
-        screen.write(json.dumps({"roles": entries, "tasks": tasks}, indent=2) + "\n")
+        screen.write(json.dumps({"playbooks": playbooks, "roles": entries, "tasks": tasks}, indent=2) + "\n")
     else:
         cloud = {name: tasks[name] for name, kind in kinds.items() if kind.runs_on == "controller"}
-        screen.print(*_lines(roles, {name: tasks[name] for name in tasks if name not in cloud}, cloud))
+        hosts = {name: tasks[name] for name in tasks if name not in cloud}
+        screen.print(*_lines(playbooks, roles, hosts, cloud))
     return written(screen)
 
 
@@ -48,21 +50,21 @@ def summary_of(task_type: type[Task]) -> str:
     return (task_type.__doc__ or "").strip().split("\n")[0]
 
 
-def _lines(roles: Sequence[Role], tasks: Mapping[str, str], cloud: Mapping[str, str]) -> Iterator[Line]:
+def _lines(
+    playbooks: Mapping[str, str], roles: Sequence[Role], hosts: Mapping[str, str], cloud: Mapping[str, str]
+) -> Iterator[Line]:
     entries = {f"{role.name}:{name}": point.summary for role in roles for name, point in role.entry_points.items()}
-    column = max((len(name) for name in (*entries, *tasks, *cloud)), default=0) + 4
-    if entries:
-        yield line(("Roles", "bold"), ("  opslib run ROLE:ENTRY -i INVENTORY", "dim"))
-        yield from _rows(entries, column)
-        yield BLANK
-    yield line(("Tasks on hosts", "bold"), ("  opslib task NAME [K=V ...] -i INVENTORY", "dim"))
-    yield from _rows(tasks, column)
-    if cloud:
-        yield BLANK
-        yield line(("Tasks on cloud services", "bold"), ("  opslib task NAME [K=V ...]", "dim"))
-        yield from _rows(cloud, column)
-
-
-def _rows(entries: Mapping[str, str], column: int) -> Iterator[Line]:
-    for name, text in entries.items():
-        yield line(f"  {name:<{column - 2}}", text, hang=column)
+    parts = [
+        ("Playbooks", "opslib run NAME -i INVENTORY", playbooks),
+        ("Roles", "opslib run ROLE:ENTRY -i INVENTORY", entries),
+        ("Tasks on hosts", "opslib task NAME [K=V ...] -i INVENTORY", hosts),
+        ("Tasks on cloud services", "opslib task NAME [K=V ...]", cloud),
+    ]
+    parts = [part for part in parts if part[2]]
+    column = max((len(name) for _title, _how, rows in parts for name in rows), default=0) + 4
+    for number, (title, how, rows) in enumerate(parts):
+        if number:
+            yield BLANK
+        yield line((title, "bold"), (f"  {how}", "dim"))
+        for name, text in rows.items():
+            yield line(f"  {name:<{column - 2}}", text, hang=column)

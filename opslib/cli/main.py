@@ -33,8 +33,8 @@ EXAMPLES = (
 COMMANDS = {
     "run": ("Run a playbook or a role on hosts.", "opslib.cli.run:run"),
     "task": ("Run one task on hosts.", "opslib.cli.task:task"),
-    "list": ("List roles and tasks.", "opslib.cli.listing:listing"),
-    "show": ("Explain a task or a role.", "opslib.cli.show:show"),
+    "list": ("List playbooks, roles and tasks.", "opslib.cli.listing:listing"),
+    "show": ("Explain a task, a role or a playbook.", "opslib.cli.show:show"),
     "verify": ("Verify that hosts are as a role promises.", "opslib.cli.verify:verify"),
     "logs": ("Read or follow logs of many hosts at once.", "opslib.cli.logs:logs"),
     "runbook": ("Say what of the runbooks is automated.", "opslib.cli.runbook:runbook"),

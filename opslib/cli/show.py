@@ -1,4 +1,4 @@
-"""`opslib show`: all about one task or role."""
+"""`opslib show`: all about one task, role or playbook."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from opslib.errors import UsageError
 from opslib.output.lines import BLANK, Line, Style, line
 
 if TYPE_CHECKING:
+    from opslib.engines.collection import InstalledPlaybook
     from opslib.reference import TaskReference
 
 __all__ = ["show"]
@@ -27,15 +28,19 @@ __all__ = ["show"]
 EXAMPLES = (
     ("opslib show disk_usage", "The parameters of a task, what its result holds, and examples."),
     ("opslib show maintenance:weekly", "The variables of a role's entry point."),
+    ("opslib show opslib.runbook.weekly", "What a playbook runs, and how it is called."),
 )
 INDENT = 2
 
 
 @command("show", examples=EXAMPLES)
-@click.argument("name", metavar="TASK|ROLE[:ENTRY]", shell_complete=complete_name)
+@click.argument("name", metavar="TASK|ROLE[:ENTRY]|PLAYBOOK", shell_complete=complete_name)
 @click.pass_context
 def show(context: click.Context, name: str) -> int:
-    """Explain a task: its parameters, what its result holds, examples. Or a role: its entry points and variables."""
+    """Explain a task: its parameters, what its result holds, examples. Or a role, its entry points and variables.
+
+    Or a playbook: the entry points that it runs.
+    """
     import opslib
     from opslib.reference import of_task
 
@@ -47,6 +52,7 @@ def show(context: click.Context, name: str) -> int:
     role = next((role for role in library.roles() if role.name == role_name), None)
     if role is not None:
         pages.append(_role(role, entry))
+    pages += [_playbook(playbook) for playbook in library.playbooks() if playbook.name == name]
     if not pages:
         raise UsageError(_nothing(name, library))
     screen = Screen(sys.stdout)
@@ -58,12 +64,13 @@ def show(context: click.Context, name: str) -> int:
 def _nothing(name: str, library: Library) -> str:
     import opslib
 
-    known = [*opslib.tasks.names()]
+    known = [*opslib.tasks.names(), *(playbook.name for playbook in library.playbooks())]
     for role in library.roles():
         known += [role.name, *(f"{role.name}:{entry}" for entry in role.entry_points)]
-    near = difflib.get_close_matches(name, known, n=3)
+    near = [each for each in known if each.endswith((f".{name}", f":{name}"))][:3]
+    near = near or difflib.get_close_matches(name, dict.fromkeys(known), n=3)
     hint = f"did you mean {' or '.join(near)}?" if near else "`opslib list` names all there are"
-    return f"no task and no role is called {ascii(name)[:80]}; {hint}"
+    return f"no task, no role and no playbook is called {ascii(name)[:80]}; {hint}"
 
 
 def _task(task: TaskReference) -> Iterator[Line]:
@@ -120,6 +127,20 @@ def _entry(role: str, name: str, point: EntryPoint) -> Iterator[Line]:
     yield line(("Example", "bold"))
     needed = [f"-e {each.name}=..." for each in point.variables if each.required]
     yield line(f"  {' '.join(['opslib run', f'{role}:{name}', '-i INVENTORY', *needed, '--check'])}", hang=6)
+
+
+def _playbook(playbook: InstalledPlaybook) -> Iterator[Line]:
+    yield line((playbook.name, "bold"), ("  playbook", "dim"))
+    yield from _paragraphs(filter(None, [playbook.summary, playbook.description]))
+    if playbook.roles:
+        yield BLANK
+        yield line(("Runs", "bold"), ("  opslib show ROLE:ENTRY tells the variables", "dim"))
+        for role in playbook.roles:
+            yield line(f"  {role}")
+    yield BLANK
+    yield line(("Examples", "bold"))
+    for example in playbook.examples or [f"opslib run {playbook.name} -i INVENTORY --check"]:
+        yield line(f"  {example}", hang=6)
 
 
 def _variable(each: Variable, indent: int) -> Iterator[Line]:

@@ -12,12 +12,12 @@ from typing import Any
 
 import yaml
 
+from opslib.engines import collection
 from opslib.errors import PlaybookError
 from opslib.host.params import shown
 
 __all__ = ["Entry", "Role", "find_source", "list_roles", "playbook_for_role", "role_folder"]
 
-_OURS = "opslib.runbook"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _SAFE = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _YAML = (".yml", ".yaml", ".json")
@@ -48,9 +48,9 @@ def list_roles() -> tuple[Role, ...]:
     Raises PlaybookError for a specification that cannot be read.
     """
     found: dict[str, Path] = {}
-    collection = _collection_roles()
-    if collection is not None:
-        found.update({path.name: path for path in _folders(collection)})
+    ours = collection.folder_of("roles")
+    if ours is not None:
+        found.update({path.name: path for path in _folders(ours)})
     for path in _folders(Path("roles")):
         found[path.name] = path.absolute()
     return tuple(Role(name=name, path=path, entries=_entries(path)) for name, path in sorted(found.items()))
@@ -73,7 +73,10 @@ def find_source(source: str | Path, aside: Path) -> str:
             raise PlaybookError(f"playbook {path} cannot be read by this user")
         return str(path)
     if text.endswith(_YAML):
-        raise PlaybookError(f"there is no playbook {shown(text)}{_near_files(path)}")
+        ours = f"{collection.NAME}.{path.stem}"
+        installed = ours in collection.playbook_files()
+        hint = f"; the one that is installed is called {ours}" if installed else _near_files(path)
+        raise PlaybookError(f"there is no playbook {shown(text)}{hint}")
     if text.count(".") >= 2 and "/" not in text and (found := core.find_playbook(text)):
         return str(core.absolute(found))
     role, _colon, entry = text.partition(":")
@@ -141,31 +144,21 @@ def _role(role: str) -> tuple[str, Path | None]:
         here = Path("roles", role)
         if _is_role(here):
             return role, here.resolve()
-        if core.find_role(f"{_OURS}.{role}"):
-            return f"{_OURS}.{role}", None
+        if core.find_role(f"{collection.NAME}.{role}"):
+            return f"{collection.NAME}.{role}", None
         for place in core.C.DEFAULT_ROLES_PATH or ():
             if _is_role(Path(place, role)):
                 return role, Path(place, role).resolve()
     names = [found.name for found in list_roles()]
-    near = difflib.get_close_matches(role, names, n=3, cutoff=0.4)
+    playbooks = collection.playbook_files()
+    ours = f"{collection.NAME}.{role}"
+    near = [ours] if ours in playbooks else difflib.get_close_matches(role, [*names, *playbooks], n=3, cutoff=0.4)
     hint = f"did you mean {' or '.join(near)}?" if near else f"there are the roles {', '.join(names) or '(none)'}"
     raise PlaybookError(f"there is no playbook and no role {shown(role)}; {hint}")
 
 
 def _is_role(folder: Path) -> bool:
     return (folder / "tasks").is_dir()
-
-
-def _collection_roles() -> Path | None:
-    """Return the folder with the roles of our collection, None when it is not installed."""
-    from importlib.util import find_spec
-
-    try:
-        spec = find_spec(f"ansible_collections.{_OURS}")
-    except (ImportError, ValueError):
-        return None
-    places = list(spec.submodule_search_locations or ()) if spec is not None else []
-    return Path(os.fsdecode(places[0]), "roles") if places else None
 
 
 def _folders(parent: Path) -> Iterator[Path]:

@@ -16,6 +16,7 @@ from typing import Any
 
 from opslib.cli.library import EngineName, EntryPoint, Library, Pace, Place, PlayOverview, Role, Selection, Variable
 from opslib.cli.main import main
+from opslib.engines.collection import InstalledPlaybook
 from opslib.events import HostEnded, HostStarted, OnEvent, RunEnded, RunStarted, StepEnded, StepStarted
 from opslib.result import Change, HostResult, Report, Status, StepResult
 from opslib.step import Step
@@ -78,6 +79,16 @@ class FakeLibrary(Library):
             Role(name="maintenance", entry_points={"weekly": EntryPoint(summary="Once a week")}),
             Role(name="service", entry_points={"restart": EntryPoint(summary="Restart it", variables=[unit])}),
         ]
+
+    def playbooks(self) -> Sequence[InstalledPlaybook]:
+        weekly = InstalledPlaybook(
+            name="opslib.runbook.weekly",
+            summary="Upkeep",
+            description="One host after the other.",
+            examples=("opslib run opslib.runbook.weekly -i production",),
+            roles=("maintenance:weekly",),
+        )
+        return [weekly, InstalledPlaybook(name="opslib.runbook.bare", summary="")]
 
     def verify(self, role: str, place: Place, junit: str | None, on_output: Callable[[str], object]) -> int:
         self.calls.append((role, place, junit))

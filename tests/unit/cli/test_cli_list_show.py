@@ -8,27 +8,30 @@ from pathlib import Path
 import pytest
 
 import opslib
-from opslib.cli.library import Place, _variables
+from opslib.cli.library import Library, Place, _variables
 from opslib.cli.main import main
 from support.fake_library import FakeLibrary
 
 Out = pytest.CaptureFixture[str]
 
 
-def test_list_names_roles_and_tasks_with_one_line_each(capsys: Out) -> None:
+def test_list_names_playbooks_roles_and_tasks_with_one_line_each(capsys: Out) -> None:
     assert main(["list"], FakeLibrary()) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("Roles")
+    assert lines[0].startswith("Playbooks")
+    assert ["opslib.runbook.weekly", "Upkeep"] in [line.split(None, 1) for line in lines]
     assert ["maintenance:weekly", "Once a week"] in [line.split(None, 1) for line in lines]
     for name in opslib.tasks.names():
         row = next(line for line in lines if line.startswith(f"  {name} "))
         assert row.endswith(".")
-    assert len({len(line) - len(line[2:].split(None, 1)[1]) for line in lines if line.startswith("  ")}) == 1
+    told = [line for line in lines if line.startswith("  ") and " " in line.strip()]
+    assert len({len(line) - len(line[2:].split(None, 1)[1]) for line in told}) == 1
 
 
 def test_list_json(capsys: Out) -> None:
     assert main(["list", "--json"], FakeLibrary()) == 0
     document = json.loads(capsys.readouterr().out)
+    assert document["playbooks"]["opslib.runbook.weekly"] == "Upkeep"
     assert document["roles"]["service"] == {"restart": "Restart it"}
     assert sorted(document["tasks"]) == list(opslib.tasks.names())
     assert all(document["tasks"].values())
@@ -73,6 +76,35 @@ def test_show_what_is_both_a_task_and_a_role(capsys: Out) -> None:
     assert main(["show", "service"], FakeLibrary()) == 0
     text = capsys.readouterr().out
     assert text.index("service  task") < text.index("service:restart  role")
+
+
+def test_show_a_playbook(capsys: Out) -> None:
+    assert main(["show", "opslib.runbook.weekly"], FakeLibrary()) == 0
+    text = capsys.readouterr().out
+    assert text.startswith("opslib.runbook.weekly  playbook\n  Upkeep\n\n  One host after the other.\n")
+    assert "\n  maintenance:weekly\n" in text
+    assert text.endswith("Examples\n  opslib run opslib.runbook.weekly -i production\n")
+    assert main(["show", "opslib.runbook.bare"], FakeLibrary()) == 0
+    assert "  opslib run opslib.runbook.bare -i INVENTORY --check\n" in capsys.readouterr().out
+
+
+def test_show_asks_for_what_may_be_meant(capsys: Out) -> None:
+    assert main(["show", "weekly"], FakeLibrary()) == 1
+    assert "did you mean opslib.runbook.weekly or maintenance:weekly?" in capsys.readouterr().err
+
+
+def test_every_playbook_says_what_it_runs_and_how_it_is_called() -> None:
+    """Installed, the file `playbooks/weekly.yml` is not there: examples name what is."""
+    folder = Path(opslib.__file__).parents[1] / "playbooks"
+    found = Library().playbooks()
+    assert [playbook.name for playbook in found] == [f"opslib.runbook.{path.stem}" for path in sorted(folder.iterdir())]
+    for playbook in found:
+        assert playbook.summary
+        assert playbook.roles or playbook.name == "opslib.runbook.fetch_evidence"
+        assert all(row.startswith(f"opslib run {playbook.name} -i ") for row in playbook.examples), playbook.examples
+        assert "opslib run" not in playbook.description
+    status = next(playbook for playbook in found if playbook.name == "opslib.runbook.status")
+    assert {"frontend:status", "providers:status"} <= set(status.roles)  # the one in a block, the other not
 
 
 def test_argument_specs_of_any_shape_are_read() -> None:

@@ -50,7 +50,7 @@ def run(*args: str, library: FakeLibrary | None = None) -> tuple[int, FakeLibrar
         (["task", "service", "state=started", "-i", "x"], "service: unit is required"),
         (["task", "service", "unit=-x", "-i", "x"], "see `opslib show service`"),
         (["task", "provider_status", "--engine", "ansible"], "--engine ansible: give an inventory with -i"),
-        (["show", "servic"], "no task and no role is called 'servic'; did you mean service"),
+        (["show", "servic"], "no task, no role and no playbook is called 'servic'; did you mean service?"),
         (["show", "service:restrt"], "role service has no entry point 'restrt'; did you mean restart?"),
         (["lab", "u"], "opslib lab: there is no command 'u'; did you mean up?"),
         (["completion", "tcsh"], "'tcsh' is not one of"),
