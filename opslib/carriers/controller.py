@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -20,11 +19,10 @@ from opslib.carriers.local import LocalChannel
 from opslib.carriers.payload import Job, module_of
 from opslib.errors import UnreachableError
 
-__all__ = ["OFFERED", "ControllerConnection", "carry_out", "command", "encode", "short_path"]
+__all__ = ["ControllerConnection", "carry_out", "command", "encode", "short_path"]
 
 _PROGRAM = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from opslib.cloud.worker import main; main()"
 MARK = "OPSLIB_RUNNER"  # of what dies with ansible-playbook
-OFFERED = "OPSLIB_ENVIRONMENT"  # names the socket that has more of the environment, for tasks that run here alone
 
 
 def command() -> list[str]:
@@ -60,7 +58,7 @@ def carry_out(job: Job, hear: Callable[[bytes], object] | None = None) -> tuple[
     hear: is given the output in pieces, as it comes.
     """
     lasting = any(task.cleanup_seconds for task in job.tasks)
-    own = {name: value for name, value in _environment().items() if not (lasting and name == MARK)}
+    own = {name: value for name, value in os.environ.items() if not (lasting and name == MARK)}
     pipe = subprocess.PIPE
     with subprocess.Popen(
         command(), stdin=pipe, stdout=pipe, stderr=pipe, cwd="/", env=own, start_new_session=lasting
@@ -91,17 +89,6 @@ def short_path(path: str) -> Iterator[str]:
         yield f"/proc/self/fd/{folder}/{os.path.basename(path)}"
     finally:
         os.close(folder)
-
-
-def _environment() -> dict[str, str]:
-    """Return the environment that leads tasks to their services: this one, and what is offered beside it."""
-    own = dict(os.environ)
-    place = own.pop(OFFERED, None)
-    if place is not None and os.path.exists(place):
-        with socket.socket(socket.AF_UNIX) as asked, short_path(place) as short:
-            asked.connect(short)
-            own.update(json.loads(b"".join(iter(lambda: asked.recv(65536), b""))))
-    return own
 
 
 class ControllerConnection:

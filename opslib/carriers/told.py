@@ -16,9 +16,10 @@ from typing import Any, Self
 from opslib.carriers import controller
 from opslib.host.wire import dumps
 
-__all__ = ["SOCKET", "Teller"]
+__all__ = ["FOLDER", "SOCKET", "Teller"]
 
-SOCKET = "told"  # beside the one with the environment
+FOLDER = "OPSLIB_RUN"  # names the private folder of the run
+SOCKET = "told"
 _PATIENCE = 1.0
 
 
@@ -28,7 +29,7 @@ class Teller:
     def __init__(self, host: str, step: str) -> None:
         self._where = {"host": host, "step": step}
         self._line: socket.socket | None = None
-        self._given_up = controller.OFFERED not in os.environ
+        self._given_up = FOLDER not in os.environ
 
     def __enter__(self) -> Self:
         return self
@@ -53,7 +54,7 @@ def _connected() -> socket.socket:
     with contextlib.ExitStack() as failed:
         failed.callback(line.close)
         line.settimeout(_PATIENCE)
-        with controller.short_path(str(Path(os.environ[controller.OFFERED]).with_name(SOCKET))) as short:
+        with controller.short_path(str(Path(os.environ[FOLDER], SOCKET))) as short:
             line.connect(short)
         failed.pop_all()
     return line

@@ -1,46 +1,39 @@
-"""The environment that ansible-playbook gets: a short list of what it needs, and nothing else of the caller's."""
+"""The environment that ansible-playbook gets: the caller's, but for what would change how it talks to us.
+
+It is handed over on a socket, because ansible-runner writes the environment that it is given into a file.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import json
 import locale
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from opslib.carriers import controller
-from opslib.engines import cloud_environment
-from opslib.errors import UsageError
+from opslib.carriers import told
+from opslib.engines import guard
+from opslib.engines.private_socket import served
 
-__all__ = ["DROPPED", "FIXED", "PASSED", "PREFIXES", "make", "offer_collection"]
+__all__ = ["DROPPED", "FIXED", "make", "offer_collection", "offered"]
 
-PASSED = (
-    "GNUPGHOME",
-    "HOME",
-    "KRB5CCNAME",
-    "LANG",
-    "LANGUAGE",
-    "LOGNAME",
-    "PATH",
-    "PYTHONPATH",
-    "SHELL",
-    "SSH_AGENT_PID",
-    "SSH_AUTH_SOCK",
-    "TMPDIR",
-    "TZ",
-    "USER",
-    "VIRTUAL_ENV",
-    "XDG_CACHE_HOME",
-    "XDG_CONFIG_HOME",
-    "XDG_RUNTIME_DIR",
-)
-PREFIXES = ("ANSIBLE_", "LC_")
-# Would make it prompt, write its arguments down, or print in a way that ansible-runner does not understand.
-DROPPED = (
-    "ANSIBLE_FORCE_COLOR",
-    "ANSIBLE_LOAD_CALLBACK_PLUGINS",
-    "ANSIBLE_STDOUT_CALLBACK",
-    "ANSIBLE_VERBOSITY",
+# Would make it prompt, write its arguments down, change what ansible-runner is told, or lose its exit code.
+DROPPED = frozenset(
+    [
+        "AD_HOC_COMMAND_ID",
+        "ANSIBLE_FORCE_COLOR",
+        "ANSIBLE_LOAD_CALLBACK_PLUGINS",
+        "ANSIBLE_STDOUT_CALLBACK",
+        "ANSIBLE_VERBOSITY",
+        "JOB_ID",
+        "ORIGINAL_STDOUT_CALLBACK",
+        "PROJECT_UPDATE_ID",
+        "PYTHONINSPECT",
+        "RUNNER_OMIT_EVENTS",
+        "RUNNER_ONLY_FAILED_EVENTS",
+    ]
 )
 # These also overrule ansible.cfg.
 FIXED = {
@@ -56,28 +49,20 @@ FIXED = {
     "ANSIBLE_RETRY_FILES_ENABLED": "False",
     "MAX_EVENT_RES": "4000000",
     "PYTHONDONTWRITEBYTECODE": "1",
+    "SSH_ASKPASS_REQUIRE": "never",
     "TERM": "dumb",
 }
 
 
-def make(folder: Path, *, own: Mapping[str, str] | None = None, names: Sequence[str] = ()) -> dict[str, str]:
+def make(folder: Path, *, own: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the environment for a run whose private folder is given.
 
-    own: the caller's environment, by default `os.environ`; names: further variables of it to pass on. Raises
-    UsageError for a name that is none.
+    own: the caller's environment, by default `os.environ`.
     """
     own = os.environ if own is None else own
-    bad = next((name for name in names if not name or "=" in name or "\0" in name), None)
-    if bad is not None:
-        raise UsageError(f"{bad!r} is no name of an environment variable")
-    wanted = {*PASSED, *names}
-    made = {
-        name: value
-        for name, value in own.items()
-        if (name in wanted or name.startswith(PREFIXES)) and name not in DROPPED and _printable(value)
-    }
+    made = {name: value for name, value in own.items() if name not in DROPPED}
     made.update(FIXED)
-    made[controller.OFFERED] = str(cloud_environment.socket_of(folder))
+    made[told.FOLDER] = str(folder)
     made["ANSIBLE_LOCAL_TEMP"] = str(folder / "tmp")
     made["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), made.get("PATH") or os.defpath])
     if not _is_utf8(made):
@@ -86,6 +71,14 @@ def make(folder: Path, *, own: Mapping[str, str] | None = None, names: Sequence[
     if paths:
         made["PYTHONPATH"] = os.pathsep.join(paths)
     return made
+
+
+@contextlib.contextmanager
+def offered(folder: Path, environ: Mapping[str, str]) -> Iterator[None]:
+    """Let `guard` ask for an environment, in a run's private folder; only who may enter that can."""
+    data = json.dumps(dict(environ)).encode()
+    with served(folder / guard.ENVIRONMENT, lambda asking: asking.sendall(data)):
+        yield
 
 
 def offer_collection(folder: Path) -> list[str]:
@@ -106,15 +99,6 @@ def offer_collection(folder: Path) -> list[str]:
         if part.exists():
             (target / name).symlink_to(part)
     return [str(folder / "lib"), str(package.parent)]
-
-
-def _printable(value: str) -> bool:
-    """Whether a value can be passed through pexpect, which wants UTF-8."""
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _is_utf8(environ: Mapping[str, str]) -> bool:

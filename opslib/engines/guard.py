@@ -4,19 +4,23 @@ Run as a script, by path: `python guard.py PARENT_PID FOLDER PROGRAM ARGUMENT...
 of its own, without a terminal and without standard input, and ends with its exit code. When it gets SIGTERM, or when
 the parent is gone (even by SIGKILL), it kills the program and everything that descends from it: what is below it in
 the process table, and what carries the run's mark in its environment (Ansible's workers leave the process group).
-Once the parent is gone it also removes FOLDER. Standard library only.
+Once the parent is gone it also removes FOLDER. The program gets the environment that is told on a socket in FOLDER, so
+that it need not stand anywhere on the way; where there is none, the guard's own. Standard library only.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
+import socket
 import sys
 import time
 
 MARK = "OPSLIB_RUNNER"
 PID_FILE = "guard.pid"
+ENVIRONMENT = "environment"
 KILLED = 75
 _LOOK = 0.25
 _SWEEPS = 50
@@ -28,7 +32,7 @@ def main(parent: int, folder: str, command: list[str]) -> int:
     signal.pthread_sigmask(signal.SIG_BLOCK, _WAKE)
     child = os.fork()
     if child == 0:
-        _start(command)
+        _start(folder, command)
     _note(os.path.join(folder, PID_FILE), str(os.getpid()))
     while True:
         caught = signal.sigtimedwait(_WAKE, _LOOK)
@@ -73,19 +77,32 @@ def kill_all(child: int, mark: str) -> None:
         time.sleep(0.01)
 
 
-def _start(command: list[str]) -> None:
+def _start(folder: str, command: list[str]) -> None:
     code = 127
     try:
         os.setsid()
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        environ = _asked(folder)
         for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _WAKE)
-        os.execv(command[0], command)  # noqa: S606 - no shell is wanted
-    except OSError as error:
-        os.write(2, f"cannot start {command[0]}: {error.strerror}\n".encode())
+        os.execve(command[0], command, environ)  # noqa: S606 - no shell is wanted
+    except (OSError, ValueError) as error:
+        os.write(2, f"cannot start {command[0]}: {getattr(error, 'strerror', error)}\n".encode())
     finally:
         os._exit(code)
+
+
+def _asked(folder: str) -> dict[str, str]:
+    """Return the environment that the parent offers. A socket's path is short (unix(7)); the folder's may not be."""
+    if not os.path.exists(os.path.join(folder, ENVIRONMENT)):
+        return dict(os.environ)
+    place = os.open(folder, os.O_PATH | os.O_DIRECTORY)
+    with socket.socket(socket.AF_UNIX) as line:
+        line.connect(f"/proc/self/fd/{place}/{ENVIRONMENT}")
+        given: dict[str, str] = json.loads(b"".join(iter(lambda: line.recv(65536), b"")))
+    os.close(place)
+    return given
 
 
 def _note(path: str, text: str) -> None:

@@ -23,7 +23,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any, Self
 
-from opslib.engines import cloud_environment, environment, event_files, excerpt, guard, told
+from opslib.engines import environment, event_files, excerpt, guard, told
 from opslib.engines.playbook_command import VARIABLES, Options, Sources, command_line, passwords
 from opslib.engines.playlog import PlayLog
 from opslib.engines.private_folder import private_folder
@@ -66,16 +66,13 @@ def run_plays(
     whole: bool = True,
     lost: frozenset[str] = frozenset(),
     secrets: frozenset[str] = frozenset(),
-    pass_on: Sequence[str] = (),
 ) -> Outcome:
     """Run plays with ansible-playbook and return how every host came out.
 
     plays: in order, with the hosts they target; playbook: the file they are of, by default where the first stands;
     whole: they are all of its plays, so that the file itself is run, otherwise an excerpt (see `excerpt`); options:
     `timeout` is seconds for the whole invocation; lost: hosts that take no further part; secrets: texts to mask;
-    pass_on: names of environment variables that ansible-playbook gets besides the usual; emit: must not raise, and is
-    called from several threads;
-    cancel: set it to end the run at once.
+    emit: must not raise, and is called from several threads; cancel: set it to end the run at once.
 
     Connection and become passwords come from the inventory. Nothing is ever asked on a terminal. Raises PlaybookError
     when Ansible refuses the playbook or the inventory, MissingError, UsageError.
@@ -93,8 +90,9 @@ def run_plays(
         command = command_line(file, plays, folder, inventory=inventory, options=options, lost=lost)
         with passwords(inventory.vault, folder) as labels:
             command += [f"--vault-id={label}" for label in labels]
-            with cloud_environment.offered(folder), told.heard(folder, emit, secrets):
-                hosts, ending = _follow(_Invocation(command, folder, options.timeout, cancel, pass_on), log, emit)
+            invocation = _Invocation(command, folder, options.timeout, cancel)
+            with environment.offered(folder, invocation.environ), told.heard(folder, emit, secrets):
+                hosts, ending = _follow(invocation, log, emit)
     if not log.started and ending.cut is None:
         raise PlaybookError(f"ansible-playbook refuses {playbook or plays[0].source}: {log.words}{ending.trouble}")
     return Outcome(hosts=hosts, completed=log.completed and ending.cut is None, warnings=log.warnings)
@@ -136,11 +134,12 @@ class _Ending:
 
 
 class _Invocation:
-    """One run of ansible-playbook under ansible-runner, in a thread of its own. Leaving it ends the run."""
+    """One run of ansible-playbook under ansible-runner, in a thread of its own. Leaving it ends the run.
 
-    def __init__(
-        self, command: list[str], folder: Path, timeout: float | None, cancel: threading.Event, pass_on: Sequence[str]
-    ) -> None:
+    environ: what is to be offered to guard.
+    """
+
+    def __init__(self, command: list[str], folder: Path, timeout: float | None, cancel: threading.Event) -> None:
         self._folder = folder
         self._cancel = cancel
         self._ends = None if timeout is None else time.monotonic() + timeout
@@ -149,7 +148,8 @@ class _Invocation:
         self._cut: str | None = None
         self._asked = 0.0
         self._trouble = ""
-        self._runner = self._make(command, environment.make(folder, names=pass_on))
+        self.environ: Mapping[str, str] = {}
+        self._runner = self._make(command)
         self._thread = threading.Thread(target=self._run, name="opslib-ansible-runner", daemon=True)
 
     def __enter__(self) -> Self:
@@ -175,7 +175,7 @@ class _Invocation:
         """Remove the file with the extra variables, which ansible-playbook has read by now."""
         (self._folder / VARIABLES).unlink(missing_ok=True)
 
-    def _make(self, command: list[str], environ: dict[str, str]) -> Any:
+    def _make(self, command: list[str]) -> Any:
         try:
             from ansible_runner import Runner, RunnerConfig
         except ImportError as error:
@@ -193,7 +193,9 @@ class _Invocation:
         )
         config.prepare()
         needed = ("ANSIBLE_CALLBACK_PLUGINS", "ANSIBLE_STDOUT_CALLBACK", "AWX_ISOLATED_DATA_DIR")
-        config.env = {**environ, **{name: config.env[name] for name in needed}, guard.MARK: mark}
+        given = {name: config.env[name] for name in needed}
+        self.environ = {**environment.make(self._folder), **given, guard.MARK: mark}
+        config.env = {guard.MARK: mark}
         config.cwd = str(Path.cwd())
         config.suppress_output_file = True
         config.pexpect_timeout = _TICK

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from opslib.carriers import ansible, controller
-from opslib.carriers.told import SOCKET, Teller
+from opslib.carriers.told import FOLDER, SOCKET, Teller
 from opslib.engines import told
-from opslib.engines.cloud_environment import socket_of
 from opslib.events import StepTold
 from support.here import Errand
 
@@ -20,7 +19,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A run's private folder, whatever its name; ansible-playbook has it in its environment."""
     folder = tmp_path / ("x" * 200)
     folder.mkdir()
-    monkeypatch.setenv(controller.OFFERED, str(socket_of(folder)))
+    monkeypatch.setenv(FOLDER, str(folder))
     return folder
 
 
@@ -43,7 +42,7 @@ def test_a_task_s_words_arrive_without_secrets(folder: Path) -> None:
 def test_where_nobody_listens_the_task_runs_all_the_same(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Teller("web", "step") as teller:
         assert carry(teller)["changed"] is False
-    monkeypatch.delenv(controller.OFFERED)
+    monkeypatch.delenv(FOLDER)
     with Teller("web", "step") as teller:
         assert carry(teller)["changed"] is False
 
