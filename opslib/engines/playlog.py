@@ -37,6 +37,7 @@ class PlayLog:
         self._hosts: dict[str, HostStory] = {}
         self._starts: list[str] = []
         self._batches: Counter[str] = Counter()
+        self._hostless: set[int] = set()
         self._stats: Mapping[str, Any] | None = None
         self._words: list[str] = []
         self._warnings: dict[str, None] = {}
@@ -78,6 +79,8 @@ class PlayLog:
             self._warn(stdout)
         elif kind == "playbook_on_play_start":
             self._play(str(data.get("uuid")), str(data.get("name")))
+        elif kind == "playbook_on_no_hosts_matched" and not self._ended:
+            self._hostless.add(len(self._starts) - 1)
         elif kind == "playbook_on_no_hosts_remaining":
             self._stopped = True
         elif kind == "playbook_on_stats":
@@ -142,6 +145,12 @@ class PlayLog:
         """Say what went wrong with a host that none of its steps tells; None when nothing did."""
         if any(step.status is Status.FAILED and not step.ignored for step in steps):
             return None
+        for place, play in enumerate(self._plays):
+            if place in self._hostless and name in play.hosts:
+                return (
+                    f"play {play.name!r} was not run: ansible-playbook reads the inventory again, and found no host "
+                    "for it there"
+                )
         if self._stats is None:
             if not self._unfinished(name):
                 return None

@@ -189,6 +189,20 @@ def test_host_without_any_event(code: int, error: str | None) -> None:
     assert story.finish(code)["silent"].error == error
 
 
+def test_play_for_which_ansible_finds_no_host_fails_those_that_it_was_for() -> None:
+    """An inventory can say something else when it is read again; the mark at the end may find no host either."""
+    story = Story((("a", "b"),), (("b", "c"),), ((),), end_mark="mark")
+    story.play("one")
+    story.ok("b", "t")
+    for uuid, name in (("two", "p"), ("three", "p"), ("four", "mark")):
+        story.play(uuid, name)
+        story.tell("playbook_on_no_hosts_matched")
+    story.stats()
+    hosts = story.finish()
+    assert {name: host.status for name, host in hosts.items()} == dict(a=Status.OK, b=Status.FAILED, c=Status.FAILED)
+    assert str(hosts["c"].error).startswith("play 'p' was not run: ansible-playbook reads the inventory again")
+
+
 def test_host_that_is_awaited_by_a_later_play_or_batch() -> None:
     story = Story((("a",), ("b", "d")), (("c", "d"),))
     story.play("one")
