@@ -150,6 +150,22 @@ def test_a_resume_that_fails_is_the_last_word(world):
     assert (operations(world), powers(world)) == ([], (["ResumeService"], "RUNNING"))
 
 
+@pytest.mark.parametrize("how", ["fail", "drop"])
+def test_a_resume_that_was_lost_is_asked_for_again(world, how):
+    getattr(world.apprunner, how)("ResumeService")
+    assert restore().error is None
+    assert powers(world) == (["PauseService", "ResumeService", "ResumeService"], "RUNNING")
+
+
+def test_a_resume_that_is_never_answered_is_the_last_word(world, monkeypatch):
+    monkeypatch.setattr("opslib.cloud.tasks.firestore_restore._CLEANUP", 0.3)
+    world.apprunner.fail("ResumeService", times=None)
+    error = restore().error
+    assert "spendsense-api could not be resumed: " in error
+    assert "told to fail" in error
+    assert error.endswith("resume it now")
+
+
 def test_a_service_that_was_paused_before_may_stay_so(world):
     world.apprunner.named("spendsense-api").status = "PAUSED"
     done = restore(resume="as_before")

@@ -145,10 +145,13 @@ class AppRunner(Platform):
         self.follow(what, self.begin(what, self.send_deployment, still, "START_DEPLOYMENT"))
 
     def turn(self, what: str, wanted: Status, still: Callable[[ServiceState], None]) -> None:
-        """Pause a service or have it run again, and see it so; as `update`. wanted: PAUSED or RUNNING."""
+        """Pause a service or have it run again, and see it so; as `update`. wanted: PAUSED or RUNNING.
+
+        That is a state, so it is asked for until it has come about or time is up.
+        """
         pausing = wanted is Status.PAUSED
         send, kind = (self.send_pause, "PAUSE_SERVICE") if pausing else (self.send_resume, "RESUME_SERVICE")
-        self.carry_out(what, send, still, kind, lambda state: state.status is wanted)
+        self.carry_out(what, send, still, kind, lambda state: state.status is wanted, again=True)
 
     def send_pause(self, state: ServiceState) -> str:
         """Ask for a pause; as `send_update`."""

@@ -137,13 +137,11 @@ class EcsExpress(Platform):
         kind: str,
         done: Callable[[ServiceState], bool] | None,
     ) -> str:
-        try:
-            return super().find_out(what, known, error, kind, done)
-        except TaskError:
-            state = self.describe()
-            if done is None or not done(state):
-                raise
-            return line(state.raw, "serviceRevisionArn", what)  # it took effect without a deployment
+        key = super().find_out(what, known, error, kind, done)
+        if key or done is None:
+            return key
+        state = self.describe()
+        return line(state.raw, "serviceRevisionArn", what) if done(state) else ""  # it took effect without a deployment
 
     def _deployments(self, doing: str) -> Iterator[Any]:
         cluster = self.arn.split("/")[-2]

@@ -105,12 +105,15 @@ class Platform(abc.ABC):
         still: Callable[[ServiceState], None],
         kind: str,
         done: Callable[[ServiceState], bool],
+        *,
+        again: bool = False,
     ) -> None:
         """Have something done, follow the operation, and see it in the service's description.
 
         kind: of the operation; done: whether a service shows it. Where somebody else was quicker, nothing is sent.
+        again: as of `begin`.
         """
-        key = self.begin(what, send, still, kind, done)
+        key = self.begin(what, send, still, kind, done, again=again)
         if key:
             self.follow(what, key)
             self.settle(what, done)
@@ -146,11 +149,14 @@ class Platform(abc.ABC):
         still: Callable[[ServiceState], None],
         kind: str = "",
         done: Callable[[ServiceState], bool] | None = None,
+        *,
+        again: bool = False,
     ) -> str:
         """Have something begun, once nothing else is under way, and return the key of its operation.
 
         Returns an empty string when the service is so already. It is sent again only after a refusal. When the answer
-        is lost, an operation of that kind (any, if it is empty) is looked for.
+        is lost, an operation of that kind (any, if it is empty) is looked for; again: what is asked for is a state and
+        no step, so that it is sent again when none has begun.
         """
         for _turn in self.task.patience.pauses(f"{self.label}: {what}"):
             state = self.idle()
@@ -166,7 +172,15 @@ class Platform(abc.ABC):
                 self.task.say(f"{self.name} became busy; waiting once more")
             except UnknownOutcomeError as error:
                 self.task.say(f"{what}: the answer was lost; looking what came of it")
-                return self.find_out(what, known, error, kind, done)
+                key = self.find_out(what, known, error, kind, done)
+                if key:
+                    return key
+                if not again:
+                    raise TaskError(
+                        f"{what}: the answer was lost, and there is no sign that it took effect: no operation began; "
+                        f"it was not sent again ({error})"
+                    ) from error
+                self.task.say(f"{what}: it did not take effect; asking once more")
         raise AssertionError
 
     def follow(self, what: str, key: str) -> None:
@@ -231,7 +245,10 @@ class Platform(abc.ABC):
         kind: str,
         done: Callable[[ServiceState], bool] | None,
     ) -> str:
-        """Return the key of the operation that began when an answer was lost; known: those that were there before."""
+        """Return the key of the operation that began when an answer was lost, "" when none did.
+
+        known: those that were there before.
+        """
         del done  # an operation is what counts, where every change has one
         for looks, _turn in enumerate(self.task.patience.pauses(f"{what}: looking what came of it ({error})")):
             later = itertools.takewhile(lambda each: each.id not in known, self.operations())
@@ -240,10 +257,7 @@ class Platform(abc.ABC):
                 return fresh[-1].key  # the first that began afterwards
             if looks == _LOOKS:
                 break
-        raise TaskError(
-            f"{what}: the answer was lost, and there is no sign that it took effect: no operation began; it was not "
-            f"sent again ({error})"
-        )
+        return ""
 
 
 def _ending(end: Operation, label: str) -> str:

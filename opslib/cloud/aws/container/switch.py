@@ -33,11 +33,11 @@ class ContainerSwitch:
 
     def pause(self) -> None:
         """Have it paused, once nothing else is under way with it."""
-        self._turn("pausing", Status.PAUSED, self._service.send_pause)
+        self._service.turn(f"pausing {self.name}", Status.PAUSED, _any)
 
     def resume(self) -> None:
         """Have it resumed, once nothing else is under way with it, such as the pause itself."""
-        self._turn("resuming", Status.RUNNING, self._service.send_resume)
+        self._service.turn(f"resuming {self.name}", Status.RUNNING, _any)
 
     @property
     def _service(self) -> AppRunner:
@@ -45,13 +45,6 @@ class ContainerSwitch:
         if not isinstance(service, AppRunner):
             raise TaskError(f"{service.label} cannot pause services; only App Runner can")
         return service
-
-    def _turn(self, verb: str, wanted: Status, send: Callable[[ServiceState], str]) -> None:
-        service, what = self._service, f"{verb} {self.name}"
-        if service.idle().status is wanted:
-            return
-        service.follow(what, service.begin(what, send, _any))
-        service.settle(what, lambda state: state.status is wanted)
 
 
 def switch_of(
