@@ -100,7 +100,8 @@ def refresh(lock_seconds: float, timeout: float) -> None:
     """Fetch the package lists. Raises TaskError when one could not be had."""
     options = ("-q", "-o", "DPkg::Lock::Timeout=%d" % max(int(lock_seconds), 1), "-o", "APT::Update::Error-Mode=any")
     done = run(("apt-get", *options, "update"), timeout=timeout, env=_NEVER_ASK, ok=None)
-    bad = [line for line in done.err.splitlines() if line.startswith(("E:", "Err:"))]
+    # apt 2.0 knows no Error-Mode and says so only in warnings.
+    bad = [line for line in done.err.splitlines() if line.startswith(("E:", "Err:", "W: Failed to fetch"))]
     if done.code or bad:
         raise TaskError("the package lists cannot be fetched: %s" % said(done.err or done.out))
     # Where nothing was new apt leaves no trace of its visit.

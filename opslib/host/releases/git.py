@@ -78,7 +78,7 @@ class Git(Record):
     def fetch(self, repository: str) -> None:
         """Bring all branches and tags; those that are gone at the remote go here too, commits that are pinned stay."""
         refs = _TRACKED if self.work else _MIRRORED
-        self.call("fetch", "--quiet", "--prune", "--force", "--no-write-fetch-head", "--", repository, *refs)
+        self.call("fetch", "--quiet", "--prune", "--force", "--", repository, *refs)
 
     def has(self, commit: str) -> bool:
         """Return whether a commit is here."""
@@ -86,7 +86,9 @@ class Git(Record):
 
     def commit_of(self, text: str) -> str:
         """Return the full hash that a text stands for here, or an empty string."""
-        words = ("rev-parse", "--verify", "--quiet", "--end-of-options", text + "^{commit}")
+        if text.startswith("-"):  # git 2.25 knows no end of options here
+            return ""
+        words = ("rev-parse", "--verify", "--quiet", text + "^{commit}")
         done = self.call(*words, ok=None, timeout=60)
         return done.out.strip() if done.code == 0 and is_hex(done.out.strip(), 40) else ""
 
