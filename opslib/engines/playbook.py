@@ -331,7 +331,7 @@ def _about_tasks(text: str) -> str:
         return text
     name = found[1]
     if name in tasks.names():
-        hint = "the collection opslib.runbook is not where Ansible looks for it; install opslib: pip install opslib"
+        hint = "the collection opslib.runbook is not where Ansible looks for it; opslib's wheel brings it"
     else:
         near = difflib.get_close_matches(name, tasks.names(), n=3)
         hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(tasks.names())}"
