@@ -31,12 +31,19 @@ __all__ = [
 
 
 class ServiceError(TaskError):
-    """A service failed a step. code: its own word for what is wrong; status: of HTTP, 0 when there is none."""
+    """A service failed a step.
 
-    def __init__(self, message: str, *, code: str = "", status: int = 0, **data: Any) -> None:
+    code: its own word for what is wrong; status: of HTTP, 0 when there is none; after: seconds that it asks to wait,
+    None when it does not say.
+    """
+
+    def __init__(
+        self, message: str, *, code: str = "", status: int = 0, after: float | None = None, **data: Any
+    ) -> None:
         super().__init__(message, **data)
         self.code = code
         self.status = status
+        self.after = after
 
 
 class RefusedError(ServiceError):
@@ -44,11 +51,7 @@ class RefusedError(ServiceError):
 
 
 class ThrottledError(ServiceError):
-    """The service wants fewer requests. after: seconds that it asks to wait, None when it does not say."""
-
-    def __init__(self, message: str, *, after: float | None = None, code: str = "", status: int = 0) -> None:
-        super().__init__(message, code=code, status=status)
-        self.after = after
+    """The service wants fewer requests; this one was turned away unread."""
 
 
 class UnknownOutcomeError(ServiceError):

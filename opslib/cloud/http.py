@@ -184,10 +184,8 @@ class Http:
         text = f"{self._name}: {what}: {answer.status}{f' ({said})' if said else ''}"
         kind: type[ServiceError]
         if answer.status == 429:
-            return ThrottledError(text, after=_retry_after(answer), status=429)
-        if answer.status == 503 and "retry-after" in answer.headers:
-            return ThrottledError(text, after=_retry_after(answer), status=503)
-        if answer.status == 401:
+            kind = ThrottledError
+        elif answer.status == 401:
             kind = ExpiredError
         elif answer.status >= 500:
             kind = UnknownOutcomeError
@@ -195,7 +193,7 @@ class Http:
             kind = MalformedError
         else:
             kind = RefusedError
-        return kind(text, code=_code(answer), status=answer.status)
+        return kind(text, code=_code(answer), status=answer.status, after=_retry_after(answer))
 
 
 def model_of(kind: type[M], value: Any, what: str) -> M:

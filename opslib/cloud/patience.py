@@ -95,9 +95,9 @@ class Patience:
 
     def _obey(self, error: ServiceError) -> None:
         """Wait as long as the service asked for, when it did."""
-        if isinstance(error, ThrottledError) and error.after:
+        if error.after:
             left = self.deadline.left
             if left is not None and error.after > left:
                 words = f"{error}; it asks to wait {error.after:g} seconds, and {left:.0f} are left"
-                raise ThrottledError(words, after=error.after, code=error.code, status=error.status) from error
+                raise type(error)(words, after=error.after, code=error.code, status=error.status) from error
             time.sleep(error.after)

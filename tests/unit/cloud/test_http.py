@@ -99,7 +99,7 @@ def test_writing_is_done_once(site):
     site.answers = [(429, {}, b""), (200, {}, b"{}")]
     site.http().send("POST", "/things", json={"a": 1})
     assert [request[3] for request in site.requests] == [b'{"a": 1}'] * 2
-    for lost in ((500, {}, b""), (503, {}, b""), None):
+    for lost in ((500, {}, b""), (503, {}, b""), (503, {"Retry-After": "0"}, b""), None):
         site.answers, site.requests[:] = [lost], []
         with pytest.raises(UnknownOutcomeError):
             site.http().send("POST", "/things", json={})
