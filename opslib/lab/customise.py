@@ -38,6 +38,7 @@ MASKED = (
     "e2scrub_reap.service",
     "fstrim.timer",
     "getty.target",
+    "logrotate.timer",
     "sys-fs-fuse-connections.mount",
     "systemd-ask-password-wall.path",
     "systemd-firstboot.service",

@@ -213,11 +213,11 @@ def test_throttling_is_waited_out(five, times):
 
 def test_endless_throttling_and_endless_failure_are_told(five):
     five.throttle("objects.delete")
-    ran = run("gcs_prune", {**ARGS, "wait": 0.3})
+    ran = run("gcs_prune", {**ARGS, "wait": 1})
     assert (ran.status, "429" in ran.error, len(left(five))) == ("failed", True, 5)
     five.mend()
     five.fail("objects.delete", times=None)
-    ran = run("gcs_prune", {**ARGS, "wait": 0.3})
+    ran = run("gcs_prune", {**ARGS, "wait": 1})
     assert (ran.status, "503" in ran.error, len(left(five))) == ("failed", True, 5)
 
 

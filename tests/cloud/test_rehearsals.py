@@ -190,7 +190,7 @@ def test_the_run_s_deadline_leaves_the_service_running(world: Any, apprunner: An
     apprunner.twist("PauseService", lambda _body: setattr(world.firestore, "looks", None))
     inventory = tmp_path / "hosts.yml"
     inventory.write_text(json.dumps({"all": {"hosts": {"spendsense": SYSTEM}}}))
-    done = opslib.run_playbook("playbooks/complete_restore.yml", inventory, timeout=6)
+    done = opslib.run_playbook("playbooks/complete_restore.yml", inventory, timeout=10)
     assert done.exit_code == 2
     assert apprunner.named(API).status == "RUNNING"
     assert [call.operation for call in apprunner.mutations] == ["PauseService", "ResumeService"]

@@ -16,7 +16,7 @@ import pytest
 
 import opslib
 from opslib.lab import Lab, LabError, LabHost
-from opslib.lab.places import RUN
+from opslib.lab.places import RUN, locked
 from opslib.lab.processes import zombie
 from opslib.lab.state import LabState, load
 
@@ -497,16 +497,17 @@ def test_the_next_start_sweeps_what_a_dead_watchdog_left() -> None:
     with process:
         assert process.stdout is not None
         state = state_of(process.stdout.readline().strip())
-        for entry in Path("/proc").glob("[0-9]*"):
-            words = (entry / "cmdline").read_bytes() if entry.exists() else b""
-            if b"watchdog" in words and state.name.encode() in words:
-                os.kill(int(entry.name), signal.SIGKILL)
-        process.kill()
-    time.sleep(1)
-    assert len(traces(state)) > 5
-    assert [info.alive for info in Lab.list() if info.name == state.name] == [False]
-    with pytest.raises(LabError, match="no lab called"):
-        Lab.attach(state.name)
+        with locked(RUN / ".lock"):  # or a lab that another test starts would sweep already
+            for entry in Path("/proc").glob("[0-9]*"):
+                words = (entry / "cmdline").read_bytes() if entry.exists() else b""
+                if b"watchdog" in words and state.name.encode() in words:
+                    os.kill(int(entry.name), signal.SIGKILL)
+            process.kill()
+            time.sleep(1)
+            assert len(traces(state)) > 5
+            assert [info.alive for info in Lab.list() if info.name == state.name] == [False]
+            with pytest.raises(LabError, match="no lab called"):
+                Lab.attach(state.name)
     with Lab(hosts=1):
         assert traces(state) == []
 
