@@ -200,6 +200,25 @@ def test_nothing_is_released_over_somebody_elses_release(world):
     assert world.rules.in_force(PROJECT) == RULES + "\n"
 
 
+@pytest.mark.parametrize(
+    "fault", [{"after_effect": False}, {"after_effect": True}, {"status": 429, "code": "RESOURCE_EXHAUSTED"}]
+)
+def test_nothing_is_sent_again_over_somebody_elses_release(world, fault):
+    other, others = RULES.replace("their own", "their very own"), []
+
+    def theirs(_body):
+        if world.rules.calls("releases.patch") and not others:
+            others.append(world.rules.deploy(PROJECT, other))
+        [release] = world.rules.releases.values()
+        return release
+
+    world.rules.fail("releases.patch", **{"status": 500, "code": "INTERNAL", **fault})
+    world.rules.twist("releases.get", theirs, times=None)
+    done = rules("deploy", source=LOOSE)
+    assert "somebody else released" in done.error
+    assert (world.rules.in_force(PROJECT), operations(world).count("releases.patch")) == (other, 1)
+
+
 @pytest.mark.parametrize("operation", ["rulesets.create", "releases.patch"])
 @pytest.mark.parametrize("after_effect", [True, False])
 def test_lost_answers_are_looked_up(world, operation, after_effect):

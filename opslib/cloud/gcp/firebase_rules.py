@@ -18,7 +18,6 @@ from opslib.cloud.gcp.api import GoogleApi
 from opslib.cloud.gcp.objects import said
 from opslib.cloud.gcp.task import GcpTask
 from opslib.cloud.gcp.times import moment_of
-from opslib.cloud.settled import settle
 from opslib.host.task import TaskError
 
 __all__ = ["FirebaseRules", "Release", "Verdict"]
@@ -141,26 +140,27 @@ class FirebaseRules:
         return _name(answer)
 
     def publish(self, ruleset: str, before: Release | None) -> None:
-        """Put a ruleset into force instead of what was seen there. Raises TaskError if that has changed meanwhile."""
-        now = self.release()
-        if (now.ruleset if now else None) != (before.ruleset if before else None):
-            raise TaskError(
-                f"somebody else released {now.ruleset if now else 'nothing'} meanwhile; nothing was done: look, and "
-                "run this again"
-            )
+        """Put a ruleset into force instead of what was seen there. Raises TaskError if that has changed meanwhile.
+
+        The service knows no precondition, so what is in force is looked at right before each request.
+        """
         release = {"name": self._release, "rulesetName": ruleset}
 
         def send() -> None:
+            now = self.release()
+            if now is not None and now.ruleset == ruleset:
+                return
+            if now != before:
+                raise TaskError(
+                    f"somebody else released {now.ruleset if now else 'nothing'} meanwhile; it was left so: look, and "
+                    "run this again"
+                )
             if before is None:
-                self._api.send("POST", f"/v1/{self._project}/releases", json=release)
+                self._api.once("POST", f"/v1/{self._project}/releases", json=release)
             else:
-                self._api.send("PATCH", f"/v1/{self._release}", json={"release": release})
+                self._api.once("PATCH", f"/v1/{self._release}", json={"release": release})
 
-        settle(self._task, send, lambda: self._in_force(ruleset), doing=f"releasing {ruleset}")
-
-    def _in_force(self, ruleset: str) -> bool:
-        found = self.release()
-        return found is not None and found.ruleset == ruleset
+        self._task.patience.read(send, doing=f"releasing {ruleset}")
 
     def _newest(self) -> list[str]:
         found = self._api.get(f"/v1/{self._project}/rulesets", params={"pageSize": _RECENT}).json()

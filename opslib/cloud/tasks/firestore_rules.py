@@ -38,7 +38,7 @@ class FirestoreRules(FirestoreTask, name="firestore_rules"):
     mode: `read` tells what is in force; `test` compiles rules and tries `cases` on them; `deploy` does the same, then
     releases them; `temporary` adds the `match` blocks in `add` to the rules that are in force, for `ttl`; `revert`
     takes these out again. What is released must compile and pass the cases; nothing is released over what somebody
-    else released in between.
+    else released in between: that is looked at right before each request, for the service knows no precondition.
 
     Temporary rules end by themselves, even if nobody ever comes back: every `allow` of them is also bound to
     `request.time`, so that after the time to live the rules grant no more than they did before. A later `revert` only

@@ -14,7 +14,7 @@ description:
     C(deploy) does the same, then releases them; C(temporary) adds the C(match) blocks in O(add)
     to the rules that are in force, for O(ttl); C(revert) takes these out again. What is released
     must compile and pass the cases; nothing is released over what somebody else released in
-    between.'
+    between: that is looked at right before each request, for the service knows no precondition.'
   - 'Temporary rules end by themselves, even if nobody ever comes back: every C(allow) of them
     is also bound to C(request.time), so that after the time to live the rules grant no more
     than they did before. A later C(revert) only tidies up. Google may take a minute until a
