@@ -1,4 +1,4 @@
-"""The host tasks by name: `tasks.disk_usage(paths=["/"], fail="90%")`.
+"""The tasks by name, those on hosts and those on cloud services: `tasks.disk_usage(paths=["/"], fail="90%")`.
 
 Each is loaded when it is first asked for, so that importing this module costs nothing.
 """
