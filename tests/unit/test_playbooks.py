@@ -39,6 +39,23 @@ def test_hosts_at_once(name: str, sizes: list[int]) -> None:
         assert [len(batch) for batch in compiled.plays[0].batches] == [3, 3, 2]
 
 
+@pytest.mark.parametrize(
+    ("source", "variables", "lacking"),
+    [
+        ("emergency:outage", {}, "missing required arguments: emergency_units"),
+        ("emergency:outage", {"emergency_units": []}, "give emergency_units"),
+        ("scheduler:providers", {}, "give scheduler_providers"),
+        ("opslib.runbook.backup", {}, "give firestore_project or database_name"),
+        ("opslib.runbook.restore_drill", {}, "give firestore_sandbox or database_name"),
+        ("opslib.runbook.scale", {}, "give container_cpu"),
+    ],
+)
+def test_where_there_is_nothing_to_do_it_fails(source: str, variables: dict[str, Any], lacking: str) -> None:
+    with playbook.load(source, Inventory.load("web1,", extra_vars=variables)) as compiled:
+        (work,) = compiled.work(compiled.plays[0], ["web1"])
+        assert any(lacking in str(getattr(item, "error", "")) for item in work.items)
+
+
 def test_what_was_upgraded_is_restarted_before_a_check_can_fail() -> None:
     venvs = [{"venv": "/srv/venv", "upgrade": True, "unit": "site"}]
     with loaded("opslib.runbook.monthly", maintenance_venvs=venvs, monthly_serial="100%") as compiled:
