@@ -48,7 +48,10 @@ class RevokeAccess(Task, name="revoke_access"):
 
     data: `keys`: `user`, `path`, `fingerprint`, `comment` of those found; `users`: `user`, `locked`, `processes`.
 
-    Errors: no such user; a file cannot be read or changed. Sources: usermod(8), shadow(5), sshd(8), sshd_config(5)
+    A user whom a host does not have is a warning there: one host cannot know whether the name is wrong, or the account
+    is on others only.
+
+    Errors: a file cannot be read or changed. Sources: usermod(8), shadow(5), sshd(8), sshd_config(5)
     (UsePAM, AuthorizedKeysFile), getent(1).
     """
 
@@ -97,17 +100,14 @@ class RevokeAccess(Task, name="revoke_access"):
             "keys": state["keys"],
             "users": [
                 {"user": user, "locked": state["locked"][user], "processes": state["running"][user]}
-                for user in self.users
-                if user in state["uids"]
+                for user in state["uids"]
             ],
         }
         missing = [user for user in self.users if user not in state["uids"]]
         mine = [user for user in self.users if user in state["own"]]
         zero = [user for user in self.users if state["uids"].get(user) == 0]
         failure = ""
-        if missing:
-            failure = "there is no user %s; nothing was revoked" % ", ".join(missing)
-        elif mine or zero:
+        if mine or zero:
             failure = "%s is who runs this, or root by another name; nothing was revoked" % ", ".join(mine or zero)
         elif state["used"].intersection(self.keys):
             key = min(state["used"].intersection(self.keys))
@@ -120,7 +120,7 @@ class RevokeAccess(Task, name="revoke_access"):
             words = ", ".join("%(fingerprint)s (%(comment)s)" % row for row in rows)
             summary = "remove %s from %s" % (words, printable(path))
             changes.append(Change(kind=REMOVE, summary=summary, before=words, detail=("keys", path)))
-        for user in self.users:
+        for user in state["uids"]:
             if not state["locked"][user]:
                 changes.append(
                     Change(kind=MODIFY, summary="lock " + user, before="open", after="locked", detail=("lock", user))
@@ -131,9 +131,13 @@ class RevokeAccess(Task, name="revoke_access"):
                 changes.append(Change(kind=ACTION, summary=words, detail=("kill", state["uids"][user])))
         warnings = ["cannot be searched for keys: " + words for words in state["problems"]]
         warnings += state["elsewhere"]
+        if missing:
+            words = "/etc/passwd has no %s to lock: is the name right, and the account on other hosts only?"
+            warnings.append(words % ", ".join(missing))
         if state["problems"] and not changes:
             failure = "the keys may still be where they cannot be looked for: " + listed(state["problems"])
-        reason = "" if changes else "no account knows these keys, and these users are locked"
+        locked = "those of these users that there are" if missing else "these users"
+        reason = "" if changes else "no account knows these keys, and %s are locked" % locked
         return Plan(changes=changes, reason=reason, failure=failure, warnings=warnings, data=data)
 
     def apply(self, change: Change) -> None:

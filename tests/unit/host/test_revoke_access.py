@@ -41,15 +41,15 @@ def test_contradictions_are_refused(args, words):
 
 
 def plan(*, used=(), own=("ops",), locked=False, running=2, uid=1005, problems=(), elsewhere=(), **args):
-    users = args.get("users", [])
+    known = [user for user in args.get("users", []) if user != "nobody-knows"]
     state = {
         "keys": [{"user": "eve", "path": "/home/eve/.ssh/authorized_keys", "fingerprint": PRINT, "comment": "evil"}],
         "used": set(used),
         "problems": list(problems),
         "elsewhere": list(elsewhere),
-        "uids": {user: uid for user in users if user != "nobody-knows"},
-        "locked": dict.fromkeys(users, locked),
-        "running": dict.fromkeys(users, running),
+        "uids": dict.fromkeys(known, uid),
+        "locked": dict.fromkeys(known, locked),
+        "running": dict.fromkeys(known, running),
         "own": set(own),
     }
     return RevokeAccess(**args).plan(state)
@@ -67,7 +67,6 @@ def test_what_is_revoked():
     [
         ({"users": ["ops"]}, "ops is who runs this"),
         ({"users": ["toor"], "uid": 0}, "root by another name"),
-        ({"users": ["nobody-knows"]}, "there is no user nobody-knows"),
         ({"keys": [PRINT], "used": [PRINT]}, "somebody logged in from where this run comes from"),
     ],
 )
@@ -76,6 +75,15 @@ def test_nobody_locks_themselves_out(args, words):
     assert words in found.failure
     assert found.failure.endswith("nothing was revoked")
     assert found.changes == ()
+
+
+def test_a_user_whom_this_host_lacks_keeps_nothing_from_being_revoked():
+    found = plan(keys=[PRINT], users=["nobody-knows", "eve"])
+    assert not found.failure
+    assert [change.detail[0] for change in found.changes] == ["keys", "lock", "kill"]
+    assert [change.summary for change in found.changes[1:]] == ["lock eve", "kill 2 processes of eve"]
+    (warning,) = found.warnings
+    assert warning.startswith("/etc/passwd has no nobody-knows to lock")
 
 
 def test_what_cannot_be_looked_into_is_no_success():

@@ -20,8 +20,10 @@ description:
     and authorized_keys2 of all accounts that C(getent passwd) lists, and in the files that
     sshd names besides (AuthorizedKeysFile, as C(sshd -T) and sshd_config have it); where sshd
     asks a command for keys, or trusts certificates, a warning says so.'
-  - 'Errors: no such user; a file cannot be read or changed. Sources: usermod(8), shadow(5),
-    sshd(8), sshd_config(5) (UsePAM, AuthorizedKeysFile), getent(1).'
+  - 'A user whom a host does not have is a warning there: one host cannot know whether the name
+    is wrong, or the account is on others only.'
+  - 'Errors: a file cannot be read or changed. Sources: usermod(8), shadow(5), sshd(8), sshd_config(5)
+    (UsePAM, AuthorizedKeysFile), getent(1).'
 author:
   - opslib contributors (@opslib)
 options:
