@@ -1,25 +1,28 @@
-"""Some plays of a playbook, as a playbook of their own that stands where the original stands.
+"""Some plays of a playbook, as a playbook of their own that stands beside the original.
 
 The text is the original's, with empty comments for the other plays' lines, so that vault tags, Jinja, comments and
-line numbers survive. It is written into a private folder that shows, by links, what lies beside the original and one
-level above, so that roles, files, templates, group_vars and `../` keep working. `playbook_dir` names that folder.
+line numbers survive. It stands in the original's folder, where `playbook_dir` and all that is found or written by it
+lead where they always do. Nobody else can read it, and it is gone as soon as Ansible has read it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import yaml
 
+from opslib.engines.private_folder import write
 from opslib.engines.work import Play
 from opslib.errors import PlaybookError
 
-__all__ = ["obstacle", "write"]
+__all__ = ["beside", "obstacle"]
 
 MAX_BYTES = 8 << 20
 _BREAK = re.compile("(?<=\n)|(?<=\r)(?!\n)|(?<=[\x85\u2028\u2029])")  # what ends a line in YAML
@@ -33,11 +36,15 @@ def obstacle(playbook: Path, plays: Sequence[Play]) -> str | None:
     abroad = next((play for play in plays if _absolute(play.source) != _absolute(playbook)), None)
     if abroad is not None:
         return f"play {abroad.name!r} comes from {abroad.source} by import_playbook"
+    folder = _absolute(playbook).parent
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return f"in {folder} no file can be made that holds some of its plays alone"
     return _Text(playbook).obstacle({play.line for play in plays})
 
 
-def write(playbook: Path, plays: Sequence[Play], folder: Path, *, end_mark: str = "") -> Path:
-    """Write the excerpt below a private folder and return its path.
+@contextlib.contextmanager
+def beside(playbook: Path, plays: Sequence[Play], *, end_mark: str = "") -> Iterator[Path]:
+    """Write the excerpt beside the playbook for a while; whoever has read it may remove it before.
 
     end_mark: name of an empty play that is added at the end; that it begins shows that nothing stopped the others.
     Raises PlaybookError.
@@ -47,29 +54,18 @@ def write(playbook: Path, plays: Sequence[Play], folder: Path, *, end_mark: str 
         raise PlaybookError(f"{playbook}: these plays cannot be run apart from the others: {reason}")
     original = _absolute(playbook)
     text = _Text(original).keep({play.line for play in plays}, end_mark)
-    above = original.parent
-    here = folder / above.parent.name / above.name if above.parent.name else folder / (above.name or "root")
-    here.mkdir(parents=True, mode=0o700)
-    _mirror(above, here, without=original.name)
-    if here.parent != folder:
-        _mirror(above.parent, here.parent, without=above.name)
-    excerpt = here / original.name
-    excerpt.write_text(text, encoding="utf-8")
-    return excerpt
+    excerpt = original.with_name(f".opslib-{token_hex(8)}~")  # no inventory, should that be the folder
+    with contextlib.ExitStack() as made:
+        made.callback(excerpt.unlink, missing_ok=True)
+        try:
+            write(excerpt, text)
+        except OSError as error:
+            raise PlaybookError(f"{excerpt}: {error.strerror}") from error
+        yield excerpt
 
 
 def _absolute(path: Path) -> Path:
     return Path(os.path.abspath(path))
-
-
-def _mirror(source: Path, target: Path, *, without: str) -> None:
-    try:
-        names = [entry.name for entry in source.iterdir()]
-    except OSError:
-        return
-    for name in names:
-        if name != without:
-            (target / name).symlink_to(source / name)
 
 
 class _Text:

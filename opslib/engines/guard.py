@@ -4,12 +4,14 @@ Run as a script, by path: `python guard.py PARENT_PID FOLDER PROGRAM ARGUMENT...
 of its own, without a terminal and without standard input, and ends with its exit code. When it gets SIGTERM, or when
 the parent is gone (even by SIGKILL), it kills the program and everything that descends from it: what is below it in
 the process table, and what carries the run's mark in its environment (Ansible's workers leave the process group).
-Once the parent is gone it also removes FOLDER. The program gets the environment that is told on a socket in FOLDER, so
-that it need not stand anywhere on the way; where there is none, the guard's own. Standard library only.
+Once the parent is gone it also removes FOLDER, and the file that the link `aside` in it names. The program gets the
+environment that is told on a socket in FOLDER, so that it need not stand anywhere on the way; where there is none, the
+guard's own. Standard library only.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -21,6 +23,7 @@ import time
 MARK = "OPSLIB_RUNNER"
 PID_FILE = "guard.pid"
 ENVIRONMENT = "environment"
+ASIDE = "aside"
 KILLED = 75
 _LOOK = 0.25
 _SWEEPS = 50
@@ -44,7 +47,7 @@ def main(parent: int, folder: str, command: list[str]) -> int:
         if orphan or (caught is not None and caught.si_signo != signal.SIGCHLD):
             kill_all(child, os.environ.get(MARK, ""))
             if orphan or (caught is not None and caught.si_signo == signal.SIGHUP and _orphaned(parent)):
-                shutil.rmtree(folder, ignore_errors=True)
+                _remove(folder)
             return KILLED
 
 
@@ -55,6 +58,12 @@ def _orphaned(parent: int) -> bool:
             return True
         time.sleep(0.05)
     return False
+
+
+def _remove(folder: str) -> None:
+    with contextlib.suppress(OSError):  # there is none, or Ansible has read it
+        os.unlink(os.readlink(os.path.join(folder, ASIDE)))
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def kill_all(child: int, mark: str) -> None:

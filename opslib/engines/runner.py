@@ -82,19 +82,22 @@ def run_plays(
         return Outcome(hosts={}, completed=True)
     if playbook is None and len({play.source for play in plays}) > 1:
         raise PlaybookError("these plays stand in more than one file; say which playbook is to be run")
-    file = Path(os.path.abspath(playbook or plays[0].source))
+    file = original = Path(os.path.abspath(playbook or plays[0].source))
     log = PlayLog(plays, end_mark="" if whole else f"opslib-end-{token_hex(8)}", secrets=secrets)
-    with private_folder() as folder:
+    with private_folder() as folder, contextlib.ExitStack() as stack:
         if not whole:
-            file = excerpt.write(file, plays, folder / "plays", end_mark=log.end_mark)
+            file = stack.enter_context(excerpt.beside(file, plays, end_mark=log.end_mark))
+            (folder / guard.ASIDE).symlink_to(file)
         command = command_line(file, plays, folder, inventory=inventory, options=options, lost=lost)
         with passwords(inventory.vault, folder) as labels:
             command += [f"--vault-id={label}" for label in labels]
-            invocation = _Invocation(command, folder, options.timeout, cancel)
+            read_once = [folder / VARIABLES, *([] if whole else [file])]
+            invocation = _Invocation(command, folder, options.timeout, cancel, read_once)
             with environment.offered(folder, invocation.environ), told.heard(folder, emit, secrets):
                 hosts, ending = _follow(invocation, log, emit)
     if not log.started and ending.cut is None:
-        raise PlaybookError(f"ansible-playbook refuses {playbook or plays[0].source}: {log.words}{ending.trouble}")
+        words = log.words.replace(str(file), str(original))
+        raise PlaybookError(f"ansible-playbook refuses {playbook or plays[0].source}: {words}{ending.trouble}")
     return Outcome(hosts=hosts, completed=log.completed and ending.cut is None, warnings=log.warnings)
 
 
@@ -107,12 +110,10 @@ def _follow(
     invocation: _Invocation, log: PlayLog, emit: Callable[[Event], object]
 ) -> tuple[dict[str, HostResult], _Ending]:
     """Pass events on while ansible-playbook runs; whatever happens here, it does not go on running."""
-    first = True
     with invocation:
         for raw in invocation.events():
-            if first and "event_data" in raw:
-                invocation.forget_variables()
-                first = False
+            if raw.get("event") == "playbook_on_start":
+                invocation.forget()
             for event in log.feed(raw):
                 emit(event)
     ending = invocation.ending
@@ -136,11 +137,19 @@ class _Ending:
 class _Invocation:
     """One run of ansible-playbook under ansible-runner, in a thread of its own. Leaving it ends the run.
 
-    environ: what is to be offered to guard.
+    read_once: files that are of no use any more once it has begun; environ: what is to be offered to guard.
     """
 
-    def __init__(self, command: list[str], folder: Path, timeout: float | None, cancel: threading.Event) -> None:
+    def __init__(
+        self,
+        command: list[str],
+        folder: Path,
+        timeout: float | None,
+        cancel: threading.Event,
+        read_once: Sequence[Path],
+    ) -> None:
         self._folder = folder
+        self._read_once = read_once
         self._cancel = cancel
         self._ends = None if timeout is None else time.monotonic() + timeout
         self._events: queue.SimpleQueue[Mapping[str, Any] | None] = queue.SimpleQueue()
@@ -171,9 +180,10 @@ class _Invocation:
         while (event := self._events.get()) is not None:
             yield event
 
-    def forget_variables(self) -> None:
-        """Remove the file with the extra variables, which ansible-playbook has read by now."""
-        (self._folder / VARIABLES).unlink(missing_ok=True)
+    def forget(self) -> None:
+        """Remove what ansible-playbook has read by now."""
+        for path in self._read_once:
+            path.unlink(missing_ok=True)
 
     def _make(self, command: list[str]) -> Any:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -53,62 +54,67 @@ def book(tmp_path: Path) -> Path:
     return path
 
 
-def cut(book: Path, lines: list[int], tmp_path: Path, end_mark: str = "") -> Path:
-    """Cut plays out."""
-    target = tmp_path / "private"
-    target.mkdir()
-    return excerpt.write(book, [play(book, line) for line in lines], target, end_mark=end_mark)
+def cut(book: Path, lines: list[int], end_mark: str = "") -> str:
+    """Cut plays out and return the text."""
+    with excerpt.beside(book, [play(book, line) for line in lines], end_mark=end_mark) as path:
+        return path.read_text()
 
 
 @pytest.mark.parametrize(
     ("lines", "names"),
     [([3], ["one"]), ([15], ["two"]), ([19], ["three"]), ([3, 19], ["one", "three"]), ([3, 15, 19], 3)],
 )
-def test_only_these_plays_are_left(book: Path, tmp_path: Path, lines: list[int], names: object) -> None:
-    text = cut(book, lines, tmp_path).read_text()
+def test_only_these_plays_are_left(book: Path, lines: list[int], names: object) -> None:
+    text = cut(book, lines)
     found = [dict(item)["name"] for item in yaml.load(text.replace("!vault", ""), yaml.SafeLoader)]
     assert found == (["one", "two", "three"] if names == 3 else names)
 
 
-def test_text_and_line_numbers_survive(book: Path, tmp_path: Path) -> None:
-    kept = cut(book, [3, 19], tmp_path).read_text().splitlines()
+def test_text_and_line_numbers_survive(book: Path) -> None:
+    kept = cut(book, [3, 19]).splitlines()
     before = THREE.splitlines()
     assert kept[2:12] == before[2:12]
     assert kept[18] == before[18]
     assert set(kept[12:18]) == {"#"}
 
 
-def test_end_mark_comes_last(book: Path, tmp_path: Path) -> None:
-    text = cut(book, [19], tmp_path, end_mark="the-end").read_text()
+def test_end_mark_comes_last(book: Path) -> None:
+    text = cut(book, [19], end_mark="the-end")
     assert [item["name"] for item in yaml.safe_load(text)] == ["three", "the-end"]
 
 
-def test_end_mark_is_indented_as_the_list_is(book: Path, tmp_path: Path) -> None:
+def test_end_mark_is_indented_as_the_list_is(book: Path) -> None:
     book.write_text("  - name: one\n    hosts: a\n  - name: two\n    hosts: b\n")
-    text = cut(book, [3], tmp_path, end_mark="the-end").read_text()
+    text = cut(book, [3], end_mark="the-end")
     assert [item["name"] for item in yaml.safe_load(text)] == ["two", "the-end"]
 
 
-def test_text_that_keeps_its_empty_lines_gets_no_more_of_them(book: Path, tmp_path: Path) -> None:
+def test_text_that_keeps_its_empty_lines_gets_no_more_of_them(book: Path) -> None:
     book.write_text("- name: one\n  hosts: a\n  vars:\n    x: |+\n      text\n\n- name: two\n  hosts: b\n")
-    text = cut(book, [1], tmp_path, end_mark="the-end").read_text()
+    text = cut(book, [1], end_mark="the-end")
     assert yaml.safe_load(text)[0]["vars"] == {"x": "text\n\n"}
 
 
-def test_neighbours_are_where_they_were(book: Path, tmp_path: Path) -> None:
-    here = cut(book, [3], tmp_path).parent
-    assert (here / "roles").resolve() == book.parent / "roles"
-    assert (here / ".." / "files").resolve() == book.parent.parent / "files"
-    assert not (here / "site.yml").is_symlink()
+def test_it_stands_beside_the_original_for_a_while_and_for_us_alone(
+    book: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with excerpt.beside(book, [play(book, 3)]) as path:
+        assert path.parent == book.parent
+        assert path.stat().st_mode & 0o777 == 0o600
+    with excerpt.beside(book, [play(book, 3)]) as read:
+        read.unlink()
+    assert sorted(each.name for each in book.parent.iterdir()) == ["roles", "site.yml"]
+    monkeypatch.setattr(os, "access", lambda place, _mode: place != book.parent)
+    assert str(excerpt.obstacle(book, [play(book, 3)])).startswith(f"in {book.parent} no file can be made")
 
 
-def test_anchor_of_another_play(book: Path, tmp_path: Path) -> None:
+def test_anchor_of_another_play(book: Path) -> None:
     book.write_text("- name: one\n  hosts: a\n  vars: &v {x: 1}\n- name: two\n  hosts: b\n  vars: *v\n")
     assert excerpt.obstacle(book, [play(book, 4)]) == "the play in line 4 uses a YAML anchor of the play in line 1"
     assert excerpt.obstacle(book, [play(book, 1)]) is None
     assert excerpt.obstacle(book, [play(book, 1), play(book, 4)]) is None
     with pytest.raises(PlaybookError, match="cannot be run apart"):
-        cut(book, [4], tmp_path)
+        cut(book, [4])
 
 
 @pytest.mark.parametrize(
@@ -145,8 +151,8 @@ def test_missing(tmp_path: Path) -> None:
         excerpt.obstacle(gone, [play(gone, 1)])
 
 
-def test_odd_line_ends(book: Path, tmp_path: Path) -> None:
+def test_odd_line_ends(book: Path) -> None:
     """YAML ends lines where Python's splitlines does, but not everywhere else it does."""
     book.write_bytes("- name: 'one\u2028'\r\n  hosts: 'a\x85'\r\n- name: two\r\n  hosts: b # \ufeff\r\n".encode())
-    text = cut(book, [5], tmp_path).read_text()
+    text = cut(book, [5])
     assert yaml.safe_load(text) == [{"name": "two", "hosts": "b"}]

@@ -110,6 +110,9 @@ def test_parent_killed_leaves_nothing(tmp_path: Path) -> None:
     nap = f"87{os.getpid()}"
     folder = tmp_path / "private"
     folder.mkdir()
+    aside = tmp_path / "excerpt"
+    aside.touch()
+    (folder / guard.ASIDE).symlink_to(aside)
     watched = [sys.executable, "-ISB", guard.__file__]
     parent = f"""
 import os, subprocess, time
@@ -123,4 +126,5 @@ time.sleep(60)
     process.wait()
     wait_for(lambda: not napping(nap))
     wait_for(lambda: not folder.exists())
+    assert not aside.exists()
     wait_for(lambda: not Path(f"/proc/{pid}").exists())

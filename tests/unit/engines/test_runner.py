@@ -512,7 +512,10 @@ def test_plays_of_two_files_need_to_know_which_was_asked_for(bench: Bench) -> No
 
 
 def test_excerpt_runs_where_the_playbook_stands(bench: Bench) -> None:
-    """Only the second play runs, with its neighbours; and what comes after knows that it may."""
+    """Only the second play runs, with its neighbours; what it writes beside the playbook stays, and nothing else does.
+
+    And what comes after knows that it may.
+    """
     (bench.folder / "group_vars").mkdir()
     (bench.folder / "group_vars" / "all.yml").write_text("from_neighbour: yes\n")
     (bench.folder / "inner.yml").write_text("- debug: {msg: \"{{ from_neighbour }} {{ lookup('file', 'note') }}\"}\n")
@@ -525,17 +528,23 @@ def test_excerpt_runs_where_the_playbook_stands(bench: Bench) -> None:
   gather_facts: false
   tasks:
     - include_tasks: inner.yml
+    - copy: {content: "", dest: "{{ playbook_dir }}/{{ inventory_hostname }}-report"}
     - fail: {msg: stop}
       when: inventory_hostname in stops
 """
     path = bench.book(text)
     plays = [play(path, "here", "there", line=3)]
     going = bench.run(text, plays=plays, whole=False, options=Options(extra_vars={"stops": ["here"]}))
-    assert [step.reason for step in going.hosts["there"].steps] == ["True noted", "skipped"]
+    assert [step.reason for step in going.hosts["there"].steps] == ["True noted", "", "skipped"]
     assert going.hosts["here"].status is Status.FAILED
     assert going.completed
     stopped = bench.run(text, plays=plays, whole=False, options=Options(extra_vars={"stops": ["here", "there"]}))
     assert not stopped.completed
+    names = {"files", "group_vars", "here-report", "inner.yml", "inventory", "site.yml", "there-report"}
+    assert {each.name for each in bench.folder.iterdir()} == names
+    with pytest.raises(PlaybookError, match="no_such_keyword") as refused:
+        bench.run(text + "  no_such_keyword: 1\n", plays=plays, whole=False)
+    assert ".opslib" not in str(refused.value)
 
 
 def test_lost_hosts_take_no_part(bench: Bench) -> None:
