@@ -52,7 +52,7 @@ def inventory(standing_system: System, tmp_path: Path) -> Path:
         ],
         "emergency_keep_previous": "1h",
         "emergency_revoke_keys": [STOLEN_PRINT],
-        "emergency_revoke_users": ["games"],
+        "emergency_revoke_users": ["games", "eve-elsewhere"],
         "emergency_ignored_files": ["/usr/share/*", "/lib/systemd/system/multi-user.target.wants/*"],
     }
     text = system.lab.inventory_text(user="ops", hosts=[system.host])
@@ -169,6 +169,10 @@ def environment(system: System) -> dict[str, str]:
 def test_breach(standing_system: System, inventory: Path) -> None:
     system = standing_system
     system.configure(ADMIN_TOKEN="canary-old-token-5a")
+    forged = "printf '# opslib: ADMIN_TOKEN rotated %s\\n' $(date -u +%FT%TZ)"  # by whoever broke in
+    system.host.run(
+        ["sh", "-c", f"{forged} | cat - {system.env_file} > /run/forged; cat /run/forged > {system.env_file}"]
+    )
     system.host.write("/home/pat/.ssh/authorized_keys2", STOLEN)
     system.restart()
     before = system.look()
@@ -186,6 +190,8 @@ def test_breach(standing_system: System, inventory: Path) -> None:
     assert len(found["ADMIN_TOKEN"]) > 40
     # The restart comes before the audits, and secrets are nowhere but in their file.
     (host,) = report.hosts.values()
+    revoked = next(step for step in host.steps if step.task == "revoke_access")
+    assert "/etc/passwd has no eve-elsewhere to lock" in " ".join(revoked.warnings)
     done = [step.task for step in host.steps if step.task]
     assert done.index("revoke_access") < done.index("service") < done.index("login_audit") < done.index("file_audit")
     said = json.dumps(report.to_dict()) + system.host.run(["journalctl", "-q", "--no-pager", "-n", "2000"]).stdout
@@ -197,6 +203,14 @@ def test_breach(standing_system: System, inventory: Path) -> None:
         assert where == {system.env_file}
     again = run(inventory, "breach")
     assert status(again) is Status.OK, failure(again)
+    # What is put back is found, and replaced.
+    system.host.run(["sed", "-i", "s/^ADMIN_TOKEN=.*/ADMIN_TOKEN=canary-old-token-5a/", system.env_file])
+    told: list[str] = []
+    assert verify("emergency:breach", inventory, on_output=told.append) == 2
+    assert any(f"{system.env_file} holds another value of ADMIN_TOKEN" in line for line in told), told
+    assert status(run(inventory, "breach")) is Status.CHANGED
+    found = environment(system)
+    assert found["ADMIN_TOKEN"] != "canary-old-token-5a"
     # The time of grace is over.
     system.host.run(["sed", "-i", "s/ expires .*/ expires 2001-01-01T00:00:00Z/", system.env_file])
     assert status(run(inventory, "breach")) is Status.CHANGED

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import time
 
+from opslib.host import ages
 from opslib.host.files import env_text, private, tree
 from opslib.host.files.env_params import MOST_KEYS, PrivateMode, Values, Variable, is_name
 from opslib.host.params import USER, Boolean, Duration, ListOf, Number, Path
 from opslib.host.plan import ACTION, CREATE, MODIFY, REMOVE, Change, Plan
 from opslib.host.task import Task, TaskError, param
 from opslib.host.units import systemd
+from opslib.host.upkeep import rotated
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,9 +32,14 @@ class EnvFile(Task, name="env_file"):
 
     `rotate` gives variables new random values that never leave the host; those of several hosts differ. Without
     `rotate_after` that is done each time, else when a comment line of the task's own above the variable says that the
-    last rotation is that long ago. A name that stands in `set`, too, gets that value instead, if it has another: so
-    hosts share one. With `keep_previous` the value before stays as NAME_PREVIOUS, and a later run with the same
-    `rotate` removes it after that time.
+    last rotation is that long ago; one dated in the future, as a clock that was ahead leaves, says nothing. A name that
+    stands in `set`, too, gets that value instead, if it has another: so hosts share one. With `keep_previous` the value
+    before stays as NAME_PREVIOUS, and a later run with the same `rotate` removes it after that time.
+
+    Whoever may write the file may write such comment lines. With `trust_remarks: false` none is believed: a variable
+    counts as rotated only when the record that is kept beside it (rotated.json in /var/lib/opslib; of a user who is not
+    root, in the home folder) says so of the very value that it has, and a NAME_PREVIOUS goes at the latest when
+    `keep_previous` after that is over, at once without it.
 
     With `units` the step is changed, too, when one of them has run since before the file was last written, or has
     failed, so that a handler makes up for a restart that an earlier run did not come to, or that went wrong. The task
@@ -65,6 +72,11 @@ class EnvFile(Task, name="env_file"):
         default=None,
         example="1d",
     )
+    trust_remarks: bool = param(
+        Boolean(),
+        "Whether the file itself is believed when variables in it were rotated; not after a break-in.",
+        default=True,
+    )
     create: bool = param(Boolean(), "Whether a missing file is made; otherwise it is an error.", default=True)
     mode: str = param(PrivateMode(), "Permission bits of the file.", default="0600", example="0640")
     owner: str | None = param(
@@ -78,6 +90,8 @@ class EnvFile(Task, name="env_file"):
         example=["dashboard"],
     )
 
+    _warned: Any = ()  # of what is right again once the file is written
+
     def check(self) -> None:
         for one, other in (("set", "unset"), ("unset", "rotate")):
             both = [key for key in getattr(self, one) if key in getattr(self, other)]
@@ -85,16 +99,19 @@ class EnvFile(Task, name="env_file"):
                 self.refuse("%s stands in both %s and %s" % (both[0], one, other))
         if not self.rotate and (self.rotate_after is not None or self.keep_previous is not None):
             self.refuse("rotate_after and keep_previous are for what rotate names, and it names nothing")
-        if self.keep_previous is not None:
+        if self.keep_previous is not None or not self.trust_remarks:
             kept = [key + PREVIOUS for key in self.rotate]
             taken = [key for key in kept if key in self.set or key in self.unset or key in self.rotate]
             if taken:
-                self.refuse("%s is where keep_previous keeps a value; it cannot be set, unset or rotated" % taken[0])
+                self.refuse(
+                    "%s is where rotation keeps the value before; it cannot be set, unset or rotated" % taken[0]
+                )
         if self.path.endswith(private.ASIDE):
             self.refuse("names that end in %s are the task's own" % private.ASIDE)
 
     def probe(self) -> dict[str, Any]:
         state: dict[str, Any] = {"file": None, "problem": "", "left": False, "now": time.time(), "stale": {}}
+        state["record"] = None if self.trust_remarks or not self.rotate else rotated.read(self.path)
         try:
             folder = self._folder()
         except OSError as error:
@@ -144,15 +161,16 @@ class EnvFile(Task, name="env_file"):
         ][:20]
         if file is None and not self.create:
             return Plan(failure="%s does not exist, and create is false" % self.path, data=data)
-        edits = _Edits(now)
+        edits = _Edits(now, state["record"])
         for key, value in self.set.items():
             if key not in self.rotate:
                 edits.put(key, value)
         for key in self.unset:
             edits.put(key, None)
-        rotated = {note[0]: note[1] for note in map(env_text.note_of, pieces) if note}
+        notes = {note[0]: note[1] for note in map(env_text.note_of, pieces) if note}
         for key in self.rotate:
-            self._rotate(key, now.get(key), rotated, state, edits)
+            self._rotate(key, now.get(key), notes, state, edits)
+        warnings += [*self._warned, *edits.warnings]
         changes = self._changes(file, state, edits, text)
         if not changes:
             words = "have %s restarted: %s"
@@ -163,21 +181,34 @@ class EnvFile(Task, name="env_file"):
     def _rotate(self, key: str, value: str | None, notes: dict[str, str], state: dict[str, Any], edits: _Edits) -> None:
         now, previous = state["now"], key + PREVIOUS
         given = self.set.get(key)
-        last = _when(notes.get(key, ""), _ROTATED)
+        last = self._last(key, value, notes, edits)
+        if last is not None and given is None and ages.ahead(last, now):
+            words = "%s is said to have been rotated on %s, in the future: that is not believed"
+            edits.warnings.append(words % (key, _date(last)))
+            last = None
         over = value is None or self.rotate_after is None or last is None or now - last >= self.rotate_after
         if over if given is None else value != given:
             kind = ACTION if value is not None and self.rotate_after is None and given is None else ""
             words = "rotate" if value is not None else "make up" if given is None else "set"
-            edits.put(key, state["fresh"][key] if given is None else given, words=words, kind=kind)
+            new = state["fresh"][key] if given is None else given
+            edits.put(key, new, words=words, kind=kind)
             edits.notes[key] = _ROTATED + _date(now)
+            edits.entries[key] = rotated.entry(now, new if given is None else None)
             if value is not None and self.keep_previous is not None:
                 edits.put(previous, value, words="keep the value before as", kind=kind)
                 edits.notes[previous] = _EXPIRES + _date(now + self.keep_previous)
                 return
-        expires = _when(notes.get(previous, ""), _EXPIRES)
-        if expires is not None and now >= expires:
+        ends = [_when(notes.get(previous, ""), _EXPIRES)]
+        if edits.record is not None:
+            ends.append(0 if last is None or self.keep_previous is None else last + self.keep_previous)
+        if any(end is not None and now >= end for end in ends):
             edits.put(previous, None)
             edits.notes[previous] = None
+
+    def _last(self, key: str, value: str | None, notes: dict[str, str], edits: _Edits) -> float | None:
+        if edits.record is None:
+            return _when(notes.get(key, ""), _ROTATED)
+        return rotated.when(edits.record, key, value, given=value == self.set.get(key))
 
     def _changes(self, file: dict[str, Any] | None, state: dict[str, Any], edits: _Edits, text: str) -> list[Change]:
         """Return the changes to the file, which the first of them carries out together."""
@@ -204,6 +235,8 @@ class EnvFile(Task, name="env_file"):
             "before": None if file is None else text,
             "mode": mode,
             "owner": owner,
+            "entries": edits.entries,
+            "warnings": edits.warnings,
         }
         return [
             Change(
@@ -216,6 +249,11 @@ class EnvFile(Task, name="env_file"):
         detail = change.detail
         if detail is None:
             return
+        if detail["entries"] and not self.trust_remarks:
+            rotated.add(
+                self.path, detail["entries"]
+            )  # first: of a value that does not get into the file it says nothing
+        object.__setattr__(self, "_warned", detail["warnings"])
         name = os.path.basename(self.path)
         aside = name + private.ASIDE
         folder = self._folder()
@@ -235,10 +273,16 @@ class EnvFile(Task, name="env_file"):
 
 
 class _Edits:
-    """What is to be changed in a file: variables with values or None, remarks, and rows for the report."""
+    """What is to be changed in a file: variables with values or None, remarks, and rows for the report.
 
-    def __init__(self, now: dict[str, str]) -> None:
+    record: what is known of rotations outside of the file, None where the file is believed; entries: to be added to it.
+    """
+
+    def __init__(self, now: dict[str, str], record: dict[str, Any] | None) -> None:
         self.now = now
+        self.record = record
+        self.entries: dict[str, Any] = {}
+        self.warnings: list[str] = []
         self.wanted: dict[str, str | None] = {}
         self.notes: dict[str, str | None] = {}
         self.rows: list[tuple[str, str, Any, Any]] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import subprocess
+import time
 
 import pytest
 from hypothesis import example, given, settings
@@ -71,6 +72,7 @@ def done(path, **args):
         ("rotate_bytes", [15, 513, 20.5, [], True, *HOSTILE]),
         ("keep_previous", [0, "soon", [], *HOSTILE]),
         ("create", ["maybe", 2, [], *HOSTILE]),
+        ("trust_remarks", ["maybe", 2, [], *HOSTILE]),
         ("mode", ["0644", "0666", "0700", 384, "u=rw", *HOSTILE]),
         ("owner", [[], {}, *HOSTILE]),
         ("group", [[], {}, *HOSTILE]),
@@ -97,7 +99,8 @@ def test_a_refused_value_is_not_repeated():
         ({"set": {"A": "1"}, "unset": ["A"]}, "A stands in both set and unset"),
         ({"keep_previous": "1d"}, "it names nothing"),
         ({"rotate_after": "1d"}, "it names nothing"),
-        ({"rotate": ["A"], "unset": ["A_PREVIOUS"], "keep_previous": "1d"}, "A_PREVIOUS is where keep_previous keeps"),
+        ({"rotate": ["A"], "unset": ["A_PREVIOUS"], "keep_previous": "1d"}, "A_PREVIOUS is where rotation keeps"),
+        ({"rotate": ["A", "A_PREVIOUS"], "trust_remarks": False}, "A_PREVIOUS is where rotation keeps"),
         ({"path": "/x.opslib-new"}, "are the task's own"),
     ],
 )
@@ -268,6 +271,59 @@ def test_rotation_to_a_value_that_is_given(file):
     state = task.probe()
     state["now"] += 86401
     assert [change.summary.partition(" in ")[0] for change in task.plan(state).changes] == ["remove TOKEN_PREVIOUS"]
+
+
+def test_a_rotation_in_the_future_is_not_believed(file):
+    file.write_text("# opslib: TOKEN rotated 2099-01-01T00:00:00Z\nTOKEN=stolen\n")
+    result = done(file, rotate=["TOKEN"], rotate_after="1h")
+    words = "TOKEN is said to have been rotated on 2099-01-01T00:00:00Z, in the future: that is not believed"
+    assert result["warnings"] == [words]
+    assert "stolen" not in file.read_text()
+
+
+@pytest.fixture
+def record(tmp_path, monkeypatch):
+    """Where the record of rotations is kept."""
+    monkeypatch.setattr("opslib.host.upkeep.kept.folder", lambda: str(tmp_path / "state"))
+    return tmp_path / "state" / "rotated.json"
+
+
+def test_after_a_break_in_no_remark_is_believed(file, record):
+    """Not that it was rotated just now, not that the value before may stay: the record says what was done."""
+    now = env_file._date(time.time() - 60)
+    later = "# opslib: TOKEN_PREVIOUS expires 2099-01-01T00:00:00Z\nTOKEN_PREVIOUS=stolen\n"
+    file.write_text("# opslib: TOKEN rotated %s\nTOKEN=stolen\n%s" % (now, later))
+    args = {"rotate": ["TOKEN"], "rotate_after": "1h", "trust_remarks": False}
+    done(file, **args)
+    text = file.read_text()
+    assert "stolen" not in text
+    assert env_text.values(env_text.parse(text))["TOKEN"] not in record.read_text()
+    assert stat.S_IMODE(record.stat().st_mode) == 0o600
+    file.write_text(later.replace("2099", "2098"))  # the rotation was undone
+    done(file, **args)
+    file.write_text(file.read_text().replace("TOKEN=", "TOKEN=stolen-"))
+    done(file, keep_previous="1d", **args)
+    assert env_text.values(env_text.parse(file.read_text()))["TOKEN_PREVIOUS"].startswith("stolen-")
+    file.write_text(file.read_text().replace(" expires 2", " expires 3"))
+    task = EnvFile(path=str(file), keep_previous="1d", **args)
+    state = task.probe()
+    for later, names in ((3000, []), (86500, ["rotate TOKEN", "keep the value before as TOKEN_PREVIOUS"])):
+        plan = task.plan(dict(state, now=state["now"] + later))
+        assert [change.summary.partition(" in ")[0] for change in plan.changes] == names
+    longer = EnvFile(path=str(file), **dict(args, rotate_after="30d", keep_previous="1d"))
+    plan = longer.plan(dict(state, now=state["now"] + 86500))
+    assert [change.summary.partition(" in ")[0] for change in plan.changes] == ["remove TOKEN_PREVIOUS"]
+
+
+def test_a_shared_value_put_in_by_a_run_that_was_cut_short_is_kept(file, record):
+    """And a record that cannot be understood vouches for nothing."""
+    args = {"rotate": ["TOKEN"], "rotate_after": "1h", "trust_remarks": False, "keep_previous": "1h"}
+    done(file, set={"TOKEN": "the-same-for-all"}, **args)
+    assert env_text.values(env_text.parse(file.read_text()))["TOKEN_PREVIOUS"] == "single $quotedtwice"
+    done(file, **args)  # a value that is not asked for any more
+    for text in ("{", "[]", '{"%s": 5}' % file, '{"%s": {"TOKEN": {"at": "now"}}}' % file):
+        record.write_text(text)
+        assert run(file, True, **args)["status"] == "changed"
 
 
 @pytest.mark.parametrize(

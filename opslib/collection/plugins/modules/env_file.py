@@ -19,10 +19,16 @@ description:
     diff.'
   - 'O(rotate) gives variables new random values that never leave the host; those of several
     hosts differ. Without O(rotate_after) that is done each time, else when a comment line of
-    the task''s own above the variable says that the last rotation is that long ago. A name
-    that stands in O(set), too, gets that value instead, if it has another: so hosts share one.
-    With O(keep_previous) the value before stays as NAME_PREVIOUS, and a later run with the
-    same O(rotate) removes it after that time.'
+    the task''s own above the variable says that the last rotation is that long ago; one dated
+    in the future, as a clock that was ahead leaves, says nothing. A name that stands in O(set),
+    too, gets that value instead, if it has another: so hosts share one. With O(keep_previous)
+    the value before stays as NAME_PREVIOUS, and a later run with the same O(rotate) removes
+    it after that time.'
+  - 'Whoever may write the file may write such comment lines. With C(trust_remarks: false) none
+    is believed: a variable counts as rotated only when the record that is kept beside it (rotated.json
+    in /var/lib/opslib; of a user who is not root, in the home folder) says so of the very value
+    that it has, and a NAME_PREVIOUS goes at the latest when O(keep_previous) after that is
+    over, at once without it.'
   - With O(units) the step is changed, too, when one of them has run since before the file was
     last written, or has failed, so that a handler makes up for a restart that an earlier run
     did not come to, or that went wrong. The task itself restarts nothing.
@@ -73,6 +79,11 @@ options:
       - Seconds for which the value before a rotation stays as NAME_PREVIOUS.
       - Duration in seconds, or as 500ms, 30s, 5m, 2h, 30d, 1w.
     type: str
+  trust_remarks:
+    description:
+      - Whether the file itself is believed when variables in it were rotated; not after a break-in.
+    type: bool
+    default: true
   create:
     description:
       - Whether a missing file is made; otherwise it is an error.
