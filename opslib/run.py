@@ -129,6 +129,7 @@ class _Run:
         self.notices: list[str] = []
         self.parts = self._whole_or(_parts(compiled.plays, engine))
         self.results: dict[str, HostResult] = {}
+        self.ended: set[str] = set()
         self.engines: dict[str, None] = {}
         self.done: set[tuple[int, str]] = set()
 
@@ -205,23 +206,31 @@ class _Run:
 
     def _ssh(self, batch: BatchEngine, play: Play, work: dict[int, dict[str, HostWork]]) -> bool:
         """Run one play; return whether the playbook goes on."""
+        goes_on = True
         for names in play.batches:
             alive = [name for name in names if not self._lost(name)]
             if not alive:
                 continue
             if self.cancel.is_set():
                 return False
+            ended: set[str] = set()
             results = batch.run(
                 [self._in_time(work[play.index][name]) for name in alive],
                 check=self.options.check,
                 policy=play.policy,
+                size=len(names),
+                ended=ended,
                 secrets=self.compiled.secrets,
             )
             self._take(results)
+            self.ended |= ended
             self.done.update((play.index, name) for name in results)
-            if _stops(play, results):
+            failed = ended.union(name for name, result in results.items() if result.status is Status.FAILED)
+            unreachable = [name for name, result in results.items() if result.status is Status.UNREACHABLE]
+            if len(failed) + len(unreachable) == len(names):  # one that is both counts twice, as in Ansible
                 return False
-        return True
+            goes_on = goes_on and not play.policy.too_many(len(failed), len(names))
+        return goes_on
 
     def _in_time(self, work: HostWork) -> HostWork:
         """Return a host's work with what is left of its time."""
@@ -256,7 +265,7 @@ class _Run:
         late = Status.FAILED if self.cancel.is_set() else Status.SKIPPED
         for play in self.compiled.plays:
             for name in play.hosts:
-                if (play.index, name) in self.done or self._lost(name):
+                if (play.index, name) in self.done or self._bad(name):
                     continue
                 result = self.results.get(name) or HostResult(name=name, status=late)
                 status = late if late is Status.FAILED else result.status
@@ -264,6 +273,9 @@ class _Run:
 
     def _lost(self, name: str) -> bool:
         """Whether a host takes no further part."""
+        return self._bad(name) or name in self.ended
+
+    def _bad(self, name: str) -> bool:
         return name in self.results and self.results[name].status in (Status.FAILED, Status.UNREACHABLE)
 
     def _take(self, results: Mapping[str, HostResult]) -> None:
@@ -278,15 +290,6 @@ def _joined(before: HostResult, after: HostResult) -> HostResult:
         before.name, (*before.steps, *after.steps), error=after.error, seconds=round(before.seconds + after.seconds, 3)
     )
     return dataclasses.replace(joined, status=after.status) if after.status is Status.UNREACHABLE else joined
-
-
-def _stops(play: Play, results: Mapping[str, HostResult]) -> bool:
-    """Whether a batch ends the playbook: every host of it failed, or more than the play allows."""
-    bad = sum(result.status in (Status.FAILED, Status.UNREACHABLE) for result in results.values())
-    limit = play.policy.max_fail_percentage
-    return bool(bad) and (
-        bad == len(results) or play.policy.any_errors_fatal or (limit is not None and 100 * bad / len(results) > limit)
-    )
 
 
 def _parts(plays: Sequence[Play], engine: EngineChoice) -> list[tuple[str, list[Play]]]:

@@ -12,7 +12,7 @@ from opslib.carriers import payload
 from opslib.carriers.connections import Connections
 from opslib.engines.emitter import Emitter
 from opslib.engines.session import Session
-from opslib.engines.work import HostWork, Policy
+from opslib.engines.work import HostWork, KnownResult, Policy
 from opslib.errors import UsageError
 from opslib.result import HostResult, StepResult
 from opslib.step import Step
@@ -39,11 +39,14 @@ class BatchEngine:
         check: bool = False,
         timeout: float | None = None,
         policy: Policy | None = None,
+        size: int | None = None,
+        ended: set[str] | None = None,
         secrets: frozenset[str] = frozenset(),
     ) -> dict[str, HostResult]:
         """Run every host's items and return how each host ended, in the given order. Never raises for a host.
 
-        timeout: seconds per host for everything, counted from the moment its turn comes.
+        timeout: seconds per host for everything, counted from the moment its turn comes; size: how many hosts the
+        policy's share is of, by default these; ended: takes the hosts that take no further part because of the policy.
         """
         sessions = [
             Session(
@@ -64,7 +67,9 @@ class BatchEngine:
         with ThreadPoolExecutor(threads, thread_name_prefix="opslib-host") as pool:
             try:
                 if policy is not None and policy.lockstep:
-                    self._lockstep(sessions, works, policy, pool)
+                    over = self._lockstep(sessions, works, policy, size or len(sessions), pool)
+                    if ended is not None:
+                        ended.update(session.target.name for session in over)
                     results = [session.result() for session in sessions]
                 else:
                     results = list(pool.map(self._whole, sessions))
@@ -96,33 +101,42 @@ class BatchEngine:
             raise
 
     def _lockstep(
-        self, sessions: list[Session], works: Sequence[HostWork], policy: Policy, pool: ThreadPoolExecutor
-    ) -> None:
-        """Bring all hosts through one task before any begins the next, and stop when too many have failed."""
+        self, sessions: list[Session], works: Sequence[HostWork], policy: Policy, size: int, pool: ThreadPoolExecutor
+    ) -> list[Session]:
+        """Bring all hosts through one task before any begins the next; return those that end because others failed.
+
+        As in Ansible, hosts that are unreachable do not count for the share of those that failed.
+        """
         waiting = {session: list(_by_position(work)) for session, work in zip(sessions, works, strict=True)}
         while any(waiting.values()):
             position = min(parts[0][0] for parts in waiting.values() if parts)
-            turn = []
-            for session, parts in waiting.items():
-                if parts and parts[0][0] == position:
-                    items = parts.pop(0)[1]
-                    if not session.over or any(isinstance(item, Step) and item.always for item in items):
-                        turn.append((session, items))
+            due = [session for session, parts in waiting.items() if parts and parts[0][0] == position]
+            left = [session for session in sessions if not session.over]
+            turn = [(session, waiting[session].pop(0)[1]) for session in due]
+            turn = [(session, items) for session, items in turn if not session.over]
             list(pool.map(lambda pair: self._part(*pair), turn))
-            failed = sum(session.over for session in sessions)
-            share = 100 * failed / len(sessions)
-            limit = policy.max_fail_percentage
-            if failed and (policy.any_errors_fatal or (limit is not None and share > limit)):
-                return
+            fatal = policy.any_errors_fatal and any(session.over and not _tolerated(items) for session, items in turn)
+            failed = sum(session.over and not session.unreachable for session in sessions)
+            if fatal or policy.too_many(failed, size):
+                return left
+        return []
+
+
+def _tolerated(items: Sequence[Step | StepResult]) -> bool:
+    """Whether these are the steps of a task whose errors are ignored."""
+    steps = [item for item in items if isinstance(item, Step)]
+    return bool(steps) and all(step.ignore_errors for step in steps)
 
 
 def _by_position(work: HostWork) -> Iterator[tuple[int, list[Step | StepResult]]]:
-    """Cut a host's items up by the play's tasks; a skipped item goes with the step before it."""
+    """Cut a host's items up by the play's tasks; a result that has no place goes with the step before it."""
     places: list[tuple[int, Step | StepResult]] = []
     place = -1
     for item in work.items:
-        if isinstance(item, Step):
-            place = place + 1 if item.position is None else item.position
+        if isinstance(item, Step | KnownResult) and item.position is not None:
+            place = item.position
+        elif isinstance(item, Step):
+            place += 1
         places.append((place, item))
     for place, group in itertools.groupby(places, key=lambda pair: pair[0]):
         yield place, [item for _place, item in group]

@@ -71,6 +71,11 @@ class Session:
         """Whether this host takes no more steps: it failed, or could not be reached."""
         return self._over is not None or self._halted
 
+    @property
+    def unreachable(self) -> bool:
+        """Whether this host could not be reached, or no more."""
+        return self._over is not None and self._over[0] is Status.UNREACHABLE
+
     def parts(self) -> Iterator[set[type[Task]]]:
         """Yield the tasks of each payload that `run()` will send."""
         for seat, part in _by_seat(self._items, self.target):

@@ -64,6 +64,10 @@ class Policy:
         """Whether all hosts must finish a step before any begins the next."""
         return self.any_errors_fatal or self.max_fail_percentage is not None
 
+    def too_many(self, failed: int, size: int) -> bool:
+        """Whether more of a batch's hosts have failed than may; those lost before it began are of its size."""
+        return self.max_fail_percentage is not None and failed / size > self.max_fail_percentage / 100
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Play:

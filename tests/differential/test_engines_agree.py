@@ -107,14 +107,35 @@ PLAYBOOKS = {
     + rotate("other").replace("Rotate other", "Never")
     + "    - name: Each\n      opslib.runbook.logrotate: {config: '{{ item }}', paths: ['/var/log/x/*.log']}\n"
     + "      loop: [b, c]\n      when: item == 'c'\n",
-    "two plays": HEAD
-    + "  tasks:\n"
-    + FAIL_ON_LAB1
-    + rotate("a")
-    + HEAD.replace("Play", "Second")
-    + "  tasks:\n"
-    + rotate("b"),
 }
+
+
+def play(hosts: str, *tasks: str, more: str = "") -> str:
+    """Return a play. A task fails or is done on the hosts that its word names, or on all."""
+    text = f"- hosts: {hosts}\n  gather_facts: false\n{more}  tasks:\n"
+    for number, (what, _, host) in enumerate(task.partition(" on ") for task in tasks):
+        action = {
+            "write": "opslib.runbook.env_file: {path: '{{ folder }}/{{ inventory_hostname }}', set: {%s: done}}",
+            "fail": "opslib.runbook.log_size: {paths: [/no/such/place]}",
+            "assert": "ansible.builtin.assert: {that: false}",
+        }[what]
+        action = action.replace("%s", f"{hosts}_{number}".replace(":", "_").upper())
+        when = f"      when: inventory_hostname == '{host}'\n" if host else ""
+        text += f"    - name: {what}\n      {action}\n{when}"
+    return text
+
+
+# h1 to h7 are this machine, nothing answers at away1 and away2; no task before it has a host left to do it
+LOSSES = (
+    play("h1:h2:h3:h4", "fail on h1", "write")
+    + play("h1:h2:h3", "fail on h2", "write", more="  serial: 2\n")
+    + play("h1:h2:h4:h5", "fail on h4", "write", more="  max_fail_percentage: 40\n")
+    + play("h5:away1", "write", "write", more="  max_fail_percentage: 10\n")
+    + play("h6:away2", "write", "write", more="  any_errors_fatal: true\n")
+    + play("h3:h6", "write")
+    + play("h3:h5", "write", "write on h5", "assert on h3", "write", more="  any_errors_fatal: true\n")
+    + play("h7", "write")
+)
 
 
 def outcome(report: Report) -> dict[str, object]:
@@ -185,3 +206,22 @@ def test_roles_of_ours_agree(lab: Lab, tmp_path: Path, entry: str, check: bool) 
         seen[engine] = (outcome(report), end_state(lab), report.exit_code)
     assert seen["ssh"] == seen["ansible"]
     assert seen["ssh"][2] == 0
+
+
+def test_the_same_losses_end_the_same_batches_plays_and_playbooks(tmp_path: Path) -> None:
+    """Hosts lost in earlier plays count for the size of a batch, unreachable ones not for the share that failed."""
+    playbook, inventory = tmp_path / "play.yml", tmp_path / "hosts.ini"
+    playbook.write_text(LOSSES)
+    inventory.write_text(
+        "h[1:7] ansible_connection=local ansible_python_interpreter=/usr/bin/python3\n"
+        "away[1:2] ansible_host=127.0.0.1 ansible_port=9\n"
+    )
+    seen = {}
+    for engine in ("ssh", "ansible"):
+        folder = tmp_path / engine
+        folder.mkdir()
+        report = run_playbook(playbook, inventory, engine=engine, extra_vars={"folder": str(folder)})  # type: ignore[arg-type]
+        assert report.engine == engine
+        seen[engine] = outcome(report), {path.name: path.read_text() for path in folder.iterdir()}, report.exit_code
+    assert seen["ssh"] == seen["ansible"]
+    assert sorted(seen["ssh"][1]) == ["h2", "h3", "h4", "h5", "h6"]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from opslib.engines import session as session_module
 from opslib.engines.batch import BatchEngine
 from opslib.engines.emitter import Emitter
-from opslib.engines.work import HostWork, Policy
+from opslib.engines.work import HostWork, KnownResult, Policy
 from opslib.errors import UnreachableError
 from opslib.events import HostEnded, HostStarted, StepEnded, StepStarted
 from opslib.result import Status, StepResult
@@ -259,11 +259,32 @@ def test_lockstep_against_the_rule(fails, limit):
         assert len(batch.results[f"web{number}"].steps) == done
 
 
-def test_steps_that_run_always_run_in_lockstep_too():
-    """A failed host still gets them while the play goes on."""
-    batch = Batch({"web1": host(FAILED), "web2": host()})
-    batch.run([step(0), step(1), step(2, always=True)], policy=Policy(max_fail_percentage=50))
-    assert batch.statuses() == {"web1": ("failed", ["failed", "ok"]), "web2": ("ok", ["ok", "ok", "ok"])}
+def test_hosts_lost_before_are_of_the_batch_and_unreachable_ones_have_not_failed():
+    """As Ansible counts: one of four has failed here, with one that is unreachable and one that is not even tried."""
+    hosts = {"web1": host(FAILED), "away": ConnectionFails(UnreachableError("down")), "web3": host()}
+    for limit, steps in ((25, 2), (24, 1)):
+        batch, ended = Batch(hosts), set()
+        batch.run([step(0), step(1)], policy=Policy(max_fail_percentage=limit), size=4, ended=ended)
+        assert len(batch.results["web3"].steps) == steps
+        assert ended == (set() if steps == 2 else set(hosts))
+
+
+def test_an_unreachable_host_is_fatal_but_where_errors_are_ignored():
+    """Those that end with it are named: they take no further part."""
+    hosts = {"away": ConnectionFails(UnreachableError("down")), "web2": host()}
+    for ignored, named in ((True, set()), (False, {"away", "web2"})):
+        batch, ended = Batch(hosts), set()
+        batch.run([step(0, ignore_errors=ignored), step(1)], policy=FATAL, ended=ended)
+        assert len(batch.results["web2"].steps) == (2 if ignored else 1)
+        assert ended == named
+
+
+def test_what_is_known_beforehand_waits_for_its_turn():
+    """A failure known from the start ends the play no earlier than its task does."""
+    failure = KnownResult(name="no", task="assert", status=Status.FAILED, error="no", position=1)
+    batch = Batch({"web1": host(), "web2": host()})
+    batch.run({"web1": [failure], "web2": [step(0), step(2)]}, policy=FATAL)
+    assert batch.statuses() == {"web1": ("failed", ["failed"]), "web2": ("ok", ["ok"])}
 
 
 def test_skipped_steps_keep_their_places_in_lockstep():
