@@ -95,6 +95,7 @@ class Compiler:
         self._sheets: dict[int, Sheet] = {}
         self._made: dict[int, Task] = {}
         self._position = 0
+        self._forced = False
 
     @property
     def fatal(self) -> set[bool]:
@@ -104,6 +105,11 @@ class Compiler:
     def run(self, blocks: Sequence[Any]) -> None:
         """Reckon the blocks for all hosts. Raises NeedsAnsibleError, PlaybookError, InventoryError, AnsibleError."""
         self._blocks(blocks, self.hosts)
+        if self._forced and (True in self.fatal or self.play.max_fail_percentage is not None):
+            raise NeedsAnsibleError(
+                "has handlers that run after a failure (force_handlers), and failures that end it for other hosts "
+                "(any_errors_fatal, max_fail_percentage)"
+            )
 
     # Going through the play
 
@@ -141,10 +147,10 @@ class Compiler:
         if (task.connection, task.port, task.remote_user) != self.connection:
             raise NeedsAnsibleError("has its own connection, port or remote_user")
         hosts = [each for each in hosts if not each.dead and not self._has_run(task, each)]
+        self._position += 1
         if sheet.action in obstacles.FLOW:
             self._include(sheet, hosts)
             return
-        self._position += 1
         for each in hosts:
             self._step(sheet, each)
 
@@ -169,6 +175,7 @@ class Compiler:
             for each in hosts:
                 each.completed.update({self._role(sheet.task)} & each.ran)
         elif act == "flush_handlers":
+            self._position += 1
             self._flush([each for each in hosts if self._flushes(sheet, each)])
 
     def _flushes(self, sheet: Sheet, each: HostItems) -> bool:
@@ -180,7 +187,7 @@ class Compiler:
         self.engine.available_variables = self.contexts.of(each.host, sheet.task).variables
         false = self.rounds.false_condition(sheet)
         if false is not None:
-            each.items.append(self.rounds.skip(sheet, Round(name=self.rounds.name(sheet)), false))
+            self._add(each, self.rounds.skip(sheet, Round(name=self.rounds.name(sheet)), false))
         return false is None
 
     def _include(self, sheet: Sheet, hosts: Sequence[HostItems]) -> None:
@@ -194,7 +201,7 @@ class Compiler:
             for outcome in self.rounds.of(sheet, context):
                 answer = outcome if isinstance(outcome, StepResult) else self._answer(sheet, each, outcome)
                 if isinstance(answer, StepResult):
-                    each.items.append(answer)
+                    self._add(each, answer)
                     each.dead = each.dead or answer.status is Status.FAILED
                 else:
                     answers.append(answer)
@@ -208,8 +215,12 @@ class Compiler:
         by_name = {each.name: each for each in hosts}
         with core.reading(PlaybookError, f"{sheet.subject()}{sheet.where()}"):
             files = core.included(results, self.play, self.loader, self.variables)
+        found = []
         for include in files:
-            self._take_up(sheet, include, [by_name[str(host.name)] for host in include._hosts])
+            including = [by_name[str(host.name)] for host in include._hosts]
+            found.append((self._take_up(sheet, include, including), including))
+        for blocks, including in found:
+            self._blocks(blocks, including)
 
     def _answer(self, sheet: Sheet, each: HostItems, this: Round) -> dict[str, Any] | StepResult:
         """Return what a worker would answer to an include."""
@@ -222,8 +233,8 @@ class Compiler:
             answer["include"] = args.pop("_raw_params", None)
         return answer
 
-    def _take_up(self, sheet: Sheet, include: Any, hosts: Sequence[HostItems]) -> None:
-        """Go through what an include has brought. A file or role that is not there is a failure of its hosts."""
+    def _take_up(self, sheet: Sheet, include: Any, hosts: Sequence[HostItems]) -> list[Any]:
+        """Return what an include has brought. A file or role that is not there is a failure of its hosts."""
         try:
             blocks = []
             for block in core.included_blocks(include, self.play, self.loader, self.variables):
@@ -234,18 +245,21 @@ class Compiler:
         except core.AnsibleError as error:
             for each in hosts:
                 this = Round(name=str(core.plain(sheet.task.get_name())))
-                each.items.append(
-                    replace(self.rounds.failure(sheet, each.name, this, core.in_words(error)), ignored=False)
-                )
+                failure = self.rounds.failure(sheet, each.name, this, core.in_words(error))
+                self._add(each, replace(failure, ignored=False))
                 each.dead = True
-            return
+            return []
         except RecursionError as error:
             raise PlaybookError(f"{sheet.subject()}{sheet.where()}: it includes itself without end") from error
         self.rounds.failures.note(sheet, None)
         self.handlers.refresh()
-        self._blocks(blocks, hosts)
+        return blocks
 
     # One task on one host
+
+    def _add(self, each: HostItems, result: StepResult) -> None:
+        """Add a result that is known beforehand, in the place of the task that the play has come to."""
+        each.items.append(KnownResult.of(result, self._position))
 
     def _enter(self, sheet: Sheet, each: HostItems) -> Context:
         context = self.contexts.of(each.host, sheet.task)
@@ -265,7 +279,7 @@ class Compiler:
                 steps.append(item)
                 notify.update(dict.fromkeys(map(str, core.plain(sheet.keyword("notify", self.engine) or []))))
             else:
-                each.items.append(KnownResult.of(item, self._position))
+                self._add(each, item)
                 failed = failed or item.status is Status.FAILED
                 each.dead = each.dead or (item.status is Status.FAILED and not item.ignored)
             if isinstance(item, Step) or item.status is not Status.SKIPPED:
@@ -374,4 +388,5 @@ class Compiler:
         for number, item in enumerate(each.items[before[0] :], before[0]):
             assert isinstance(item, Step | KnownResult)
             each.items[number] = replace(item, handler_of=ids, always=always)
+            self._forced = self._forced or always
         each.dead = before[1]

@@ -75,7 +75,7 @@ def known(compiled: Compiled, host: str = "web1") -> StepResult:
 def test_a_step_without_keywords(loaded: Loader) -> None:
     found = step(loaded(play(TASK)))
     assert found.task.args()["url"] == "http://h/a"
-    assert found == Step(task=found.task, name="it", become=False, id=0, position=1)
+    assert found == Step(task=found.task, name="it", become=False, id=0, position=2)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,19 @@ def test_ids_are_unique_and_positions_shared_by_a_loop_and_by_hosts(loaded: Load
         name: [(item.id, item.position) for item in work.items if isinstance(item, Step)]
         for name, work in works(compiled).items()
     }
-    assert rows == {"web1": [(0, 2), (1, 2), (2, 3)], "web2": [(0, 1), (1, 2), (2, 2), (3, 3)]}
+    assert rows == {"web1": [(0, 3), (1, 3), (2, 4)], "web2": [(0, 2), (1, 3), (2, 3), (3, 4)]}
+
+
+def test_what_is_known_has_the_place_of_its_task_on_all_hosts(loaded: Loader) -> None:
+    """Files to include that are missing fail before any task of those that are there."""
+    compiled = loaded(
+        "- hosts: web\n  gather_facts: false\n  tasks:\n"
+        "    - include_tasks: '{{ inventory_hostname }}.yml'\n      loop: [a, b]\n      when: item == 'a'\n",
+        files={"web1.yml": f"- {TASK}\n"},
+    )
+    first, second = ([(item.name, item.position) for item in work.items] for work in works(compiled).values())
+    assert first == [("include_tasks (item=b)", 2), ("opslib.runbook.http_check", 3)]
+    assert second == [("include_tasks (item=b)", 2), ("include_tasks", 2)]
 
 
 def test_a_loop_with_no_log_hides_its_labels(loaded: Loader) -> None:
@@ -146,6 +158,18 @@ def test_becoming_the_user_that_an_item_names(loaded: Loader) -> None:
     compiled = loaded(play(TASK, "loop: [amy, bob]", "become: true", 'vars: {ansible_become_user: "{{ item }}"}'))
     users = [item.become.user for item in works(compiled)["web1"].items if isinstance(item.become, Become)]  # type: ignore[union-attr]
     assert users == ["amy", "bob"]
+
+
+@pytest.mark.parametrize(
+    ("keyword", "carried"), [("any_errors_fatal: true", False), ("max_fail_percentage: 5", False), ("serial: 1", True)]
+)
+def test_forced_handlers_where_hosts_share_a_fate_are_left_to_ansible(
+    loaded: Loader, keyword: str, carried: bool
+) -> None:
+    text = play(TASK, "notify: h", keywords=f"gather_facts: false\n  force_handlers: true\n  {keyword}")
+    (found,) = loaded(f"{text}  handlers: [{{name: h, {TASK}}}]\n").plays
+    assert (found.obstacle is None) is carried
+    assert carried or "play 'web' has handlers that run after a failure (force_handlers)" in str(found.obstacle)
 
 
 def test_a_condition_that_is_false_is_told(loaded: Loader) -> None:
