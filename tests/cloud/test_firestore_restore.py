@@ -18,6 +18,7 @@ RESTORE = {
     "account": AWS["account"],
     "region": AWS["region"],
 }
+BELOW = {"backup": None, "newest_below": "gs://spendsense-backups/daily"}
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/api:v1"
 
 
@@ -173,6 +174,15 @@ def test_a_service_that_was_paused_before_may_stay_so(world):
     assert client().document("recommendations/rec_001").get().to_dict()["status"] == "wrong"
 
 
+def test_the_newest_backup_is_restored_once_with_a_safety_export_beside_it(world):
+    given = {**BELOW, "safety": "gs://spendsense-backups/daily-safety/%Y%m%d_%H%M%S"}
+    done = restore(**given)
+    assert (done.error, done.data["backup"]["url"]) == (None, DAILY)
+    world.forget_requests()
+    again = restore(**given)
+    assert (again.status, world.mutations) == ("ok", [])
+
+
 def test_without_a_service_and_without_safety(world):
     done = restore(service=None, account=None, region=None, safety=None, without_safety=True)
     assert (done.error, operations(world), powers(world)[0]) == (None, ["databases.importDocuments"], [])
@@ -185,6 +195,10 @@ def test_without_a_service_and_without_safety(world):
         ({"region": None}, "give account and region"),
         ({"backup": None}, "give either backup or newest_below"),
         ({"safety": "gs://backups/x%j"}, "%j is none of"),
+        ({"safety": DAILY}, "is inside"),
+        ({"safety": f"{DAILY}/safety"}, "is inside"),
+        ({**BELOW, "safety": "gs://spendsense-backups/daily/safety-%Y%m%d_%H%M%S"}, "where it would be taken for the backup"),
+        ({"backup": None, "newest_below": "gs://backups/x/2026", "safety": "gs://backups/x/%Y/safety"}, "is inside"),
         ({"project": "a b"}, "is no Google Cloud project id"),
         ({"database": "../x"}, "is no database id"),
         ({"service": "-oProxyCommand=x"}, "is no name or ARN"),
@@ -199,7 +213,7 @@ def test_what_cannot_be_meant_is_refused_before_anything(world, more, told):
     ("more", "told"),
     [
         ({"backup": "gs://spendsense-backups/daily/none"}, "must not be relied on: there is nothing in this folder"),
-        ({"safety": DAILY}, "is not empty; name another place"),
+        ({"safety": "gs://spendsense-backups/daily"}, "is not empty; name another place"),
         ({"service": "spendsense-apy"}, "there is no App Runner service spendsense-apy"),
         ({"account": "210987654321"}, "not to 210987654321"),
     ],

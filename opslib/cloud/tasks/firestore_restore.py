@@ -55,6 +55,8 @@ class FirestoreRestore(ImportTask, name="firestore_restore"):
     and waited for. It is resumed as well when any of this fails, when time is up and when the run is stopped. What was
     written between the safety export and the pause is in the database only, until the import writes over it.
 
+    The safety export must not lie in `backup` or `newest_below`, where it would be taken for the backup the next time.
+
     A restore is done once: as long as the newest import was of this backup, it is not made again, unless `again`; but a
     service that an earlier run left paused is resumed.
 
@@ -111,6 +113,11 @@ class FirestoreRestore(ImportTask, name="firestore_restore"):
         wrong = [found for found in re.findall(r"%(.?)", self.safety or "") if found not in tuple("YmdHMS")]
         if wrong:
             self.refuse(f"safety: %{wrong[0]} is none of %Y %m %d %H %M %S")
+        place = self.backup or self.newest_below or ""
+        if self.safety is not None and _may_be_inside(self.safety, place):
+            self.refuse(
+                f"safety: {self.safety} is inside {place}, and would be taken for the backup; name another place"
+            )
 
     def scope(self) -> dict[str, str]:
         if self.service is None:
@@ -268,8 +275,6 @@ class FirestoreRestore(ImportTask, name="firestore_restore"):
             return f"{state.proof.url} must not be relied on: {listed(list(state.proof.problems), 3)}"
         if state.occupied and not _mine(state):
             return f"safety: {state.safety} is not empty; name another place"
-        if state.safety == state.proof.url:
-            return f"safety: {state.safety} is the backup itself"
         return ""
 
     def _steps(self, state: _State) -> Iterator[str]:
@@ -281,6 +286,13 @@ class FirestoreRestore(ImportTask, name="firestore_restore"):
         yield f"{'follow the import of' if _mine(state) else 'import'} {held} from {state.proof.url}"
         if self._to_resume(state):
             yield f"resume {self.service}"
+
+
+def _may_be_inside(address: str, place: str) -> bool:
+    """Whether an address with %Y and the like is that of a place, or of something in it, at any time."""
+    patterns = [re.sub("%[YmdHMS]", r"\\d+", re.escape(part)) for part in address.split("/")]
+    parts = place.split("/")
+    return len(patterns) >= len(parts) and all(map(re.fullmatch, patterns, parts))
 
 
 def _inside(address: str) -> tuple[str, str]:

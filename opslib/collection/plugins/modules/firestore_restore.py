@@ -18,6 +18,8 @@ description:
     for. It is resumed as well when any of this fails, when time is up and when the run is stopped.
     What was written between the safety export and the pause is in the database only, until
     the import writes over it.'
+  - The safety export must not lie in O(backup) or O(newest_below), where it would be taken
+    for the backup the next time.
   - 'A restore is done once: as long as the newest import was of this backup, it is not made
     again, unless O(again); but a service that an earlier run left paused is resumed.'
 author:
