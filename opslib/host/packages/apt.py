@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 
+from opslib.host import ages
 from opslib.host.command import run
 from opslib.host.record import Record
 from opslib.host.task import TaskError
@@ -109,12 +110,13 @@ def refresh(lock_seconds: float, timeout: float) -> None:
 
 
 def lists_age(now: float) -> int | None:
-    """Return the seconds since the package lists were fetched; None when they never were."""
+    """Return the seconds since the package lists were fetched; None when they never were, or when is not known."""
     try:
         with os.scandir(LISTS) as entries:
             if not any(entry.name.endswith(("_Packages", "_InRelease", "_Release", ".lz4")) for entry in entries):
                 return None
-        return max(int(now - os.stat(LISTS).st_mtime), 0)
+        fetched = os.stat(LISTS).st_mtime
+        return None if ages.ahead(fetched, now) else max(int(now - fetched), 0)
     except OSError:
         return None
 

@@ -12,9 +12,12 @@ import os
 import stat
 import time
 
+from opslib.host import ages
 from opslib.host.files import tree
 from opslib.host.record import Record
 from opslib.host.task import TaskError
+
+from .words import utc
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,6 +48,12 @@ class Backup(Record):
     def taken(self) -> float:
         """When its snapshot was taken, in seconds since 1970."""
         return float(self.manifest["taken"])
+
+    def misdated(self, now: float) -> str:
+        """Return in words that it is dated in the future, as by a clock that was ahead; empty when it is not."""
+        if not ages.ahead(self.taken, now):
+            return ""
+        return "%s: dated %s, in the future, so that nobody knows how old it is" % (self.name, utc(self.taken))
 
 
 class Store(Record):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from opslib.host import ages
 from opslib.host.params import Boolean, Duration, Kind, ListOf, ParamError, Path, Text, shown
 from opslib.host.plan import CREATE, MODIFY, Change, Plan
 from opslib.host.task import Task, TaskError, param
@@ -71,7 +72,8 @@ class Checklist(Task, name="checklist"):
     """Say of what only people can do (a review, a drill, training) when it was last done, and what is overdue.
 
     When an item was done is said by its own `done`, or was recorded on the host by an earlier run with `done`; the
-    later of the two counts. An item without `every` is to be done once. What was never done is overdue as well.
+    later of the two counts, but a day in the future, as of a clock that was ahead, does not. An item without `every` is
+    to be done once. What was never done is overdue as well.
 
     data: `file`, `items`: `name`, `state` (done, due: within `soon`, overdue, never), `done` (day, UTC), `by`, `next`
     (day when it is due; null: not again), `overdue_days`, `why`; `overdue_count`.
@@ -132,12 +134,16 @@ class Checklist(Task, name="checklist"):
         reason = "%s, %d overdue" % (count(len(rows), "item"), len(overdue))
         if due:
             reason += "; due soon: %s" % listed(due, 5)
+        words = "%s is said to be done on %s, in the future: that does not count"
+        days = [
+            (item["name"], one.get("done", "")) for item in self.items for one in (item, marks.get(item["name"], {}))
+        ]
+        told += [words % each for each in days if _ahead(each[1], now)]
         return Plan(changes=changes, reason=reason, warnings=told[:50], data=data)
 
     def _row(self, item: dict[str, Any], mark: dict[str, str], now: float) -> dict[str, Any]:
-        done, by = item.get("done", ""), item.get("by", "")
-        if mark.get("done", "") >= done:
-            done, by = mark.get("done", ""), mark.get("by", "")
+        days = [(one.get("done", ""), one.get("by", "")) for one in (mark, item)]
+        done, by = max((day for day in days if not _ahead(day[0], now)), key=lambda day: day[0], default=("", ""))
         following = _time(done) + item["every"] + DAY if done and "every" in item else None
         if not done:
             word = NEVER
@@ -179,6 +185,11 @@ def parse(text: str) -> dict[str, dict[str, str]]:
     except (ValueError, KeyError, TypeError, AttributeError):
         raise TaskError("the record of what was done is damaged: repair or remove it") from None
     return dict(marks)
+
+
+def _ahead(day: str, now: float) -> bool:
+    """Whether a day has not come yet, even where days begin first."""
+    return bool(day) and ages.ahead(_time(day), now + DAY)
 
 
 def _day(seconds: float) -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from opslib.host.packages.apt import Step
 
 MOST = 200
-_NEVER = "the package lists were never fetched"
+_NEVER = "the package lists were never fetched, or are dated in the future"
 _KINDS = {"install": CREATE, "remove": REMOVE}
 
 
@@ -46,8 +46,9 @@ class OsPackages(Task, name="os_packages"):
 
     data: `outdated` (at most 200, security first: `name`, `installed`, `candidate`, `security`), `outdated_count`,
     `security_count`, `kept_back` (not upgraded because that would remove others), `held`, `half_done`,
-    `lists_age_seconds` (null: never fetched), `lock` (null, or `file`, `pid`, `program`), `reboot` (why one is due, in
-    words), `restarts` (what still runs replaced code: `unit`, `pids`, `programs`, `files`).
+    `lists_age_seconds` (null: never fetched, or dated in the future), `lock` (null, or `file`, `pid`, `program`),
+    `reboot` (why one is due, in words), `restarts` (what still runs replaced code: `unit`, `pids`, `programs`,
+    `files`).
 
     Errors: no apt on the host, a package that is not installed, a lock that stays held (who holds it is said), lists
     that cannot be fetched, whatever apt-get refuses, missing permission.
@@ -173,7 +174,7 @@ class OsPackages(Task, name="os_packages"):
             names = [row["name"] for row in data["outdated"] if row["security"]]
             warnings.append("security fixes are to be had for %s" % listed(names, 10))
         if state["age"] is None:
-            warnings.append("%s, so nothing is known to be outdated" % _NEVER)
+            warnings.append("%s, so nobody knows what is outdated" % _NEVER)
         elif state["age"] > 7 * 86400 and not stale:
             warnings.append("the package lists are %d days old" % (state["age"] // 86400))
         held = [name for name in self.packages if name in state["held"]]

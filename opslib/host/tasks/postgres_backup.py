@@ -32,8 +32,8 @@ class PostgresBackup(PostgresTask, name="postgres_backup"):
     is left of it. When the newest good backup is younger than `max_age`, nothing is done.
 
     Older backups are removed only after a new one is complete, and only those whose manifest says that this task wrote
-    them: the newest `keep` stay, and whatever is younger than `keep_for`. A backup that looks broken is
-    left alone and not counted.
+    them: the newest `keep` stay, and whatever is younger than `keep_for`. A backup that looks broken, or is dated in
+    the future, as by a clock that was ahead, is left alone and not counted; a warning says so.
 
     data: `database`, `server_version`, `size_bytes` (of the database), `free_bytes` (in the folder), `newest` (path of
     the newest good dump, or null), `newest_age_seconds`, `backups` (`name`, `taken` in UTC, `bytes`, `rows`, `proven`
@@ -77,7 +77,8 @@ class PostgresBackup(PostgresTask, name="postgres_backup"):
 
     def plan(self, state: dict[str, Any]) -> Plan:
         kept: Store = state["store"]
-        good, now, made = kept.good, state["now"], state["outcome"]["made"]
+        now, made = state["now"], state["outcome"]["made"]
+        good = [backup for backup in kept.good if not backup.misdated(now)]
         age = now - good[0].taken if good else None
         data = {
             "database": state["database"],
@@ -90,12 +91,13 @@ class PostgresBackup(PostgresTask, name="postgres_backup"):
             "made": made,
             "removed": state["outcome"]["removed"],
         }
-        warnings = ["%s: %s" % (backup.name, backup.problem) for backup in kept.backups if backup.problem][:MOST_LISTED]
+        wrong = ("%s: %s" % (each.name, each.problem) if each.problem else each.misdated(now) for each in kept.backups)
+        warnings = list(filter(None, wrong))[:MOST_LISTED]
         due = not made and (age is None or age >= self.max_age)
         failure = kept.problem or self._short_of_space(kept, due)
         if failure:
             return Plan(failure=failure, warnings=warnings, data=data)
-        changes = list(self._changes(state, due))
+        changes = list(self._changes(state, good, due))
         reason = (
             ""
             if changes or age is None
@@ -115,7 +117,7 @@ class PostgresBackup(PostgresTask, name="postgres_backup"):
         words = "%s has %s free; a backup takes about %s, and %s must stay free (keep_free)"
         return words % (self.folder, size(kept.free_bytes), size(last), size(self.keep_free))
 
-    def _changes(self, state: dict[str, Any], due: bool) -> Iterator[Change]:
+    def _changes(self, state: dict[str, Any], good: list[Backup], due: bool) -> Iterator[Change]:
         kept, now = state["store"], state["now"]
         for name in kept.leftovers:
             summary = "remove %s/%s, left by a run that was cut short" % (self.folder, name)
@@ -126,7 +128,7 @@ class PostgresBackup(PostgresTask, name="postgres_backup"):
             words = "back up database %s (%s) to %s" % (printable(state["database"]), size(state["size"]), self.folder)
             kind = CREATE if self.max_age else ACTION
             yield Change(kind=kind, summary=words, detail={"now": now})
-        after = [None, *kept.good] if due else list(kept.good)
+        after = [None, *good] if due else list(good)
         old = [backup for backup in after[self.keep :] if backup and now - backup.taken >= self.keep_for]
         for backup in old:
             words = "remove backup %s, %s old: %s stay" % (

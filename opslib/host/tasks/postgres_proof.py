@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 
+from opslib.host import ages
 from opslib.host.params import Duration, Path, Text
 from opslib.host.plan import ACTION, CREATE, REMOVE, Change, Plan
 from opslib.host.postgres import catalog, databases, programs, store
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from opslib.host.postgres.store import Backup
 
 _MARK = "opslib_proof_"
+_MOST_WARNINGS = 20
 _SCRATCH = """
 SELECT datname FROM pg_catalog.pg_database WHERE starts_with(datname, $1) ORDER BY 1 LIMIT 100
 """
@@ -44,11 +46,13 @@ class PostgresProof(PostgresTask, name="postgres_proof"):
     subscriptions are not restored there. The outcome is kept beside the backup (`NAME.proof`); a proof younger than
     `max_age` is not done again.
 
-    `backup` names one backup; without it the newest is taken, and a newest one that is broken is a failure. The server
-    for the scratch database may be another one than the backup came from. The role must be allowed to create databases.
+    `backup` names one backup; without it the newest is taken, and a newest one that is broken is a failure. Backups and
+    proofs dated in the future, as by a clock that was ahead, are passed over with a warning. The server for the scratch
+    database may be another one than the backup came from. The role must be allowed to create databases.
 
-    data: `backup` (name), `taken` and `taken_age_seconds`, `bytes`, `tables`, `rows`, `proven` (UTC, or null),
-    `proof_seconds` (how long the last one took: about what a restore will take), `left_scratch` (names).
+    data: `backup` (name), `taken` and `taken_age_seconds` (null when dated in the future), `bytes`, `tables`, `rows`,
+    `proven` (UTC, or null), `proof_seconds` (how long the last one took: about what a restore will take),
+    `left_scratch` (names).
 
     Errors: there is no backup, size or checksum differ, the dump cannot be read or restored, counts differ, the server
     cannot be reached, the role may not create databases. Sources: pg_restore(1), CREATE DATABASE.
@@ -82,34 +86,44 @@ class PostgresProof(PostgresTask, name="postgres_proof"):
 
     def plan(self, state: dict[str, Any]) -> Plan:
         kept, now = state["store"], state["now"]
-        backups = [each for each in kept.backups if self.backup in (None, each.name)]
+        warnings = [words for words in (each.misdated(now) for each in kept.backups) if words][:_MOST_WARNINGS]
+        named = self.backup is not None
+        backups = [each for each in kept.backups if (each.name == self.backup if named else not each.misdated(now))]
         data: dict[str, Any] = {"left_scratch": state["left"], "backup": None}
         if kept.problem or not backups:
             nothing = "there is no backup %s in %s" % (self.backup or "of " + printable(state["database"]), self.folder)
-            return Plan(failure=kept.problem or nothing, data=data)
+            return Plan(failure=kept.problem or nothing, warnings=warnings, data=data)
         backup: Backup = backups[0]
-        age = now - backup.taken
-        data.update(_facts(backup), taken_age_seconds=int(age))
+        age = None if backup.misdated(now) else max(now - backup.taken, 0)
+        data.update(_facts(backup), taken_age_seconds=None if age is None else int(age))
         failure = self._obstacle(backup, age, state["me"])
         if failure:
-            return Plan(failure=failure, data=data)
+            return Plan(failure=failure, warnings=warnings, data=data)
+        old = "of unknown age" if age is None else span(age) + " old"
+        proven = backup.proof["proven"] if backup.proof else None
+        if proven is not None and ages.ahead(proven, now):
+            words = "the proof of %s is dated %s, in the future: it counts for nothing"
+            warnings.append(words % (backup.name, utc(proven)))
+            proven = None
         changes = [
             Change(kind=REMOVE, summary="drop scratch database %s, left by a run cut short" % name, detail=name)
             for name in state["left"]
         ]
-        if backup.proof is None or now - backup.proof["proven"] >= max(self.max_age, 1):
-            words = "prove backup %s (%s old) by restoring it into a scratch database" % (backup.name, span(age))
+        if proven is None or now - proven >= max(self.max_age, 1):
+            words = "prove backup %s (%s) by restoring it into a scratch database" % (backup.name, old)
             kind = CREATE if self.max_age >= 3600 else ACTION
             changes.append(Change(kind=kind, summary=words, after=self._promise(backup), detail=backup))
-            return Plan(changes=changes, data=data)
-        words = "backup %s (%s old) was proven %s ago"
-        reason = words % (backup.name, span(age), span(max(now - backup.proof["proven"], 0)))
-        return Plan(changes=changes, reason=reason, data=data)
+            return Plan(changes=changes, warnings=warnings, data=data)
+        reason = "backup %s (%s) was proven %s ago" % (backup.name, old, span(max(now - proven, 0)))
+        return Plan(changes=changes, reason=reason, warnings=warnings, data=data)
 
-    def _obstacle(self, backup: Backup, age: float, me: dict[str, Any]) -> str:
+    def _obstacle(self, backup: Backup, age: float | None, me: dict[str, Any]) -> str:
         if backup.problem:
             return "backup %s is broken: %s" % (backup.name, backup.problem)
-        if self.max_backup_age is not None and age > self.max_backup_age:
+        if self.max_backup_age is not None and age is None:
+            words = "backup %s is dated in the future: whether it is younger than max_backup_age is not known"
+            return words % backup.name
+        if self.max_backup_age is not None and age is not None and age > self.max_backup_age:
             words = "the newest backup, %s, is %s old; at most %s were asked for (max_backup_age)"
             return words % (backup.name, span(age), span(self.max_backup_age))
         if not me["createdb"]:

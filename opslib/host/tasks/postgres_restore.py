@@ -50,8 +50,9 @@ class PostgresRestore(PostgresTask, name="postgres_restore"):
     `other_connections`, `restored` (UTC, when this backup was restored and still is, or null); what this run did:
     `safety_backup` (path or null), `old_database` (name, when kept), `seconds`.
 
-    Errors: no such backup, a broken one, a unit that is unknown or does not stop or start, too little space for the
-    safety backup, an error of pg_restore, other numbers of rows. Sources: pg_restore(1), ALTER DATABASE.
+    Errors: no such backup, a broken one, a newest one dated in the future (name one then), a unit that is unknown or
+    does not stop or start, too little space for the safety backup, an error of pg_restore, other numbers of rows.
+    Sources: pg_restore(1), ALTER DATABASE.
     """
 
     folder: str = param(Path(), "Folder that holds the backups.", example="/var/backups/postgres")
@@ -146,6 +147,8 @@ class PostgresRestore(PostgresTask, name="postgres_restore"):
         data.update(tables=len(manifest["tables"]), rows=sum(manifest["tables"].values()))
         data["restored"] = utc(since) if since else None
         failure = self._obstacle(state, backup)
+        if not failure and self.backup is None and backup.misdated(state["now"]):
+            failure = "%s; which backup is the newest is for you to say (backup)" % backup.misdated(state["now"])
         if failure:
             return Plan(failure=failure, data=data)
         running = [unit for unit in self.units if not state["units"][unit].stopped or unit in _stopped(state["note"])]

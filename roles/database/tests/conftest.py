@@ -39,12 +39,13 @@ def sql(host, variables, as_root):
 
 @pytest.fixture
 def newest(host, variables, sql):
-    """Return the path, without ending, and the manifest of the newest backup of the database."""
+    """Return the path, without ending, and the manifest of the newest backup of the database, none of the future."""
     name, folder = sql("SELECT current_database()"), variables["database_backup_folder"]
+    now = float(host.check_output("date +%s"))
     found = []
     for path in host.check_output("find %s -name '*.json' ! -name '*-safety-*'", folder).splitlines():
         manifest = json.loads(host.file(path).content_string)
-        if manifest["database"] == name:
+        if manifest["database"] == name and manifest["taken"] <= now + 60:
             found.append((manifest["taken"], path.removesuffix(".json"), manifest))
     assert found, f"there is no backup of {name} in {folder}"
     return max(found)[1:]

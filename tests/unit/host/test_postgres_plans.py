@@ -337,6 +337,9 @@ def test_what_stands_in_the_way_of_a_restore():
     broken = Store(exists=True, backups=[Backup(name="b", manifest=MANIFEST, problem="it is short")])
     assert restore(store=broken).failure == "backup b is broken: it is short"
     assert restore(store=Store(exists=True)).failure == "there is no backup of app in /b"
+    early = Store(exists=True, backups=[Backup(name="c", manifest=dict(MANIFEST, taken=200.0)), BACKUP])
+    assert restore(store=early).failure.endswith("which backup is the newest is for you to say (backup)")
+    assert restore({"backup": BACKUP.name, "database": "app"}, store=early).failure == ""
     missing = Unit(name="a.service", id="a.service")
     assert restore(units={"a.service": missing, "b.service": STOPPED}).failure == "a.service is not known to systemd"
     weak = {"name": "u", "superuser": False, "createdb": False}

@@ -230,6 +230,34 @@ def test_after_a_backup_nothing_is_due(backups, keep):
     assert [change for change in again.changes if change.kind != "action"] == []
 
 
+def test_what_a_clock_that_was_ahead_dated_counts_for_nothing():
+    """It stops no backup, takes no place among those that stay, and proves nothing; a warning says so."""
+    early = [backup(-day * DAY) for day in (300, 200, 100)]
+    words = "app-34560000: dated 1971-02-05T00:00:00Z, in the future, so that nobody knows how old it is"
+    due = plan([*early, backup(7 * DAY)], max_age="1d", keep=2)
+    assert [change.kind for change in due.changes] == ["create"]
+    assert due.data["newest_age_seconds"] == 7 * DAY
+    assert due.warnings[0] == words
+    assert len(due.warnings) == 3
+    assert (
+        plan([*early, *(backup(age * DAY) for age in (0, 1, 2))], keep=2).changes[0].summary.startswith("remove backup")
+    )
+    found = prove([*early, backup(3 * DAY)], max_backup_age="2d")
+    assert "3 days old; at most 2 days were asked for" in found.failure
+    assert found.warnings[0] == words
+    assert prove(early).failure == "there is no backup of app in /b"
+    proof = {"sha256": "x", "proven": NOW + DAY, "seconds": 1}
+    again = prove([backup(5, proof=proof)])
+    assert [change.kind for change in again.changes] == ["create"]
+    assert again.warnings[0].startswith("the proof of app-8639995 is dated 1970-04-12T00:00:00Z, in the future")
+    named = {"backup": "app-19710205-000000", "database": "app"}
+    (one,) = [Backup(name=named["backup"], manifest=dict(TOLD, taken=NOW + 300 * DAY))]
+    assert "(of unknown age)" in prove([one], **named).changes[0].summary
+    assert (
+        "whether it is younger than max_backup_age is not known" in prove([one], max_backup_age="2d", **named).failure
+    )
+
+
 def test_space_is_looked_at_before():
     refused = plan([backup(DAY, bytes=1 << 30)], free=(1 << 30) + 100, keep_free="1M")
     assert "/b has 1.0 GiB free; a backup takes about 1.0 GiB, and 1.0 MiB must stay free" in refused.failure

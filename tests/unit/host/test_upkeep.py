@@ -218,8 +218,9 @@ def test_states_of_items():
         {"name": "soon", "every": "30d", "done": "2026-12-20", "by": "anna"},
         {"name": "late", "every": "30d", "done": "2026-11-15", "by": "anna"},
         {"name": "mended", "every": "30d", "done": "2026-01-01"},
+        {"name": "early", "every": "30d", "done": "2026-12-20"},
     ]
-    marks = {"mended": {"done": "2027-01-10", "by": "ben"}}
+    marks = {"mended": {"done": "2027-01-10", "by": "ben"}, "early": {"done": "2037-01-10", "by": "ben"}}
     plan = Checklist(items=items).plan({"now": NOW, "path": "/x", "marks": marks})  # NOW: 2027-01-15
     assert {row["name"]: (row["state"], row["next"], row["overdue_days"]) for row in plan.data["items"]} == {
         "never": ("never", None, 0),
@@ -228,8 +229,10 @@ def test_states_of_items():
         "soon": ("due", "2027-01-19", 0),
         "late": ("overdue", "2026-12-15", 31),
         "mended": ("done", "2027-02-09", 0),
+        "early": ("due", "2027-01-19", 0),
     }
-    assert plan.warnings == ["never done: never", "31 days overdue: late (last done 2026-11-15 by anna)"]
+    ahead = "early is said to be done on 2037-01-10, in the future: that does not count"
+    assert plan.warnings == ["never done: never", "31 days overdue: late (last done 2026-11-15 by anna)", ahead]
     assert (plan.failure, plan.data["overdue_count"]) == ("", 2)
     assert (
         "overdue: never done: never"

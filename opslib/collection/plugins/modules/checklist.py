@@ -12,8 +12,9 @@ short_description: Say of what only people can do (a review, a drill, training) 
 version_added: 0.1.0
 description:
   - When an item was done is said by its own O(done), or was recorded on the host by an earlier
-    run with O(done); the later of the two counts. An item without C(every) is to be done once.
-    What was never done is overdue as well.
+    run with O(done); the later of the two counts, but a day in the future, as of a clock that
+    was ahead, does not. An item without C(every) is to be done once. What was never done is
+    overdue as well.
   - 'Errors: a name in O(done) that is no item''s, a file that cannot be read or written.'
 author:
   - opslib contributors (@opslib)

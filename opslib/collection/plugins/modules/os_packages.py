@@ -120,9 +120,10 @@ reason:
 data:
   description: 'C(outdated) (at most 200, security first: C(name), C(installed), C(candidate),
     C(security)), C(outdated_count), C(security_count), C(kept_back) (not upgraded because that
-    would remove others), C(held), C(half_done), C(lists_age_seconds) (null: never fetched),
-    C(lock) (null, or C(file), C(pid), C(program)), C(reboot) (why one is due, in words), C(restarts)
-    (what still runs replaced code: C(unit), C(pids), C(programs), C(files)).'
+    would remove others), C(held), C(half_done), C(lists_age_seconds) (null: never fetched,
+    or dated in the future), C(lock) (null, or C(file), C(pid), C(program)), C(reboot) (why
+    one is due, in words), C(restarts) (what still runs replaced code: C(unit), C(pids), C(programs),
+    C(files)).'
   returned: always
   type: dict
 opslib:

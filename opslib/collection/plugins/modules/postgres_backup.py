@@ -18,7 +18,8 @@ description:
     When the newest good backup is younger than O(max_age), nothing is done.'
   - 'Older backups are removed only after a new one is complete, and only those whose manifest
     says that this task wrote them: the newest O(keep) stay, and whatever is younger than O(keep_for).
-    A backup that looks broken is left alone and not counted.'
+    A backup that looks broken, or is dated in the future, as by a clock that was ahead, is
+    left alone and not counted; a warning says so.'
   - 'Errors: the database cannot be reached or read, pg_dump is missing or older than the server,
     a table stays locked for a minute, time or space runs out. Sources: pg_dump(1), pg_export_snapshot
     in PostgreSQL''s documentation.'

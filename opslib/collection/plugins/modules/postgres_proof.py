@@ -19,8 +19,9 @@ description:
     are not restored there. The outcome is kept beside the backup (C(NAME.proof)); a proof younger
     than O(max_age) is not done again.'
   - O(backup) names one backup; without it the newest is taken, and a newest one that is broken
-    is a failure. The server for the scratch database may be another one than the backup came
-    from. The role must be allowed to create databases.
+    is a failure. Backups and proofs dated in the future, as by a clock that was ahead, are
+    passed over with a warning. The server for the scratch database may be another one than
+    the backup came from. The role must be allowed to create databases.
   - 'Errors: there is no backup, size or checksum differ, the dump cannot be read or restored,
     counts differ, the server cannot be reached, the role may not create databases. Sources:
     pg_restore(1), CREATE DATABASE.'
@@ -178,9 +179,9 @@ reason:
   returned: always
   type: str
 data:
-  description: 'C(backup) (name), C(taken) and C(taken_age_seconds), C(bytes), C(tables), C(rows),
-    C(proven) (UTC, or null), C(proof_seconds) (how long the last one took: about what a restore
-    will take), C(left_scratch) (names).'
+  description: 'C(backup) (name), C(taken) and C(taken_age_seconds) (null when dated in the
+    future), C(bytes), C(tables), C(rows), C(proven) (UTC, or null), C(proof_seconds) (how long
+    the last one took: about what a restore will take), C(left_scratch) (names).'
   returned: always
   type: dict
 opslib:

@@ -26,9 +26,9 @@ description:
     that are there, in one transaction; objects that are not in the backup stay, and extensions
     are left as they are. A restore is done once: as long as the database is the one that was
     made from this backup, it is not made again, unless O(again). A missing database is created.'
-  - 'Errors: no such backup, a broken one, a unit that is unknown or does not stop or start,
-    too little space for the safety backup, an error of pg_restore, other numbers of rows. Sources:
-    pg_restore(1), ALTER DATABASE.'
+  - 'Errors: no such backup, a broken one, a newest one dated in the future (name one then),
+    a unit that is unknown or does not stop or start, too little space for the safety backup,
+    an error of pg_restore, other numbers of rows. Sources: pg_restore(1), ALTER DATABASE.'
 author:
   - opslib contributors (@opslib)
 options:
