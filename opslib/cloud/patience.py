@@ -15,6 +15,7 @@ __all__ = ["Patience"]
 T = TypeVar("T")
 _GROWTH = 1.6
 _LONGEST = 15.0  # times the first pause
+_LEAST = 1.0  # seconds
 
 
 class Patience:
@@ -30,8 +31,11 @@ class Patience:
         self.deadline = Deadline.after(seconds)
 
     def cap(self, seconds: float) -> float:
-        """Return `seconds`, or what is left when that is less; for the timeout of one request."""
-        return max(0.05, self.deadline.cap(seconds))
+        """Return `seconds`, or what is left when that is less, for the timeout of one request.
+
+        A second is given always: of a change whose answer nobody waits for it would never be known what came of it.
+        """
+        return max(0.05, min(seconds, max(_LEAST, self.deadline.cap(seconds))))
 
     def pauses(self, doing: str) -> Iterator[None]:
         """Yield at once, and again after every pause. Raises TimeIsUpError when no time is left.

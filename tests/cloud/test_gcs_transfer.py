@@ -13,7 +13,7 @@ import google_crc32c
 import pytest
 from werkzeug.wrappers import Response
 
-from support.cloud import run
+from support.cloud import run, timeouts
 
 ARGS = {"project": "spendsense-test", "bucket": "backups", "wait": 60, "poll": 0.001}
 DATA = random.Random(5).randbytes(900_000)
@@ -42,6 +42,14 @@ def up(path, **more):
 
 def down(path, **more):
     return {**ARGS, "path": str(path), "object": "manual/dump", **more}
+
+
+def test_no_request_is_given_longer_than_there_is_time(bucket, dump, tmp_path, monkeypatch):
+    seen = timeouts(monkeypatch)
+    assert run("gcs_upload", up(dump, wait=9)).status == "changed"
+    assert run("gcs_download", down(tmp_path / "back", wait=9)).status == "changed"
+    assert len(seen) > len(bucket.mutations)
+    assert max(seen) <= 9
 
 
 # up

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import requests
+
 from opslib import Fleet, StepResult, Target, tasks
 from opslib.carriers.local import LocalChannel
 from opslib.host.worker import run_step
@@ -38,6 +40,20 @@ def run(name: str, args: dict[str, Any], *, check: bool = False) -> Ran:
     told: list[dict[str, Any]] = []
     result = run_step(tasks.get(name), args, check, told.append)
     return Ran(**{key: result[key] for key in Ran.__slots__ if key != "told"}, told=told)
+
+
+def timeouts(monkeypatch: Any) -> list[float]:
+    """Return a list that takes the longest timeout of each request that is sent by requests."""
+    seen: list[float] = []
+    send = requests.Session.send
+
+    def watched(session: requests.Session, request: Any, **more: Any) -> Any:
+        given = more["timeout"]
+        seen.append(max(given) if isinstance(given, tuple) else given)
+        return send(session, request, **more)
+
+    monkeypatch.setattr(requests.Session, "send", watched)
+    return seen
 
 
 def stopped(monkeypatch: Any, task: Any, arrange: Callable[[Callable[[Any], None]], object]) -> StepResult:

@@ -121,24 +121,32 @@ class AwsTask(CloudTask):
             return boto3.session.Session(region_name=self.region, profile_name=self.profile)
 
     @functools.cached_property
-    def _clients(self) -> dict[str, Any]:
+    def _clients(self) -> dict[tuple[str, str, float], Any]:
         return {}
 
     def client(self, service: str, region: str | None = None) -> Any:
         """Return boto3's client of a service. It repeats nothing by itself; `ask` and `change` do.
 
-        region: in place of the task's own, for services that live in one region only.
+        No call takes longer than there is time left. region: in place of the task's own, for services that live in one
+        region only.
         """
-        key = f"{service} {region or self.region}"
+        return _Timely(functools.partial(self._client, service, region or self.region))
+
+    def _client(self, service: str, region: str) -> Any:
+        """Return a client whose timeouts, which are for life, fit into the time that is left."""
+        limit, seconds = self.patience.cap(_READ), float(_READ)
+        while seconds > limit:
+            seconds /= 2
+        key = (service, region, seconds)
         if key not in self._clients:
             config = load("botocore.config", "aws").Config(
-                connect_timeout=_CONNECT,
-                read_timeout=_READ,
+                connect_timeout=min(_CONNECT, seconds),
+                read_timeout=seconds,
                 retries={"total_max_attempts": 1},
                 user_agent_extra="opslib",
             )
             with _translated(service):
-                self._clients[key] = self._session.client(service, region_name=region or self.region, config=config)
+                self._clients[key] = self._session.client(service, region_name=region, config=config)
         return self._clients[key]
 
     def ask(self, call: Callable[[], T], *, doing: str, patience: Patience | None = None) -> T:
@@ -179,6 +187,23 @@ class AwsTask(CloudTask):
             if not self.patience.deadline.left:
                 raise TimeIsUpError(f"{doing}: the listing did not end within {self.wait:g} seconds")
             seen.add(token)
+
+
+class _Timely:
+    """A client that is looked for anew for each call."""
+
+    def __init__(self, find: Callable[[], Any]) -> None:
+        self._find = find
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._find(), name)
+        if not callable(found):
+            return found
+
+        def call(*args: Any, **more: Any) -> Any:
+            return getattr(self._find(), name)(*args, **more)
+
+        return call
 
 
 def _token_name(client: Any, operation: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from opslib.cloud.errors import MalformedError, RefusedError, TimeIsUpError, UnknownOutcomeError
 from opslib.cloud.gcp.objects import Item
-from opslib.cloud.gcp.storage import TIMEOUT, Storage
+from opslib.cloud.gcp.storage import Storage
 from opslib.cloud.gcp.task import GcpTask
 from opslib.cloud.libraries import load
 
@@ -113,7 +113,7 @@ def _attempt(storage: Storage, item: Item, sink: _Sink, doing: str) -> UnknownOu
         try:
             blob = storage.client.bucket(item.bucket).blob(item.name, generation=item.generation)
             blob.download_to_file(
-                sink, start=sink.count or None, raw_download=True, checksum=None, retry=None, timeout=TIMEOUT
+                sink, start=sink.count or None, raw_download=True, checksum=None, retry=None, timeout=storage.timeout
             )
         except broken as error:
             raise UnknownOutcomeError(f"{doing}: the connection broke after {sink.count} bytes") from error

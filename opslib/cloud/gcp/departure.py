@@ -19,7 +19,7 @@ from urllib.parse import quote, urlsplit
 from opslib.cloud.errors import MalformedError, RefusedError, ServiceError, TimeIsUpError, UnknownOutcomeError
 from opslib.cloud.gcp.arrival import TELL
 from opslib.cloud.gcp.objects import Item, said
-from opslib.cloud.gcp.storage import TIMEOUT, Storage
+from opslib.cloud.gcp.storage import Storage
 from opslib.cloud.libraries import load
 
 __all__ = ["GRAIN", "Parcel", "send"]
@@ -163,7 +163,8 @@ class _Upload:
     def _once(self, verb: str, url: str, **more: Any) -> _Answer:
         broken: type[Exception] = load("requests.exceptions", "gcp").RequestException
         try:
-            with self._session.request(verb, url, timeout=TIMEOUT, allow_redirects=False, stream=True, **more) as found:
+            timeout = self._storage.timeout
+            with self._session.request(verb, url, timeout=timeout, allow_redirects=False, stream=True, **more) as found:
                 body = next(found.iter_content(_MOST_ANSWER), b"")
                 answer = _Answer(found.status_code, found.headers, body)
         except broken as error:  # its words hold the address of the upload

@@ -17,9 +17,9 @@ from opslib.cloud.gcp.task import GcpTask
 from opslib.cloud.libraries import load
 from opslib.cloud.settled import settle
 
-__all__ = ["TIMEOUT", "Storage"]
+__all__ = ["Storage"]
 
-TIMEOUT = (10.0, 60.0)  # seconds to connect, and between two pieces of an answer
+_CONNECT, _READ = 10.0, 60.0  # seconds; the latter between two pieces of an answer
 MOST = 200_000
 _NO_TELEMETRY = "DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"  # a thread that would ask for buckets, for traces
 
@@ -37,6 +37,11 @@ class Storage:
         task = self.task
         kind = load("google.cloud.storage", "gcp").Client
         return kind(project=task.project, credentials=task.credentials, _http=task.session())
+
+    @property
+    def timeout(self) -> tuple[float, float]:
+        """How long one request may take to connect, and be silent; no longer than there is time left."""
+        return self.task.patience.cap(_CONNECT), self.task.patience.cap(_READ)
 
     @functools.cached_property
     def _missing(self) -> type[Exception]:
@@ -126,7 +131,7 @@ class Storage:
         def ask() -> Item | None:
             blob = self.client.bucket(bucket).blob(name)
             try:
-                blob.reload(retry=None, timeout=TIMEOUT)
+                blob.reload(retry=None, timeout=self.timeout)
             except self._missing:
                 return None
             return item_of(bucket, blob, doing)
@@ -150,7 +155,7 @@ class Storage:
                     if_generation_match=item.generation,
                     if_metageneration_match=item.metageneration,
                     retry=None,
-                    timeout=TIMEOUT,
+                    timeout=self.timeout,
                 )
 
         settle(self.task, send, lambda: self.item(item.bucket, item.name) is None, doing=doing)
@@ -160,7 +165,7 @@ class Storage:
         token: str | None = None
         seen: set[str] = set()
         while True:
-            found, token = self.task.ask(functools.partial(_page, listing, token, kind, doing), doing=doing)
+            found, token = self.task.ask(functools.partial(self._page, listing, token, kind, doing), doing=doing)
             yield from found
             if token is None:
                 return
@@ -170,13 +175,14 @@ class Storage:
                 raise TimeIsUpError(f"{doing}: the listing did not end within {self.task.wait:g} seconds")
             seen.add(token)
 
-
-def _page(listing: Callable[..., Any], token: str | None, kind: str, doing: str) -> tuple[list[Any], str | None]:
-    pages = listing(page_token=token, retry=None, timeout=TIMEOUT)
-    page = next(pages.pages)
-    if not isinstance(page.raw_page, dict) or page.raw_page.get("kind") != kind:
-        raise MalformedError(f"{doing}: the answer is no listing")
-    following = pages.next_page_token
-    if following is not None and not isinstance(following, str):
-        raise MalformedError(f"{doing}: the listing has no sensible token of its next page")
-    return list(page), following
+    def _page(
+        self, listing: Callable[..., Any], token: str | None, kind: str, doing: str
+    ) -> tuple[list[Any], str | None]:
+        pages = listing(page_token=token, retry=None, timeout=self.timeout)
+        page = next(pages.pages)
+        if not isinstance(page.raw_page, dict) or page.raw_page.get("kind") != kind:
+            raise MalformedError(f"{doing}: the answer is no listing")
+        following = pages.next_page_token
+        if following is not None and not isinstance(following, str):
+            raise MalformedError(f"{doing}: the listing has no sensible token of its next page")
+        return list(page), following

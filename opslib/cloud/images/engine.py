@@ -81,18 +81,24 @@ class Engine:
         self._patience = patience
         self._docker = load("docker", "docker")
         self.address = self._find()
-        given = {**self._docker.utils.kwargs_from_env(), "base_url": self.address, "timeout": _READ}
+        given = {**self._docker.utils.kwargs_from_env(), "base_url": self.address, "timeout": patience.cap(_READ)}
         try:
             with self._translated("connecting"):
-                self._client = self._docker.APIClient(**given)
+                self._docker_client = self._docker.APIClient(**given)
         except UnknownOutcomeError as error:
             raise TaskError(f"{error}; is it running? DOCKER_HOST names another") from error
+
+    @property
+    def _client(self) -> Any:
+        """Docker's client, which waits no longer for a word than there is time left."""
+        self._docker_client.timeout = self._patience.cap(_READ)
+        return self._docker_client
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._client.close()
+        self._docker_client.close()
 
     def _find(self) -> str:
         told = os.environ.get("DOCKER_HOST")

@@ -6,6 +6,8 @@ import time
 
 import pytest
 
+from opslib import tasks
+from opslib.carriers.base import Deadline
 from opslib.cloud.errors import RefusedError, ThrottledError, TimeIsUpError, UnknownOutcomeError
 from opslib.cloud.patience import Patience
 
@@ -38,6 +40,22 @@ def test_writes_are_repeated_only_when_they_were_turned_away():
     with pytest.raises(UnknownOutcomeError, match="lost"):
         Patience(10, 0.001).write(service, doing="asking")
     assert service.calls == 1
+
+
+def test_a_request_has_no_more_than_the_time_that_is_left_and_never_less_than_a_second():
+    patience = Patience(20, 0.001)
+    assert 19 < patience.cap(60) <= 20
+    patience.deadline = Deadline.after(0)
+    assert (patience.cap(60), patience.cap(0.2)) == (1, 0.2)
+
+
+def test_calls_of_aws_fit_into_the_time_that_is_left():
+    """Also those of a client that was made when there was more."""
+    task = tasks.get("container_status")(account="123456789012", region="us-east-1", service="x", wait=100)
+    client = task.client("sts")
+    for left, most in ((100, 60), (45, 45), (3, 3), (0, 1)):
+        task.patience.deadline = Deadline.after(left)
+        assert max(client.meta.config.connect_timeout, client.meta.config.read_timeout) <= most
 
 
 def test_a_refusal_is_final():
