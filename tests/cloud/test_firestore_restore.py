@@ -197,7 +197,7 @@ def test_without_a_service_and_without_safety(world):
         ({"safety": "gs://backups/x%j"}, "%j is none of"),
         ({"safety": DAILY}, "is inside"),
         ({"safety": f"{DAILY}/safety"}, "is inside"),
-        ({**BELOW, "safety": "gs://spendsense-backups/daily/safety-%Y%m%d_%H%M%S"}, "where it would be taken for the backup"),
+        ({**BELOW, "safety": "gs://spendsense-backups/daily/safety-%Y%m%d_%H%M%S"}, "would be taken for the backup"),
         ({"backup": None, "newest_below": "gs://backups/x/2026", "safety": "gs://backups/x/%Y/safety"}, "is inside"),
         ({"project": "a b"}, "is no Google Cloud project id"),
         ({"database": "../x"}, "is no database id"),
