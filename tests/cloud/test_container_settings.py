@@ -83,6 +83,20 @@ def test_values_are_told_nowhere(on_app_runner: Service) -> None:
     assert any("UPDATE_SERVICE" in repr(event) for event in events)
 
 
+@pytest.mark.parametrize(
+    ("task", "args"),
+    [("container_env", {"variables": {"A": "1"}}), ("container_deploy", {"image": "spendsense-api:v2"})],
+)
+def test_a_request_that_the_service_repeats_in_its_refusal_is_told_without_values(
+    service: Service, task: str, args: dict[str, Any]
+) -> None:
+    said = "Value '{LOG_LEVEL=info, PASSWORD=old-canary}' failed to satisfy a constraint"
+    service.fake.fail(service.update, status=400, code="InvalidParameterException", message=said)
+    ran = service.run(task, **args)
+    assert "Value '{LOG_LEVEL=***, PASSWORD=***}' failed" in str(ran.error)
+    assert "canary" not in repr(ran)
+
+
 # --- size
 
 

@@ -12,6 +12,7 @@ from opslib.host.task import TaskError
 from opslib.host.words import listed
 
 from . import auto_scaling
+from .environment import unsaid
 from .platform import Platform, Wanted
 from .reading import line, member, moment, named, optional
 from .sizes import Cpu, Memory
@@ -134,7 +135,8 @@ class AppRunner(Platform):
             request["InstanceConfiguration"] = {**state.raw["InstanceConfiguration"], **size}
         if wanted.scaling is not None:
             request["AutoScalingConfigurationArn"] = wanted.scaling.arn
-        return self._operation("updating", lambda: self.client.update_service(**request))
+        with unsaid(state.variables):
+            return self._operation("updating", lambda: self.client.update_service(**request))
 
     def send_deployment(self, state: ServiceState) -> str:
         """Ask for a new deployment of the configured image; as `send_update`."""

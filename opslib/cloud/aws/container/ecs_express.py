@@ -10,6 +10,7 @@ from opslib.cloud.errors import MalformedError, RefusedError, UnknownOutcomeErro
 from opslib.host.params import shown
 from opslib.host.task import TaskError
 
+from .environment import unsaid
 from .platform import Platform, Wanted
 from .reading import line, member, moment, named, number, optional
 from .state import Operation, Phase, Scaling, ServiceState, Size, Status
@@ -120,7 +121,8 @@ class EcsExpress(Platform):
         if wanted.scaling is not None:
             request["scalingTarget"] = _target(wanted.scaling)
         doing = f"ECS: updating {self.name}"
-        answer = self.task.change(lambda: self.client.update_express_gateway_service(**request), doing=doing)
+        with unsaid(state.variables):
+            answer = self.task.change(lambda: self.client.update_express_gateway_service(**request), doing=doing)
         service = member(answer, "service", dict, doing)
         return line(member(service, "targetConfiguration", dict, doing), "serviceRevisionArn", doing)
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from opslib.host import wire
 from opslib.host.params import ParamError, Text, shown
+from opslib.host.task import TaskError
 
 from .state import ServiceState
 
-__all__ = ["Edits", "VariableName"]
+__all__ = ["Edits", "VariableName", "unsaid"]
 
 _RESERVED = ("AWSAPPRUNNER",)
 
@@ -26,6 +29,19 @@ class VariableName(Text):
         if not good or value.startswith(_RESERVED):
             raise ParamError(f"{shown(value)} is no {self.label}: letters, digits and _, not beginning with a digit")
         return value
+
+
+@contextmanager
+def unsaid(variables: Mapping[str, str]) -> Iterator[None]:
+    """Keep the values of an environment out of the error of what is done with them: a service may repeat a request.
+
+    Only out of that: they are of any kind, so that elsewhere the same text may stand for something that is to be read.
+    """
+    try:
+        yield
+    except TaskError as error:
+        error.args = (wire.mask(str(error), variables.values()),)
+        raise
 
 
 @dataclass(frozen=True, slots=True)
