@@ -23,6 +23,9 @@ class Switch(Protocol):
         """Have it paused, whatever is under way with it, and wait for that."""
         ...
 
-    def resume(self) -> None:
-        """Have it resumed, whatever is under way with it, and wait for that."""
+    def resume(self, *, unsure: bool = False) -> None:
+        """Have it resumed, whatever is under way with it, and wait for that.
+
+        unsure: a pause may have been asked for that is not to be seen yet.
+        """
         ...

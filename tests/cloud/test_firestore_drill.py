@@ -104,13 +104,20 @@ def test_a_sandbox_that_cannot_be_seen_is_refused(world):
     assert world.mutations == []
 
 
-@pytest.mark.parametrize("moment", ["databases.importDocuments", "databases.get", "databases.delete"])
+@pytest.mark.parametrize(
+    "moment", ["databases.create", "databases.importDocuments", "databases.get", "databases.delete"]
+)
 def test_a_run_that_is_stopped_leaves_no_database(world, monkeypatch, moment):
-    """Also one that is stopped while the database is being removed."""
-    before = "documents.listCollectionIds" if moment == "databases.get" else "databases.create"
+    """Also one that is not to be seen yet, or just being removed."""
 
     def arrange(now):
-        world.firestore.twist(before, aside(lambda: world.firestore.twist(moment, now)))
+        def unseen(body):
+            world.firestore.fail("databases.get", status=404, code="NOT_FOUND", times=2)
+            now(body)
+
+        then = aside(lambda: world.firestore.twist(moment, now))
+        before = "documents.listCollectionIds" if moment == "databases.get" else "databases.create"
+        world.firestore.twist(before, unseen if moment == before else then)
 
     step = stopped(monkeypatch, tasks.firestore_drill(**DRILL), arrange)
     assert MADE not in world.firestore.databases

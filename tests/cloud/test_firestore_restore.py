@@ -229,6 +229,7 @@ def test_a_run_that_is_stopped_at_any_moment_resumes_the_service(world, monkeypa
 
     def arrange(now):
         if moment == "pause":
+            world.apprunner.lag = 4  # for the next two looks it is as if no pause had been asked for
             world.apprunner.twist("PauseService", now)
         elif moment == "import":
             world.firestore.twist("databases.importDocuments", now)

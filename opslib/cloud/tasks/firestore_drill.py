@@ -22,6 +22,7 @@ from opslib.host.words import count, listed
 __all__ = ["FirestoreDrill"]
 
 _CLEANUP = 300.0
+_LOOKS = 6  # for a database that was asked for and is not to be seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,12 +142,17 @@ class FirestoreDrill(ImportTask, name="firestore_drill"):
         object.__setattr__(self, "patience", Patience(_CLEANUP, self.poll))
         sandbox = self.another()
         try:
-            if not sandbox.exists():
+            if not self._seen(sandbox):
                 return f"{sandbox.name} is not there"
             sandbox.remove()
         except TaskError as error:
             raise TaskError(f"{sandbox.name} could not be removed: {error}; remove it") from error
         return f"{sandbox.name} was removed"
+
+    def _seen(self, sandbox: Firestore) -> bool:
+        """Whether the database is there; one that was asked for may take a while to be seen."""
+        doing = f"looking whether {sandbox.name} appears"
+        return any(sandbox.exists() for _look, _turn in zip(range(_LOOKS), self.patience.pauses(doing), strict=False))
 
     def _make(self, location: str) -> None:
         object.__setattr__(self, "_made", True)

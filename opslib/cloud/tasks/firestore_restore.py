@@ -212,9 +212,10 @@ class FirestoreRestore(ImportTask, name="firestore_restore"):
             return ""
         switch = self.switch(Patience(_CLEANUP, self.poll))
         assert switch is not None
+        unsure = any(each["step"] == "pause" and each["ended"] != "ok" for each in self._outcome["steps"])
         try:
             with self._step("resume", self._outcome):
-                switch.resume()
+                switch.resume(unsure=unsure)
         except TaskError as error:
             words = f"{self.service} could not be resumed: {error}; resume it now"
             raise TaskError(words, **self._outcome) from error

@@ -17,11 +17,11 @@ from opslib.host.words import printable
 from .environment import Edits
 from .state import Operation, Phase, Scaling, ServiceState, Size, Status
 
-__all__ = ["Platform", "Wanted"]
+__all__ = ["LOOKS", "Platform", "Wanted"]
 
 _RECENT = 20
 _FAR = 200
-_LOOKS = 8  # with growing pauses: two minutes at the usual pace
+LOOKS = 8  # until what was asked for must be seen; with growing pauses: two minutes at the usual pace
 _SILENCE = 20.0  # seconds
 
 
@@ -217,7 +217,7 @@ class Platform(abc.ABC):
             state = self.describe()
             if wanted(state):
                 return state
-            if looks == _LOOKS:
+            if looks == LOOKS:
                 break
         raise TaskError(
             f"{what}: the operation succeeded, but {self.name} does not show it; somebody else may have changed it "
@@ -233,7 +233,7 @@ class Platform(abc.ABC):
             for looks, _turn in enumerate(self.task.patience.pauses(what)):
                 if tags.items() <= self.tags(state).items():
                     return
-                if looks == _LOOKS:
+                if looks == LOOKS:
                     break
             raise TaskError(f"{what}: the answer was lost, and it was not done ({error}); run this again") from error
 
@@ -255,7 +255,7 @@ class Platform(abc.ABC):
             fresh = [each for each in later if kind in ("", each.kind)]
             if fresh:
                 return fresh[-1].key  # the first that began afterwards
-            if looks == _LOOKS:
+            if looks == LOOKS:
                 break
         return ""
 

@@ -9,6 +9,7 @@ from opslib.cloud.patience import Patience
 from opslib.host.task import TaskError
 
 from .app_runner import AppRunner
+from .platform import LOOKS
 from .state import ServiceState, Status
 from .task import ContainerTask
 
@@ -35,8 +36,15 @@ class ContainerSwitch:
         """Have it paused, once nothing else is under way with it."""
         self._service.turn(f"pausing {self.name}", Status.PAUSED, _any)
 
-    def resume(self) -> None:
-        """Have it resumed, once nothing else is under way with it, such as the pause itself."""
+    def resume(self, *, unsure: bool = False) -> None:
+        """Have it resumed, once nothing else is under way with it, such as the pause itself.
+
+        unsure: a pause may have been asked for that is not to be seen yet, so it is waited for a while.
+        """
+        if unsure:
+            for looks, _turn in enumerate(self._task.patience.pauses(f"looking whether {self.name} pauses")):
+                if self._service.idle().status is Status.PAUSED or looks == LOOKS:
+                    break
         self._service.turn(f"resuming {self.name}", Status.RUNNING, _any)
 
     @property
