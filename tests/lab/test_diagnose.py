@@ -49,6 +49,7 @@ def service(server: LabHost, units: Units) -> str:
     unit = units.add(
         "shop",
         "EnvironmentFile=/etc/shop.env",
+        'Environment="DB_PASSWORD=pa$$word12"',
         f"ExecStartPre=/bin/echo starting with {SECRET}",
         f"ExecStart={website(server)} 8000",
     )
@@ -123,6 +124,22 @@ def test_missing_and_changed_variables_are_named(server: LabHost, service: str, 
     assert "canary" not in json.dumps(step.data)
 
 
+def test_a_title_over_the_environment(server: LabHost, units: Units, rehearse: Apply, apply: Apply) -> None:
+    """What a program wrote its title over is not known, so nothing is blamed on it, and nothing restarted for it."""
+    server.write("/etc/shop.env", ENVIRONMENT, 0o600)
+    title = '\'$$0 = "gunicorn: master" . ("x" x 30); sleep 1 while 1\''
+    units.add("titled", "EnvironmentFile=/etc/shop.env", f"ExecStart=/usr/bin/perl -e {title}")
+    units.control("start", "titled")
+    pid = units.show("titled", "MainPID")
+    assert eventually(lambda: "gunicorn" in server.run(["cat", f"/proc/{pid}/cmdline"]).stdout)
+    step = only(rehearse(server, tasks.diagnose(unit="titled", required=["API_KEY", "REGION"], write=False)))
+    assert "is not known: it wrote something else" in found(step)["environment"]
+    assert not {"missing_variable", "changed_variable"} & set(found(step))
+    step = only(apply(server, tasks.stale_credentials(unit="titled", env_file="/etc/shop.env")))
+    assert (step.status, step.data["known"]) == (Status.OK, False)
+    assert units.show("titled", "MainPID") == pid
+
+
 def test_port_conflict_is_named(server: LabHost, units: Units, apply: Apply) -> None:
     units.add("rogue", f"ExecStart={website(server)} 8003")
     units.add("shop", f"ExecStart={website(server)} 8003", "Restart=on-failure", "RestartSec=60")
@@ -136,7 +153,7 @@ def test_port_conflict_is_named(server: LabHost, units: Units, apply: Apply) -> 
         found(step)["port_conflict"] == f"port 8003 is held by python3 (pid {pid}, rogue.service), not by shop.service"
     )
     assert "stop what holds the port" in step.data["advice"]
-    assert "not running; as its files give it" in found(step)["missing_variable"]
+    assert "(as its files give it)" in found(step)["missing_variable"]
     assert (
         "Address already in use"
         in server.run(["sh", "-c", f"tar -xzOf {FOLDER}/latest.tar.gz --wildcards '*/journal/shop.service.log'"]).stdout

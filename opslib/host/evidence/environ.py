@@ -28,11 +28,12 @@ _HARMLESS = ("PATH", "PWD", "OLDPWD", "HOME", "INVOCATION_ID", "JOURNAL_STREAM",
 class Environ(Record):
     """What is known of a unit's environment.
 
-    running: of its main process, None when there is none or it may not be read; given: by unit file and environment
-    files; problems: in words; secrets: values that must not be shown.
+    running: of its main process, None when there is none or it is not known; known: False when there is a process and
+    what it has is not known; given: by unit file and environment files; problems: in words.
     """
 
     running: dict[str, str] | None = None
+    known: bool = True
     given: dict[str, str]
     problems: Sequence[str] = ()
 
@@ -49,6 +50,11 @@ class Environ(Record):
     def facts(self, required: Sequence[str]) -> dict[str, Any]:
         """Return what may be shown: names, what is missing of those required, what a restart would change."""
         effective = self.given if self.running is None else self.running
+        missing = [name for name in required if name not in effective]
+        problems = list(self.problems)
+        if missing and not self.known:
+            problems.append("its files do not give %s; whether the process has that is not known" % ", ".join(missing))
+            missing = []
         changed = []
         if self.running is not None:
             own = self.running
@@ -56,10 +62,10 @@ class Environ(Record):
         return {
             "running": self.running is not None,
             "names": [printable(name) for name in sorted(effective)[:_MOST_NAMES]],
-            "missing": [name for name in required if name not in effective],
-            "empty": [name for name in required if effective.get(name) == ""],
+            "missing": missing,
+            "empty": [name for name in required if effective.get(name) == "" and self.known],
             "changed_since_start": [printable(name) for name in changed[:_MOST_NAMES]],
-            "problems": list(self.problems),
+            "problems": problems,
         }
 
 
@@ -68,11 +74,11 @@ def of_unit(unit: str, main_pid: int) -> Environ:
     running = None
     problems = []
     if main_pid:
-        text = apart.ask(_environ, [main_pid], _PATIENCE)[0]
-        if text:
-            running = parse_block(text)
-        else:
-            problems.append("the environment of process %d cannot be read" % main_pid)
+        block = apart.ask(_environ, [main_pid], _PATIENCE)[0]
+        running = parse_block(block) if block else None
+        if running is None:
+            why = "is not known: it wrote something else, such as its title, over it" if block else "cannot be read"
+            problems.append("the environment of process %d %s" % (main_pid, why))
     given: dict[str, str] = {}
     files: list[tuple[str, bool]] = []
     try:
@@ -87,7 +93,7 @@ def of_unit(unit: str, main_pid: int) -> Environ:
         except OSError as error:
             if not optional or error.errno != 2:
                 problems.append("EnvironmentFile %s: %s" % (printable(path), error.strerror))
-    return Environ(running=running, given=given, problems=problems)
+    return Environ(running=running, known=not main_pid or running is not None, given=given, problems=problems)
 
 
 def secret_parts(value: str) -> Iterator[str]:
@@ -108,10 +114,12 @@ def secret_parts(value: str) -> Iterator[str]:
         yield value
 
 
-def parse_block(text: str) -> dict[str, str]:
-    """Return the variables in a /proc/PID/environ."""
-    pairs = (entry.partition("=") for entry in text.split("\0"))
-    return {name: value for name, sign, value in pairs if sign and name}
+def parse_block(block: bytes) -> dict[str, str] | None:
+    """Return the variables in a /proc/PID/environ, None when something else was written over them."""
+    found = processes.variables(block)
+    if found is None:
+        return None
+    return {_text(name): _text(value) for name, value in found.items() if name}
 
 
 def parse_show(text: str) -> tuple[dict[str, str], list[tuple[str, bool]]]:
@@ -127,6 +135,8 @@ def parse_show(text: str) -> tuple[dict[str, str], list[tuple[str, bool]]]:
                 words = shlex.split(value)
             except ValueError:
                 words = value.split()
+            # systemctl puts a backslash before these, too, which shlex leaves there.
+            words = [word.replace("\\$", "$").replace("\\`", "`") for word in words]
             given.update((name, rest) for name, sign, rest in (word.partition("=") for word in words) if sign)
         elif key == "EnvironmentFiles":
             path, _space, options = value.rpartition(" (")
@@ -135,8 +145,12 @@ def parse_show(text: str) -> tuple[dict[str, str], list[tuple[str, bool]]]:
     return given, files
 
 
-def _environ(pid: int) -> str:
-    return processes.read(pid, "environ", _LONGEST).decode("utf-8", "replace")
+def _environ(pid: int) -> bytes:
+    return processes.read(pid, "environ", _LONGEST)
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace")
 
 
 def _show(unit: str) -> str:

@@ -84,7 +84,7 @@ def of_port(unit: Unit, listening: Listening) -> Iterator[Finding]:
 
 def of_environment(unit: Unit, facts: dict[str, Any]) -> Iterator[Finding]:
     """Yield what is wrong with a unit's environment, by name."""
-    where = "the environment of %s%s" % (unit.name, "" if facts["running"] else " (not running; as its files give it)")
+    where = "the environment of %s%s" % (unit.name, "" if facts["running"] else " (as its files give it)")
     for kind, names in (("missing from", facts["missing"]), ("empty in", facts["empty"])):
         if names:
             words = "%s %s %s %s" % (", ".join(names), "is" if len(names) == 1 else "are", kind, where)

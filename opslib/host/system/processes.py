@@ -54,6 +54,17 @@ def read(pid: int, name: str, limit: int = 1 << 16) -> bytes:
         os.close(file)
 
 
+def variables(environ: bytes) -> dict[bytes, bytes] | None:
+    """Return the variables in the /proc/PID/environ of a unit's process, None when it wrote something else over them.
+
+    Programs that give themselves a title (setproctitle, `$0` of Perl) write it there. systemd sets PATH and
+    INVOCATION_ID for whatever it starts, so a block that lacks one of them is not what the process began with.
+    Sources: proc_pid_environ(5), systemd.exec(5).
+    """
+    found = dict(part.split(b"=", 1) for part in environ.split(b"\0") if b"=" in part)
+    return found if {b"PATH", b"INVOCATION_ID"} <= set(found) else None
+
+
 def arguments(cmdline: bytes) -> list[str]:
     """Return the arguments in a /proc/PID/cmdline."""
     text = cmdline.decode("utf-8", "surrogateescape").rstrip("\0")

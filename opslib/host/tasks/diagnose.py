@@ -53,11 +53,11 @@ class Diagnose(Task, name="diagnose"):
 
     data: `findings` (`kind`, `severity` severe or note, `words`), the severe first; `advice`, what to do first;
     `units` (as the task service tells them), `environment` (`running`, `names`, `missing`, `empty`,
-    `changed_since_start`, `problems`), `ports` (`number`, `listening`, `own`, `holders`), `endpoints` (`url`, `ok`,
-    `words`), `logs` (`path`, `size_bytes`, `name` in the archive), `errors` (`count`, `patterns`), `releases` (`id`,
-    `at`, `application`, `commit`, `ref`, `outcome`, `who`), `packages_changed` (`at`, `act`, `package`, `before`,
-    `after`); `host`, `kernel`, `uptime_seconds`, `at` (UTC); `bundle` (path, null unless written), `bundle_bytes`,
-    `left_out` (names), `removed` (old archives).
+    `changed_since_start`, `problems`; unless `running` as its files give them), `ports` (`number`, `listening`, `own`,
+    `holders`), `endpoints` (`url`, `ok`, `words`), `logs` (`path`, `size_bytes`, `name` in the archive), `errors`
+    (`count`, `patterns`), `releases` (`id`, `at`, `application`, `commit`, `ref`, `outcome`, `who`), `packages_changed`
+    (`at`, `act`, `package`, `before`, `after`); `host`, `kernel`, `uptime_seconds`, `at` (UTC); `bundle` (path, null
+    unless written), `bundle_bytes`, `left_out` (names), `removed` (old archives).
 
     Errors: no systemd; the folder is not ours alone; no room for the archive (the findings are in data then too).
     Sources: systemctl(1), journalctl(1), proc(5), dpkg(1).
@@ -216,7 +216,7 @@ def summary(data: dict[str, Any], unit: str) -> str:
         for one in data["units"]
     ]
     environment = data["environment"]
-    source = "the running process" if environment["running"] else "the unit's files; it does not run"
+    source = "the running process" if environment["running"] else "the unit's files"
     lines += ["", "Environment variables, by name only (%s)" % source]
     lines += ["  " + " ".join(environment["names"])]
     for key, word in (("missing", "missing"), ("empty", "empty"), ("changed_since_start", "changed since its start")):

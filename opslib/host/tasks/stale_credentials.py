@@ -11,7 +11,7 @@ from opslib.host.task import Task, TaskError, param
 from opslib.host.units import systemd
 from opslib.host.worker import FAILED, run_step
 
-from .service import Check, Service
+from .service import Asking, Check, Service
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,15 +20,17 @@ if TYPE_CHECKING:
 _LONGEST = 4 << 20
 
 
-class StaleCredentials(Task, name="stale_credentials"):
+class StaleCredentials(Asking, Task, name="stale_credentials"):
     """Restart a unit when the environment file holds other values than its running process was started with.
 
     A process reads its environment once, when it starts: credentials that were renewed in the file reach it with a
     restart only, and a restart for any other reason would help nothing. The values of `keys` in the file, read as
     systemd reads it, are compared with the environment of the unit's main process; neither is ever shown. After a
-    restart the unit is watched as the task `service` does, and must have the file's values.
+    restart the unit is watched as the task `service` does, and must have the file's values. A program that wrote its
+    title over its environment (setproctitle, as gunicorn and Celery do) is not restarted: what it runs with is unknown.
 
-    data: `unit`, `main_pid`, `stale` (names of the variables that differ), `compared` (names).
+    data: `unit`, `main_pid`, `known` (whether its environment is), `stale` (names of the variables that differ),
+    `compared` (names).
 
     Errors: the unit does not run, the file cannot be read or lacks a variable, the process's environment may not be
     read (take root), the unit does not come up, or has other values even then: its unit file names another file.
@@ -52,12 +54,6 @@ class StaleCredentials(Task, name="stale_credentials"):
         example="http://127.0.0.1:8000/health/db",
     )
 
-    def secrets(self) -> Any:
-        """Yield the secrets of the HTTP check."""
-        if self.http:
-            given: dict[str, Any] = {"unit": self.unit, "http": self.http}
-            yield from Service(**given).secrets()
-
     def probe(self) -> dict[str, Any]:
         wanted = env_file.read(self.env_file)
         keys = list(wanted) if self.keys is None else self.keys
@@ -66,20 +62,28 @@ class StaleCredentials(Task, name="stale_credentials"):
             raise TaskError("%s holds no %s" % (self.env_file, missing[0]))
         unit = systemd.show(self.unit)
         if not unit.main_pid:
-            return {"unit": unit, "pid": 0, "stale": [], "keys": keys}
+            return {"unit": unit, "pid": 0, "known": False, "stale": [], "keys": keys}
         environ = processes.read(unit.main_pid, "environ", _LONGEST)
         if not environ:
             words = "the environment of process %d of %s cannot be read; run this as root (become)"
             raise TaskError(words % (unit.main_pid, self.unit))
-        stale = differing(environ, {key: wanted[key] for key in keys})
-        return {"unit": unit, "pid": unit.main_pid, "stale": stale, "keys": keys}
+        have = processes.variables(environ)
+        stale = [] if have is None else differing(have, {key: wanted[key] for key in keys})
+        return {"unit": unit, "pid": unit.main_pid, "known": have is not None, "stale": stale, "keys": keys}
 
     def plan(self, state: dict[str, Any]) -> Plan:
         unit, stale = state["unit"], state["stale"]
-        data = {"unit": self.unit, "main_pid": state["pid"], "stale": stale, "compared": state["keys"]}
+        data = {key: state[key] for key in ("known", "stale")}
+        data.update(unit=self.unit, main_pid=state["pid"], compared=state["keys"])
         if not state["pid"]:
             words = "%s has no running process (%s): it reads %s when it starts"
             return Plan(failure=words % (unit.label, unit.words, self.env_file), data=data)
+        if not state["known"]:
+            reason = "what %s runs with is not known: it wrote something else, such as its title, over its environment"
+            warning = "%s; restart it if what %s holds was renewed since it started"
+            return Plan(
+                reason=reason % unit.label, warnings=[warning % (reason % unit.label, self.env_file)], data=data
+            )
         if not stale:
             return Plan(reason="%s runs with what %s holds" % (unit.label, self.env_file), data=data)
         words = "restart %s, which runs with another %s than %s holds"
@@ -101,9 +105,8 @@ class StaleCredentials(Task, name="stale_credentials"):
             raise TaskError(words % (self.unit, ", ".join(state["stale"]), self.env_file))
 
 
-def differing(environ: bytes, wanted: dict[str, str]) -> Sequence[str]:
-    """Return the names of variables that a /proc/PID/environ lacks or has other values of."""
-    have = dict(part.split(b"=", 1) for part in environ.split(b"\0") if b"=" in part)
+def differing(have: dict[bytes, bytes], wanted: dict[str, str]) -> Sequence[str]:
+    """Return the names of variables that a process lacks or has other values of."""
     return [
         key
         for key, value in wanted.items()

@@ -85,6 +85,9 @@ def test_what_a_unit_file_gives():
     given, files = environ.parse_show(SHOWN)
     assert given == {"A": "1", "B": "two words", "C": "x=y"}
     assert files == [("/etc/shop.env", False), ("/etc/default/my shop", True)]
+    # Environment="DB_PASSWORD=pa$$word12" "B=\\\\$`x" as systemctl 252 shows it.
+    given, _files = environ.parse_show('Environment="DB_PASSWORD=pa\\$\\$word12" "B=\\\\\\$\\`x"')
+    assert given == {"DB_PASSWORD": "pa$$word12", "B": "\\$`x"}
     assert environ.parse_show('Environment="broken\nEnvironmentFiles=')[1] == []
 
 
@@ -99,6 +102,17 @@ def test_names_are_told_and_values_are_not():
     assert facts["changed_since_start"] == ["API_KEY", "LATE"]
     assert "canary" not in json.dumps(facts)
     assert found.secrets == {"canary-old", "canary-new", "same-value"}
+
+
+def test_a_title_over_the_environment_blames_nothing():
+    assert environ.parse_block(b"nginx: master process x=y\0\0\0") is None
+    begun = b"PATH=/bin\0INVOCATION_ID=5\0A=\xff\0=x\0"
+    assert environ.parse_block(begun) == {"PATH": "/bin", "INVOCATION_ID": "5", "A": "\ufffd"}
+    found = Environ(known=False, given={"A": ""}, problems=["it is not known"])
+    facts = found.facts(["A", "B"])
+    assert (facts["missing"], facts["empty"], facts["changed_since_start"]) == ([], [], [])
+    words = [one.words for one in findings.of_environment(unit(), facts)]
+    assert words == ["it is not known", "its files do not give B; whether the process has that is not known"]
 
 
 @pytest.mark.parametrize(

@@ -185,13 +185,13 @@ reason:
 data:
   description: C(findings) (C(kind), C(severity) severe or note, C(words)), the severe first;
     C(advice), what to do first; C(units) (as the task service tells them), C(environment) (C(running),
-    C(names), C(missing), C(empty), C(changed_since_start), C(problems)), C(ports) (C(number),
-    C(listening), C(own), C(holders)), C(endpoints) (C(url), C(ok), C(words)), C(logs) (C(path),
-    C(size_bytes), C(name) in the archive), C(errors) (C(count), C(patterns)), C(releases) (C(id),
-    C(at), C(application), C(commit), C(ref), C(outcome), C(who)), C(packages_changed) (C(at),
-    C(act), C(package), C(before), C(after)); C(host), C(kernel), C(uptime_seconds), C(at) (UTC);
-    C(bundle) (path, null unless written), C(bundle_bytes), C(left_out) (names), C(removed)
-    (old archives).
+    C(names), C(missing), C(empty), C(changed_since_start), C(problems); unless C(running) as
+    its files give them), C(ports) (C(number), C(listening), C(own), C(holders)), C(endpoints)
+    (C(url), C(ok), C(words)), C(logs) (C(path), C(size_bytes), C(name) in the archive), C(errors)
+    (C(count), C(patterns)), C(releases) (C(id), C(at), C(application), C(commit), C(ref), C(outcome),
+    C(who)), C(packages_changed) (C(at), C(act), C(package), C(before), C(after)); C(host),
+    C(kernel), C(uptime_seconds), C(at) (UTC); C(bundle) (path, null unless written), C(bundle_bytes),
+    C(left_out) (names), C(removed) (old archives).
   returned: always
   type: dict
 opslib:

@@ -15,7 +15,9 @@ description:
     the file reach it with a restart only, and a restart for any other reason would help nothing.
     The values of O(keys) in the file, read as systemd reads it, are compared with the environment
     of the unit''s main process; neither is ever shown. After a restart the unit is watched
-    as the task C(service) does, and must have the file''s values.'
+    as the task C(service) does, and must have the file''s values. A program that wrote its
+    title over its environment (setproctitle, as gunicorn and Celery do) is not restarted: what
+    it runs with is unknown.'
   - 'Errors: the unit does not run, the file cannot be read or lacks a variable, the process''s
     environment may not be read (take root), the unit does not come up, or has other values
     even then: its unit file names another file. Sources: systemd.exec(5), proc_pid_environ(5).'
@@ -111,8 +113,8 @@ reason:
   returned: always
   type: str
 data:
-  description: C(unit), C(main_pid), C(stale) (names of the variables that differ), C(compared)
-    (names).
+  description: C(unit), C(main_pid), C(known) (whether its environment is), C(stale) (names
+    of the variables that differ), C(compared) (names).
   returned: always
   type: dict
 opslib:
