@@ -15,6 +15,7 @@ from opslib.host.postgres.settings import Settings
 from opslib.host.postgres.statements import LONGEST, folded
 from opslib.host.postgres.store import Backup, Store
 from opslib.host.postgres.words import span, utc
+from opslib.host.system import processes
 from opslib.host.task import TaskError
 from opslib.host.tasks import stale_credentials
 from opslib.host.tasks.postgres_check import PostgresCheck, nearest_limit
@@ -396,8 +397,11 @@ def test_spans(seconds, words):
 # Credentials
 
 
+BEGUN = b"PATH=/bin\0INVOCATION_ID=5\0"
+
+
 def test_differing_values():
-    environ = b"A=1\0B=two=2\0C=\0\xff=x\0D=\xff\0odd\0"
+    environ = processes.variables(BEGUN + b"A=1\0B=two=2\0C=\0\xff=x\0D=\xff\0odd\0")
     assert differing(environ, {"A": "1", "B": "two=2", "C": "", "D": "\udcff"}) == []
     assert differing(environ, {"A": "2", "E": "", "odd": ""}) == ["A", "E", "odd"]
 
@@ -408,7 +412,7 @@ def unit(monkeypatch, tmp_path):
     shown = Unit(name="app.service", id="app.service", load="loaded", active="active", main_pid=os.getpid())
     monkeypatch.setattr(stale_credentials.systemd, "show", lambda _name: shown)
     (tmp_path / "app.env").write_text("A=hush-1\nB=hush-2\n")
-    monkeypatch.setattr(stale_credentials.processes, "read", lambda *_args: b"A=hush-1\0B=old-hush\0")
+    monkeypatch.setattr(stale_credentials.processes, "read", lambda *_args: BEGUN + b"A=hush-1\0B=old-hush\0")
     return str(tmp_path / "app.env")
 
 
@@ -419,6 +423,15 @@ def test_a_restart_is_planned_for_what_differs(unit):
     assert planned["status"] == "changed"
     assert planned["changes"][0]["summary"] == "restart app.service, which runs with another B than %s holds" % unit
     assert "hush" not in str(planned)
+
+
+@pytest.mark.parametrize("left", [b"", b"INVOCATION_ID=5\0A=1\0"])
+def test_a_title_over_the_environment_is_no_reason_to_restart(unit, monkeypatch, left):
+    block = b"gunicorn: master [app:app]" + b"\0" * 30 + left
+    monkeypatch.setattr(stale_credentials.processes, "read", lambda *_args: block)
+    result = run_step(StaleCredentials, {"unit": "app", "env_file": unit}, True)
+    assert (result["status"], result["data"]["known"]) == ("ok", False)
+    assert "not known: it wrote something else, such as its title, over its environment" in result["warnings"][0]
 
 
 def test_an_environment_that_cannot_be_read(unit, monkeypatch):
