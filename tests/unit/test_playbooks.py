@@ -45,12 +45,15 @@ def test_hosts_at_once(name: str, sizes: list[int]) -> None:
         ("emergency:outage", {}, "missing required arguments: emergency_units"),
         ("emergency:outage", {"emergency_units": []}, "give emergency_units"),
         ("scheduler:providers", {}, "give scheduler_providers"),
+        ("scheduler:providers", {"scheduler_providers": [{"url": "x", "statuss": 1}]}, "no parameter statuss"),
+        ("emergency:outage", {**NEEDED, "emergency_dependencies": ["x", {"url": "x", "wait": 1}]}, "parameter wait"),
+        ("health:others", {"health_others": [{"url": "http://x", "contain": "x"}]}, "no parameter contain"),
         ("opslib.runbook.backup", {}, "give firestore_project or database_name"),
         ("opslib.runbook.restore_drill", {}, "give firestore_sandbox or database_name"),
         ("opslib.runbook.scale", {}, "give container_cpu"),
     ],
 )
-def test_where_there_is_nothing_to_do_it_fails(source: str, variables: dict[str, Any], lacking: str) -> None:
+def test_what_would_check_or_do_nothing_fails(source: str, variables: dict[str, Any], lacking: str) -> None:
     with playbook.load(source, Inventory.load("web1,", extra_vars=variables)) as compiled:
         (work,) = compiled.work(compiled.plays[0], ["web1"])
         assert any(lacking in str(getattr(item, "error", "")) for item in work.items)

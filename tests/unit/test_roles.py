@@ -118,6 +118,23 @@ def test_lists_of_parameters_are_the_tasks_own(variable: str, task: str) -> None
     assert set(args) == set(given)
 
 
+@pytest.mark.parametrize(
+    ("path", "more", "less"),
+    [
+        ("health/tasks/all.yml", {"path"}, set()),
+        ("scheduler/tasks/providers.yml", set(), set()),
+        ("emergency/tasks/outage.yml", set(), {"wait"}),
+    ],
+)
+def test_endpoints_may_have_all_parameters_and_no_others(path: str, more: set[str], less: set[str]) -> None:
+    text = (ROLES / path).read_text()
+    parameters = set(tasks.get("http_check").parameters())
+    (args,) = [args for name, args in calls(path.partition("/")[0]) if name == "http_check"]
+    assert set(args) == parameters
+    (known,) = re.findall(r"difference\(\[([^]]*)", text)
+    assert set(re.findall(r"\w+", known)) == (parameters | more) - less
+
+
 def test_documents_are_up_to_date() -> None:
     assert role_build.outdated(ROLES) == [], "run: python -m opslib.role_build"
     assert sorted(path.parent.name for path in ROLES.glob("*/README.md")) == NAMES
