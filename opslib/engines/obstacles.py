@@ -5,9 +5,10 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, Self
 
 from opslib.engines import ansible_core as core
 
@@ -31,7 +32,15 @@ _META: Final = frozenset({"flush_handlers", "noop", "role_complete"})
 _SECTIONS: Final = frozenset({"rescue", "always"})
 # Lookups that run a program or write a file on the controller: to be left until their task is reached.
 _ACTING: Final = frozenset({"lines", "password", "pipe"})
-_ACTING_CALL: Final = re.compile(r"\b(?:lookup|query|q)\s*\(\s*['\"](?:ansible\.(?:builtin|legacy)\.)?(\w+)['\"]")
+# What looks at this machine's files, or asks a service: to be left once steps may have changed the answer.
+_LOOKING: Final = frozenset({"csvfile", "file", "fileglob", "first_found", "ini", "template", "unvault"})
+_ASKING: Final = frozenset({"url"})
+_LOOKUP: Final = re.compile(r"\b(?:lookup|query|q)\s*\(\s*['\"](?:ansible\.(?:builtin|legacy)\.)?(\w+)['\"]")
+_FILE_TEST: Final = re.compile(
+    r"(?:\bis\s+(?:not\s+)?|\b(?:select|reject)(?:attr)?\s*\([^)]*['\"])(?:ansible\.builtin\.)?"
+    r"(exists|link_exists|(?:is_)?(?:directory|file|link|mount|same_file))\b"
+    r"|\|\s*(?:ansible\.builtin\.)?(fileglob|realpath)\b"
+)
 _FACT: Final = re.compile(r"\b(?:ansible_\w*|facter_\w+|ohai_\w+)")
 _ALIVE: Final = re.compile(
     r"\b(?:ansible_play_hosts|ansible_play_batch|play_hosts|ansible_current_hosts|ansible_failed_hosts)\b"
@@ -82,26 +91,54 @@ def told_of(subject: str, place: str) -> Iterator[None]:
         raise NeedsAnsibleError(text if told else f"{subject} {text}{place}") from None
 
 
+class _Read(NamedTuple):
+    """What a template reads: a lookup that acts; what looks outside; facts; who is alive."""
+
+    acting: str | None
+    outside: str | None
+    facts: tuple[str, ...]
+    alive: tuple[str, ...]
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        """Look at a template."""
+        lookups = _LOOKUP.findall(text)
+        looks = [name for name in lookups if name in _LOOKING | _ASKING]
+        looks += filter(None, itertools.chain.from_iterable(_FILE_TEST.findall(text)))
+        return cls(
+            acting=next((name for name in lookups if name in _ACTING), None),
+            outside=min(looks, key=lambda name: name not in _ASKING, default=None),
+            facts=tuple(dict.fromkeys(_FACT.findall(text))),
+            alive=tuple(_ALIVE.findall(text)),
+        )
+
+
 class Watch:
     """Looks at every template that is worked out, for what the ssh engine does not know.
 
     facts: facts are gathered in this play or an earlier one, so that reading one must not find it undefined;
-    losses: what may have lost hosts by now: nothing (""), an earlier `batch`, an earlier `task` or play.
+    losses: what may have lost hosts by now: nothing (""), an earlier `batch`, an earlier `task` or play; steps: says
+    where steps come before what is worked out for a host: nowhere (""), on hosts `away`, or also on this machine, `here`.
     """
 
-    def __init__(self, *, facts: bool, losses: str = "") -> None:
+    def __init__(self, *, facts: bool, losses: str = "", steps: Callable[[str], str] = lambda _host: "") -> None:
         self.facts = facts
         self.losses = losses
-        self._seen: dict[str, tuple[str | None, tuple[str, ...], tuple[str, ...]]] = {}
+        self.steps = steps
+        self._seen: dict[str, _Read] = {}
 
     def __call__(self, text: str, variables: Mapping[str, Any]) -> None:
-        """Raise NeedsAnsibleError when a template reads a fact or who has failed, or would act on this machine."""
+        """Raise NeedsAnsibleError when a template reads what is not known yet, or would act on this machine."""
         if text not in self._seen:
-            acting = next((name for name in _ACTING_CALL.findall(text) if name in _ACTING), None)
-            self._seen[text] = acting, tuple(dict.fromkeys(_FACT.findall(text))), tuple(_ALIVE.findall(text))
-        acting, names, alive = self._seen[text]
+            self._seen[text] = _Read.of(text)
+        acting, outside, names, alive = self._seen[text]
         if acting is not None:
             raise NeedsAnsibleError(f"uses the lookup {acting}, which runs or writes something on this machine")
+        if outside is not None and (steps := self.steps(str(variables.get("inventory_hostname")))):
+            if outside in _ASKING:
+                raise NeedsAnsibleError(f"uses the lookup {outside} after steps that may change its answer")
+            if steps == "here":
+                raise NeedsAnsibleError(f"looks at files of this machine ({outside}) after steps that may change them")
         for name in alive:
             if self.losses == "task" or (self.losses == "batch" and name == "ansible_play_hosts"):
                 raise NeedsAnsibleError(f"reads {name}, which changes when a host fails")

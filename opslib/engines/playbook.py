@@ -2,7 +2,8 @@
 
 What the ssh engine understands of Ansible, and what it leaves to ansible-runner, is in `obstacles`; how a play becomes
 steps is in `compile`. Variables, inventories, vaults, templates, tags and the order of things are ansible-core's own.
-Lookups and templates are worked out when the playbook is loaded, before anything is touched.
+Lookups and templates are worked out when the playbook is loaded, before anything is touched; those that look at what
+earlier steps may have changed send their play to ansible-runner.
 """
 
 # ruff: noqa: SLF001 - ansible-core has no public way to what is needed here
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import functools
 import itertools
 import re
 import tempfile
@@ -23,17 +25,18 @@ from opslib import tasks
 from opslib.connection import NotCarriedError
 from opslib.engines import ansible_core as core
 from opslib.engines import obstacles
-from opslib.engines.compile import Compiler
+from opslib.engines.compile import Compiler, HostItems
 from opslib.engines.obstacles import NeedsAnsibleError, Watch
 from opslib.engines.roles import find_source, role_folder
 from opslib.engines.rounds import Failures
-from opslib.engines.work import Compiled, HostWork, Play, Policy
+from opslib.engines.work import Compiled, HostWork, KnownResult, Play, Policy
 from opslib.errors import InventoryError, PlaybookError, UsageError
 from opslib.host import wire
 from opslib.host.params import shown
 from opslib.inventory import Inventory
 from opslib.result import StepResult
 from opslib.step import Step
+from opslib.target import Target
 
 __all__ = ["load", "role_folder"]
 
@@ -203,13 +206,14 @@ class _Loading:
             return
         facts = each.gathers or any(other.gathers for other in earlier)
         try:
-            self._steps(each, facts, later=any(other.hosts for other in earlier))
+            self._steps(each, facts, earlier)
         except NeedsAnsibleError as problem:
             each.reads_facts = "reads the fact" in str(problem)
             each.obstacle = _of_play(each.play, problem)
             each.work.clear()
 
-    def _steps(self, each: _Prepared, facts: bool, *, later: bool) -> None:
+    def _steps(self, each: _Prepared, facts: bool, earlier: Sequence[_Prepared]) -> None:
+        later = any(other.hosts for other in earlier)
         manager = self.inventory.manager
         failures = Failures()
         fatal: set[bool] = set()
@@ -217,6 +221,7 @@ class _Loading:
             for number, batch in enumerate(each.batches):
                 manager.restrict_to_hosts(batch)
                 losses = "task" if later and len(each.hosts) > 1 else "batch" if number else ""
+                watch = Watch(facts=facts, losses=losses)
                 with core.reading(PlaybookError, f"play {each.play.get_name()!r}{_place(each.play)}"):
                     compiler = Compiler(
                         each.play,
@@ -226,12 +231,13 @@ class _Loading:
                         all_names=[
                             str(host.name) for host in manager.get_hosts(each.play.hosts, ignore_restrictions=True)
                         ],
-                        watch=Watch(facts=facts, losses=losses),
+                        watch=watch,
                         check=self.check,
                         defaults=self.inventory.defaults,
                         failures=failures,
                         secrets=self.secrets,
                     )
+                    watch.steps = functools.partial(self._steps_before, [*earlier, each], compiler)
                     compiler.run(each.blocks)
                     self._targets(each, compiler)
                 fatal |= compiler.fatal
@@ -250,15 +256,34 @@ class _Loading:
         )
 
     def _targets(self, each: _Prepared, compiler: Compiler) -> None:
+        for host in compiler.hosts:
+            target = self._target(compiler, host)
+            self.secrets.update(target.all_secrets())
+            each.work[host.name] = HostWork(target=target, items=host.items)
+
+    def _target(self, compiler: Compiler, host: HostItems) -> Target:
         connection, port, user = compiler.connection
         given = {"connection": connection, "port": port, "remote_user": user}
-        for host in compiler.hosts:
-            name = str(host.host.name)
-            engine = core.Engine(loader=self.loader, variables=host.base)
-            keywords = {key: core.plain(engine.template(value)) for key, value in given.items() if value is not None}
-            target = self.inventory.make_target(name, host.base, engine, keywords)
-            self.secrets.update(target.all_secrets())
-            each.work[name] = HostWork(target=target, items=host.items)
+        engine = core.Engine(loader=self.loader, variables=host.base)
+        keywords = {key: core.plain(engine.template(value)) for key, value in given.items() if value is not None}
+        return self.inventory.make_target(host.name, host.base, engine, keywords)
+
+    def _steps_before(self, plays: Sequence[_Prepared], compiler: Compiler, name: str) -> str:
+        """Say where steps come before what is being reckoned for a host: nowhere (""), `away`, or `here`.
+
+        The other hosts' steps of the same task do not: they are done at the same time.
+        """
+        if any(each.obstacle is not None and each.hosts for each in plays):
+            return "here"
+        rows = [(work.target, work.items) for each in plays for work in each.work.values()]
+        with contextlib.suppress(core.AnsibleError, InventoryError):  # whose turn to be told has not come
+            for host in compiler.hosts:
+                late = None if host.name == name else compiler._position
+                rows.append((self._target(compiler, host), [item for item in host.items if _position(item) != late]))
+        steps = [(target, item) for target, items in rows for item in items if isinstance(item, Step)]
+        if any(target.carrier == "local" or step.task.runs_on == "controller" for target, step in steps):
+            return "here"
+        return "away" if steps else ""
 
     def _learn_secrets(self, each: _Prepared) -> None:
         """Learn what must not be shown of a play whose steps are not reckoned, because it goes to ansible-runner."""
@@ -338,6 +363,10 @@ def _about_tasks(text: str) -> str:
     place = re.search(r" \(/[^()]*:\d+\)$", text)
     head = text[: found.start()]
     return f"{head}there is no task opslib.runbook.{name}; {hint}{place[0] if place else ''}"
+
+
+def _position(item: Step | StepResult) -> int | None:
+    return item.position if isinstance(item, Step | KnownResult) else None
 
 
 def _masked(items: Sequence[Step | StepResult], secrets: frozenset[str]) -> tuple[Step | StepResult, ...]:

@@ -29,6 +29,8 @@ def loop_items(task: Any, engine: Engine) -> list[Any] | None:
     As `TaskExecutor._get_loop_items` does it, which needs a whole worker around it.
     """
     if task.loop_with:
+        if engine.watch is not None:
+            engine.watch(f"query('{task.loop_with}')", engine.available_variables)  # which is what with_... means
         terms = task.loop
         if isinstance(terms, str):
             terms = engine.resolve_to_container(_utils.str_problematic_strip(terms))

@@ -132,6 +132,44 @@ def test_keywords(loaded: Loader, keyword: str, said: str | None) -> None:
             assert obstacle.endswith("play.yml:5")
 
 
+@pytest.mark.parametrize(
+    ("keyword", "what"),
+    [
+        ("when: \"'/' is exists\"", "exists"),
+        ("when: \"'/' is not ansible.builtin.file\"", "file"),
+        ("when: \"['/'] | select('directory') | length > 0\"", "directory"),
+        ("when: \"'/*' | fileglob | length > -1\"", "fileglob"),
+        ("when: x is defined\nvars: {x: \"{{ lookup('ansible.builtin.file', '/x', errors='ignore') }}\"}", "file"),
+        ("with_fileglob: [/x/*]", "fileglob"),
+        ("with_ansible.builtin.first_found: [{files: [/x], skip: true}]", "first_found"),
+    ],
+)
+def test_looking_at_what_steps_here_may_have_made(loaded: Loader, keyword: str, what: str) -> None:
+    there, here = (f"- hosts: web\n  connection: {way}\n  gather_facts: false\n  tasks:\n" for way in ("ssh", "local"))
+    it = f"    - name: it\n      {TASK}\n" + "".join(f"      {line}\n" for line in keyword.splitlines())
+    step = f"    - {TASK}\n"
+    words = f"task 'it' looks at files of this machine ({what}) after steps that may change them"
+    for plays, looking in [
+        (there + step + it + there + it, []),
+        (here + it + there + step, []),
+        (here + step + it, [0]),
+        (here + step + there + it, [1]),
+        (there + step + "      throttle: 1\n" + there + it, [1]),
+    ]:
+        found = loaded(plays).plays
+        assert [each.index for each in found if words in str(each.obstacle)] == looking
+
+
+def test_looking_at_what_an_item_before_may_have_made(loaded: Loader) -> None:
+    play = f"- hosts: web1\n  connection: local\n  tasks:\n    - {TASK}\n      loop: [1, 2]\n      when: item == 1 or '/' is exists\n"
+    assert "looks at files of this machine (exists)" in str(only(loaded(play)).obstacle)
+
+
+def test_asking_a_service_that_steps_may_have_changed(loaded: Loader) -> None:
+    play = f"- hosts: web\n  tasks:\n    - {TASK}\n    - {TASK}\n      when: lookup('url', 'http://127.0.0.1:9/', timeout=1)\n"
+    assert "uses the lookup url after steps that may change its answer" in str(only(loaded(play)).obstacle)
+
+
 @pytest.mark.parametrize(("task", "said"), TASKS)
 def test_actions(loaded: Loader, task: str, said: str | None) -> None:
     compiled = loaded(
