@@ -6,7 +6,7 @@
     │   ├── InventoryError         an inventory or a host pattern is wrong, or no host matches
     │   ├── PlaybookError          a playbook, role or variable file is wrong
     │   └── MissingError           a program or library that is needed is not installed
-    ├── UnreachableError           no connection to a host: name, network, host key, authentication, become
+    ├── UnreachableError           no connection to a host: name, network, host key, authentication
     ├── CarrierError               the connection broke, or the host answered what no payload answers
     ├── UnwrittenError             a report could not be written, when all else was over (exit code 74)
     ├── InterruptedRunError        the caller stopped the run; carries the partial report (exit code 130)

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 from xml.sax import saxutils
 
 from opslib import openssh, verify_reach
+from opslib.carriers.local import LocalConnection
 from opslib.errors import InventoryError, MissingError, PlaybookError, UnwrittenError
 from opslib.host import wire
 from opslib.result_file import ResultFile
@@ -213,7 +214,8 @@ def _pytest_id(target: Target) -> str:
 
 def _hostspec(target: Target, config: Path) -> str:
     options: dict[str, str] = {}
-    if target.become:
+    login = LocalConnection().user if target.carrier == "local" else target.user
+    if target.become and target.become.user != login:
         if target.become.password:
             raise InventoryError(
                 f"{target.name}: testinfra cannot give sudo a password; verify as a user whose sudo asks for none"

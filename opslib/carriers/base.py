@@ -61,6 +61,10 @@ class Connection(Protocol):
         """Start a program. Raises CarrierError when the connection is no longer good."""
 
     @property
+    def user(self) -> str | None:
+        """As whom programs run, None when that is not known."""
+
+    @property
     def alive(self) -> bool:
         """Whether a new channel can be expected to work."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pwd
 import select
 import signal
 import subprocess
@@ -12,7 +13,7 @@ from collections.abc import Sequence
 from typing import IO
 
 from opslib.carriers.base import Deadline
-from opslib.errors import CarrierError, UnreachableError
+from opslib.errors import CarrierError, UsageError
 
 __all__ = ["LocalChannel", "LocalConnection"]
 
@@ -25,13 +26,21 @@ class LocalConnection:
 
     alive = True
 
+    @property
+    def user(self) -> str | None:
+        """Who runs opslib."""
+        try:
+            return pwd.getpwuid(os.geteuid()).pw_name
+        except KeyError:
+            return None
+
     def start(self, argv: Sequence[str], deadline: Deadline) -> LocalChannel:  # noqa: ARG002 - starting never waits
-        """Start a program; see `Connection.start`."""
+        """Start a program; see `Connection.start`. Raises UsageError for one that there is not."""
         try:
             return LocalChannel(argv)
         except (OSError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) else error
-            raise UnreachableError(f"cannot start {ascii(argv[0])[1:-1]}: {why}") from error
+            raise UsageError(f"cannot start {ascii(argv[0])[1:-1]}: {why}") from error
 
     def close(self) -> None:
         """Nothing to close."""

@@ -209,6 +209,11 @@ class SshConnection:
         self._client = client
 
     @property
+    def user(self) -> str | None:
+        """Who is logged in."""
+        return str(self._client.user) if self._client.user else None
+
+    @property
     def alive(self) -> bool:
         """Whether the transport is still up."""
         return bool(self._client.is_connected)

@@ -118,7 +118,7 @@ class Watch:
 
     facts: facts are gathered in this play or an earlier one, so that reading one must not find it undefined;
     losses: what may have lost hosts by now: nothing (""), an earlier `batch`, an earlier `task` or play; steps: says
-    where steps come before what is worked out for a host: nowhere (""), on hosts `away`, or also on this machine, `here`.
+    where steps come before what is worked out for a host: nowhere (""), on hosts `away`, or (also) `here`.
     """
 
     def __init__(self, *, facts: bool, losses: str = "", steps: Callable[[str], str] = lambda _host: "") -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any
 
 from opslib.carriers import controller, payload
-from opslib.carriers.base import Channel, Deadline
+from opslib.carriers.base import Channel, Connection, Deadline
 from opslib.carriers.connections import Connections
 from opslib.carriers.protocol import Answer, Bye, End, Message, Part, Source, Start
 from opslib.engines.work import HostWork, KnownResult
@@ -65,6 +65,7 @@ class Session:
         self._deadline: Deadline | None = None
         self._began = 0.0
         self._over: tuple[Status, str] | None = None
+        self._sudo: Become | None = None
 
     @property
     def over(self) -> bool:
@@ -169,21 +170,20 @@ class Session:
         """Send steps to where they run and yield what comes of each, as it comes."""
         assert self._deadline is not None
         job = self._job(steps)
-        become = seat.become
+        self._sudo = None
         cleanup = max(step.task.cleanup_seconds for step in steps)
         if seat.runs_on == "controller":
             connection = controller.ControllerConnection(patience=cleanup)
             channel: Channel = connection.start(controller.command(), self._deadline)
         else:
-            argv = payload.command(self.target.interpreter)
-            channel = self._start(self._sudo(become, job.token) + argv if become else argv)
+            channel = self._start(seat.become, job.token)
         encode = controller.encode if seat.runs_on == "controller" else payload.encode
         running: int | None = None
         ended: list[int] = []
         answer = Answer(job.token, len(steps))
         try:
-            if become and become.password:
-                self._log_in(channel, answer, become.password, job.token)
+            if self._sudo is not None and self._sudo.password:
+                self._log_in(channel, answer, self._sudo.password, job.token)
             self._send(channel, answer, encode(job))  # which nothing here holds on to: it is large
             for message in self._messages(channel, answer, GRACE + cleanup):
                 if isinstance(message, Start):
@@ -252,26 +252,30 @@ class Session:
             token=payload.Job.new_token(),
         )
 
-    def _start(self, argv: list[str]) -> Channel:
+    def _start(self, become: Become | None, token: str) -> Channel:
         """Start the payload, on a new connection when the one held turns out to be stale."""
         assert self._deadline is not None
         connection, held = self._connections.get(self.target, self._deadline)
         try:
-            return connection.start(argv, self._deadline)
+            return connection.start(self._argv(connection, become, token), self._deadline)
         except CarrierError as error:
             self._connections.drop(self.target)
             if not held:
                 raise UnreachableError(str(error)) from error
         connection, _held = self._connections.get(self.target, self._deadline)
         try:
-            return connection.start(argv, self._deadline)
+            return connection.start(self._argv(connection, become, token), self._deadline)
         except CarrierError as error:
             raise UnreachableError(str(error)) from error
 
-    @staticmethod
-    def _sudo(become: Become, token: str) -> list[str]:
-        way = ["-S", "-p", f"[{token}] "] if become.password else ["-n"]
-        return [become.exe, *become.flags, *way, "-H", "-u", become.user, "--"]
+    def _argv(self, connection: Connection, become: Become | None, token: str) -> list[str]:
+        """Return what starts the payload: by sudo, unless whoever is logged in is the user to become, as in Ansible."""
+        argv = payload.command(self.target.interpreter)
+        self._sudo = None if become is None or become.user == connection.user else become
+        if self._sudo is None:
+            return argv
+        way = ["-S", "-p", f"[{token}] "] if self._sudo.password else ["-n"]
+        return [self._sudo.exe, *self._sudo.flags, *way, "-H", "-u", self._sudo.user, "--", *argv]
 
     def _log_in(self, channel: Channel, answer: Answer, password: str, token: str) -> None:
         """Answer sudo's question, once, and wait until Python runs: sudo takes whatever comes early for a password."""
@@ -337,8 +341,12 @@ class Session:
             return "the connection was lost" + (f" ({said})" if said else "")
         if "password is required" in said:
             raise CarrierError("sudo wants a password on this host; give ansible_become_password")
+        why = f" ({said})" if said else ""
+        if code == 127 and self._sudo is not None and self.target.interpreter not in said:
+            raise CarrierError(
+                f"{self._sudo.exe} was not found on the host; install it, or log in as {self._sudo.user}{why}"
+            )
         if code == 127 or "command not found" in said:
-            why = f" ({said})" if said else ""
             raise CarrierError(
                 f"{self.target.interpreter} was not found on the host; set ansible_python_interpreter{why}"
             )

@@ -18,9 +18,10 @@ def outcome(one: Target, **become: object) -> HostResult:
         return fleet.run([Step(task=Note(path=f"/tmp/as-{one.user}"), **become)]).hosts[one.name]  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("user", ["root", "ops"])
-def test_sudo_without_password(lab: Lab, user: str) -> None:
-    result = outcome(target(lab, lab.hosts[0], user=user), become=True)
+@pytest.mark.parametrize(("user", "become"), [("root", Become(exe="/no/such/sudo")), ("ops", True)])
+def test_sudo_without_password(lab: Lab, user: str, become: Become | bool) -> None:
+    """To whoever is root already it may be missing."""
+    result = outcome(target(lab, lab.hosts[0], user=user), become=become)
     assert result.failure is None
     assert lab.hosts[0].run(["stat", "-c", "%U", f"/tmp/as-{user}"]).stdout.strip() == "root"
 
@@ -44,6 +45,7 @@ def test_sudo_to_another_user(lab: Lab) -> None:
         ("pat", Become(), "sudo wants a password"),
         ("nosudo", Become(), "sudo"),
         ("root", Become(user="nobody-of-that-name"), "nobody-of-that-name"),
+        ("ops", Become(exe="/no/such/sudo"), "/no/such/sudo was not found on the host; install it"),
     ],
 )
 def test_closed_sudo_fails_in_words(lab: Lab, user: str, become: Become, words: str) -> None:

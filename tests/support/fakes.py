@@ -102,8 +102,9 @@ class FakeChannel:
 class FakeConnection:
     """A connection whose channels follow scripts, one after the other; the last one is repeated."""
 
-    def __init__(self, scripts: Sequence[Script | Exception]) -> None:
+    def __init__(self, scripts: Sequence[Script | Exception], user: str | None = None) -> None:
         self.scripts = list(scripts)
+        self.user = user
         self.channels: list[FakeChannel] = []
         self.alive = True
         self.closed = 0
@@ -125,7 +126,8 @@ class FakeConnection:
 class FakeConnections:
     """Stands for `Connections`: a host's script, or several for several channels; an exception instead is raised."""
 
-    def __init__(self, hosts: Mapping[str, Any], *, held: bool = False) -> None:
+    def __init__(self, hosts: Mapping[str, Any], *, held: bool = False, user: str | None = None) -> None:
+        self._user = user
         self._hosts = {name: script if isinstance(script, list) else [script] for name, script in hosts.items()}
         self._held = held
         self._lock = threading.Lock()
@@ -143,7 +145,7 @@ class FakeConnections:
                 scripts = self._hosts.get(target.name, [UnreachableError("there is no such host")])
                 if isinstance(scripts[0], ConnectionFails):
                     raise scripts[0].error
-                self.open[target.name] = FakeConnection(scripts)
+                self.open[target.name] = FakeConnection(scripts, self._user)
             return self.open[target.name], held
 
     def drop(self, target: Target) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import re
 import stat
 import threading
@@ -332,7 +333,7 @@ def sudo(tmp_path):
 
 def test_become_with_a_password(sudo, tmp_path):
     """Asked once, answered once, and the payload arrives whole behind it."""
-    target = local("here", become=Become(password="right one", exe=str(sudo)))
+    target = local("here", become=Become(user="other", password="right one", exe=str(sudo)))
     report = Fleet(target).run([Note(path=str(tmp_path / "note")), Step(task=FINE, become=False)])
     assert [str(step.status) for step in report.hosts["here"].steps] == ["changed", "ok"]
     assert (tmp_path / "tries").read_text() == "right one\n"
@@ -340,7 +341,7 @@ def test_become_with_a_password(sudo, tmp_path):
 
 def test_become_with_a_wrong_password(sudo, tmp_path):
     """Tried once, and not repeated anywhere."""
-    target = local("here", become=Become(password="wrong one", exe=str(sudo)))
+    target = local("here", become=Become(user="other", password="wrong one", exe=str(sudo)))
     report = Fleet(target).run([FINE])
     assert report.hosts["here"].error == "sudo does not accept the become password"
     assert (tmp_path / "tries").read_text() == "wrong one\n"
@@ -349,15 +350,25 @@ def test_become_with_a_wrong_password(sudo, tmp_path):
 
 def test_become_without_a_password_that_is_wanted(sudo):
     """The message says what to do."""
-    report = Fleet(local("here", become=Become(exe=str(sudo)))).run([FINE])
+    report = Fleet(local("here", become=Become(user="other", exe=str(sudo)))).run([FINE])
     assert report.hosts["here"].error == "sudo wants a password on this host; give ansible_become_password"
+
+
+def test_sudo_is_left_out_by_whoever_is_that_user_and_missed_by_others(tmp_path):
+    """A host without sudo is no obstacle to root; to others it is reachable, and has failed."""
+    myself = pwd.getpwuid(os.geteuid()).pw_name
+    for user, status in ((myself, Status.CHANGED), ("other", Status.FAILED)):
+        become = Become(user=user, password="none", exe="/no/such/sudo")
+        result = Fleet(local("here", become=become)).run([Note(path=str(tmp_path / user))]).hosts["here"]
+        assert result.status is status
+    assert result.error == "cannot start /no/such/sudo: No such file or directory"
 
 
 @pytest.mark.parametrize("interpreter", ["/no/such/python", "-oProxyCommand=x", "$(id)", "", "nul\0"])
 def test_an_interpreter_that_is_none(interpreter):
     """It is a word, never a command."""
     report = Fleet(local("here", interpreter=interpreter)).run([FINE])
-    assert report.hosts["here"].status in (Status.UNREACHABLE, Status.FAILED)
+    assert report.hosts["here"].status is Status.FAILED
     assert "cannot start" in report.hosts["here"].error
 
 

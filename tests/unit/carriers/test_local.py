@@ -11,7 +11,7 @@ import pytest
 from opslib.carriers import local
 from opslib.carriers.base import Deadline
 from opslib.carriers.local import LocalConnection
-from opslib.errors import CarrierError, UnreachableError
+from opslib.errors import CarrierError, UsageError
 from support import processes
 
 NEVER = Deadline()
@@ -110,14 +110,14 @@ def test_sending_has_a_deadline(start):
 
 def test_a_program_that_does_not_exist():
     """The error names it."""
-    with pytest.raises(UnreachableError, match="cannot start /no/such/python: No such file"):
+    with pytest.raises(UsageError, match="cannot start /no/such/python: No such file"):
         LocalConnection().start(["/no/such/python", "-c", ""], NEVER)
 
 
 @pytest.mark.parametrize("word", ["nul\0nul", "\ud800"])
 def test_a_program_that_cannot_exist(word):
     """Names that no file can have."""
-    with pytest.raises(UnreachableError, match="cannot start"):
+    with pytest.raises(UsageError, match="cannot start"):
         LocalConnection().start([word], NEVER)
 
 

@@ -26,6 +26,8 @@ from support.fakes import CHANGED, FAILED, OK, ConnectionFails, FakeConnections,
 from support.probes import Mishap, Note
 
 TARGET = Target(name="web1")
+PASSWORD = Become(password="hunter2")
+ROOT = Target(name="web1", become=PASSWORD)
 
 
 def step(number, how="fine", **more):
@@ -47,6 +49,7 @@ class Ran:
         items=None,
         *,
         target=TARGET,
+        user=None,
         held=False,
         timeout=None,
         check=False,
@@ -55,7 +58,7 @@ class Ran:
         parts=None,
     ):
         self.events = []
-        self.connections = FakeConnections({target.name: script}, held=held)
+        self.connections = FakeConnections({target.name: script}, held=held, user=user)
         self.cancel = cancel or threading.Event()
         work = HostWork(target=target, items=items if items is not None else [step(0), step(1)])
         session = Session(
@@ -550,9 +553,37 @@ def test_a_lost_host_gets_no_further_segment():
     assert ran.connections.asked == ["web1"]
 
 
-# sudo's question
+def test_who_is_that_user_already_needs_no_sudo():
+    """As in Ansible; nor is the password wanted."""
+    ran = Ran(host(), [step(0), step(1, become=Become(user="app"))], target=ROOT, user="root")
+    assert [channel.argv[0] for channel in ran.channels] == ["python3", "sudo"]
+    assert not any(b"hunter2" in channel.sent for channel in ran.channels[:1])
 
-PASSWORD = Become(password="hunter2")
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (
+            "sh: 1: sudo: not found",
+            r"^sudo was not found on the host; install it, or log in as root \(sh: 1: sudo: not",
+        ),
+        ("", "^sudo was not found on the host; install it, or log in as root$"),
+        ("sudo: python3: command not found", "^python3 was not found on the host; set ansible_python_interpreter"),
+    ],
+)
+def test_what_is_missing_on_a_host_is_named(words, error):
+    """The shell misses sudo, sudo misses Python."""
+
+    def missing(channel):
+        channel.stderr, channel.code = words, 127
+        yield b""
+
+    ran = Ran(missing, target=ROOT)
+    assert ran.result.status is Status.FAILED
+    assert re.search(error, ran.result.error)
+
+
+# sudo's question
 
 
 def asking(times, then=None, code=None, words=""):
@@ -573,7 +604,7 @@ def asking(times, then=None, code=None, words=""):
 
 def with_password(script, **more):
     """Run two steps as root by sudo with a password."""
-    return Ran(script, target=Target(name="web1", become=PASSWORD), **more)
+    return Ran(script, target=ROOT, **more)
 
 
 def test_sudo_gets_the_password_when_it_asks():
