@@ -178,16 +178,27 @@ def test_restarts_and_a_reboot_are_said_to_be_due(
     server.run(["bash", "-c", "mkdir -p /usr/lib/tiny; cp /bin/sleep /usr/lib/tiny/tinyd"])
     unit = units.add("tinyd", "ExecStart=/usr/lib/tiny/tinyd 900")
     units.control("start", unit)
+    # A library that was loaded first stands behind all others.
+    server.run(["bash", "-c", "cp -L /lib/x86_64-linux-gnu/libz.so.1 /usr/lib/tiny/libtiny.so"])
+    large = "/usr/bin/python3 -c 'import ssl, ctypes, decimal, bz2, lzma, time; print(1, flush=True); time.sleep(900)'"
+    big = units.add("big", "Environment=LD_PRELOAD=/usr/lib/tiny/libtiny.so", f"ExecStart={large}")
+    units.control("start", big)
+    assert eventually(lambda: "1" in server.run(["journalctl", "-u", big, "-o", "cat", "-q", "-t", "python3"]).stdout)
     assert data(apply(server, os_packages()))["restarts"] == []
-    server.run(["bash", "-c", "cp /bin/sleep /usr/lib/tiny/new; mv /usr/lib/tiny/new /usr/lib/tiny/tinyd"])
+    for name in ("tinyd", "libtiny.so"):
+        server.run(
+            ["bash", "-c", f"cp /usr/lib/tiny/{name} /usr/lib/tiny/new; mv /usr/lib/tiny/new /usr/lib/tiny/{name}"]
+        )
     server.run(["bash", "-c", "echo '*** System restart required ***' > /run/reboot-required"])
     server.run(["bash", "-c", "echo linux-image-amd64 > /run/reboot-required.pkgs"])
     told = apply(server, os_packages())
-    (row,) = data(told)["restarts"]
+    first, row = data(told)["restarts"]
+    assert (first["unit"], first["files"]) == (big, ["/usr/lib/tiny/libtiny.so"])
     assert row["unit"] == unit
     assert row["pids"] == [int(units.show(unit, "MainPID"))]
     assert row["files"] == ["/usr/lib/tiny/tinyd"]
     assert data(told)["reboot"] == ["/run/reboot-required says so: linux-image-amd64"]
     assert any("tinyd.service" in text for text in told.steps[0].warnings)
-    units.control("restart", unit)
+    for one in (unit, big):
+        units.control("restart", one)
     assert data(apply(server, os_packages()))["restarts"] == []

@@ -19,7 +19,7 @@ FLAG = "/run/reboot-required"
 BOOT = "/boot"
 MOST = 50
 _CODE = ("/usr/", "/lib", "/bin/", "/sbin/", "/opt/")
-_MAPS = 1 << 20
+_MAPS = 16 << 20  # libraries stand behind all that the program itself has mapped
 
 
 def reboot() -> list[str]:
@@ -54,9 +54,10 @@ def _kernels() -> list[tuple[str, float]]:
 def restarts() -> list[dict[str, Any]]:
     """Return what runs code that was replaced: `unit` ("" outside any), `pids`, `programs`, `files`."""
     by_unit: dict[str, dict[str, Any]] = {}
+    own = (os.getpid(), os.getppid())
     for pid in processes.pids():
-        files = replaced(processes.read(pid, "maps", _MAPS))
-        if not files or pid == os.getpid():
+        files = replaced(processes.read(pid, "maps", _MAPS)) if pid not in own else []
+        if not files:
             continue
         unit = listeners.unit_of(processes.read(pid, "cgroup").decode("utf-8", "replace"))
         row = by_unit.setdefault(unit, {"unit": unit, "pids": [], "programs": [], "files": []})

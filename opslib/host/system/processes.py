@@ -41,17 +41,26 @@ def pids() -> list[int]:
 
 
 def read(pid: int, name: str, limit: int = 1 << 16) -> bytes:
-    """Return the beginning of a file below /proc/PID, or nothing when the process is gone or not ours to read."""
+    """Return a file below /proc/PID, at most so many bytes of it, or nothing when it is gone or not ours to read.
+
+    The kernel gives many of them a page at a time, however much is asked for.
+    """
     try:
         file = os.open("/proc/%d/%s" % (pid, name), os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return b""
+    data = b""
     try:
-        return os.read(file, limit)
+        while len(data) < limit:
+            piece = os.read(file, min(limit - len(data), 1 << 16))
+            if not piece:
+                break
+            data += piece
     except OSError:
-        return b""
+        data = b""
     finally:
         os.close(file)
+    return data
 
 
 def variables(environ: bytes) -> dict[bytes, bytes] | None:

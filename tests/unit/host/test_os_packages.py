@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from opslib.host.packages import apt, due, lock
 from opslib.host.params import ParamError
+from opslib.host.system import processes
 from opslib.host.task import TaskError
 from opslib.host.tasks.os_packages import OsPackages
 
@@ -111,6 +112,14 @@ def test_installed_held_and_half_done():
     assert "gone" not in found.versions
     assert (found.held, found.half) == (["nginx"], ["half"])
     assert apt.parse_installed("ii \ta\tall\t1\n", ["0001"]).half == ["dpkg's journal"]
+
+
+def test_the_whole_of_a_long_file_is_read():
+    """The kernel gives a page of it at a time."""
+    whole = processes.read(os.getpid(), "maps", 1 << 24)
+    assert b"[stack]" in whole
+    assert len(whole) > 8192
+    assert len(processes.read(os.getpid(), "maps", 5000)) == 5000
 
 
 def test_replaced_code_and_new_kernels():
