@@ -93,7 +93,9 @@ def parse_extra_vars(loader: Loader, given: Mapping[str, Any] | Sequence[Any]) -
         else:
             data = parse_kv(trusted(part, "extra variables"))
             if "_raw_params" in data:
-                raise UsageError(f"extra variables: {ascii(part)[:80]} is not of the form K=V")
+                raise UsageError(
+                    f"extra variables: {ascii(part)[:80]} is not of the form K=V (with blanks: 'K=\"V W\"')"
+                )
         if not isinstance(data, Mapping):
             raise UsageError(f"extra variables: {ascii(part)[:80]} holds no mapping of names to values")
         for name in data:
