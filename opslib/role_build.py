@@ -39,17 +39,16 @@ def table(specs: Mapping[str, Any]) -> str:
     lines = ["| entry point | what it does |", "|---|---|"]
     lines += [f"| `{name}` | {_markdown(spec.get('short_description', ''))} |" for name, spec in entries.items()]
     lines += ["", "| variable | type | default | used by | what it is |", "|---|---|---|---|---|"]
-    users: dict[str, list[str]] = {}
-    options: dict[str, Mapping[str, Any]] = {}
+    options: dict[str, dict[str, Mapping[str, Any]]] = {}
     for entry, spec in entries.items():
         for name, option in (spec.get("options") or {}).items():
-            users.setdefault(name, []).append(entry)
-            options.setdefault(name, option)
-    for name, option in options.items():
-        used = "all" if len(users[name]) == len(entries) else ", ".join(users[name])
-        lines.append(f"| `{name}` | {_type(option)} | {_default(option)} | {used} | {_words(option)} |")
-    for name, option in options.items():
-        if inner := option.get("options"):
+            options.setdefault(name, {})[entry] = option
+    for name, users in options.items():
+        used = "all" if len(users) == len(entries) else ", ".join(users)
+        kind = _type(next(iter(users.values())))
+        lines.append(f"| `{name}` | {kind} | {_default(users)} | {used} | {_all_words(users)} |")
+    for name, users in options.items():
+        if inner := next(iter(users.values())).get("options"):
             lines += ["", f"Each of `{name}` has:", "", "| key | type | what it is |", "|---|---|---|"]
             lines += [f"| {_key(key, each)} | {_type(each)} | {_words(each)} |" for key, each in inner.items()]
     return "\n".join(lines)
@@ -74,16 +73,28 @@ def _key(name: str, option: Mapping[str, Any]) -> str:
 
 def _type(option: Mapping[str, Any]) -> str:
     kind = option.get("type", "str")
-    if option.get("choices"):
-        return " or ".join(f"`{choice}`" for choice in option["choices"])
-    return f"list of {option['elements']}" if option.get("elements") else str(kind)
+    one = " or ".join(f"`{choice}`" for choice in option.get("choices", ())) or option.get("elements") or kind
+    return f"list of {one}" if kind == "list" and one != kind else str(one)
 
 
-def _default(option: Mapping[str, Any]) -> str:
-    if option.get("required"):
-        return "required"
-    value = option.get("default")
-    return "" if value is None else f"`{value if isinstance(value, str) else json.dumps(value)}`"
+def _default(users: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return what a variable is when nobody gives it; there is one default for all entry points."""
+    needed = [entry for entry, option in users.items() if option.get("required")]
+    if needed:
+        return "required" if len(needed) == len(users) else f"required for {', '.join(needed)}"
+    value = next((option["default"] for option in users.values() if "default" in option), None)
+    shown = value if isinstance(value, str) and value else json.dumps(value)
+    return "" if value is None else f"`{shown}`".replace("|", "\\|")
+
+
+def _all_words(users: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return a variable's description, or, where they differ, that of each entry point."""
+    entries: dict[str, list[str]] = {}
+    for entry, option in users.items():
+        entries.setdefault(_words(option), []).append(f"`{entry}`")
+    if len(entries) == 1:
+        return next(iter(entries))
+    return " ".join(f"{', '.join(names)}: {words}" for words, names in entries.items())
 
 
 def _words(option: Mapping[str, Any]) -> str:

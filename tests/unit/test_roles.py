@@ -62,6 +62,10 @@ def test_defaults_are_documented(role: str) -> None:
     documented = {name: option["default"] for name, option in options(role).items() if "default" in option}
     assert read(role, "defaults/main.yml") == documented
     assert [name for name in options(role) if not name.startswith(f"{role}_")] == []
+    required = {
+        name for spec in specs(role).values() for name, option in spec["options"].items() if "required" in option
+    }
+    assert required & set(documented) == set()  # or it would always be met
 
 
 @pytest.mark.parametrize("role", NAMES)
@@ -149,12 +153,15 @@ def test_table() -> None:
                 "options": {
                     "x_a": {"type": "list", "elements": "int", "default": [1], "description": ["Some", "C(text)."]},
                     "x_b": {"required": True, "description": "Needed."},
+                    "x_d": {"required": True, "description": "From here."},
                 },
             },
             "two": {
                 "short_description": "Two",
                 "options": {
-                    "x_b": {"required": True},
+                    "x_b": {"required": True, "description": "Needed."},
+                    "x_d": {"description": "To there."},
+                    "x_e": {"type": "list", "choices": ["p", "q"], "default": "a|b"},
                     "x_c": {"type": "dict", "options": {"key": {"choices": ["p", "q"], "required": True}}},
                 },
             },
@@ -170,6 +177,8 @@ def test_table() -> None:
         "|---|---|---|---|---|",
         "| `x_a` | list of int | `[1]` | one | Some `text`. |",
         "| `x_b` | str | required | all | Needed. |",
+        "| `x_d` | str | required for one | all | `one`: From here. `two`: To there. |",
+        "| `x_e` | list of `p` or `q` | `a\\|b` | two |  |",
         "| `x_c` | dict |  | two |  |",
         "",
         "Each of `x_c` has:",
