@@ -145,6 +145,8 @@ def _playbook(playbook: InstalledPlaybook) -> Iterator[Line]:
 
 def _variable(each: Variable, indent: int) -> Iterator[Line]:
     kind = " | ".join(each.choices) or each.type
+    if each.choices and each.type.startswith("list"):
+        kind = f"list of {kind}"
     yield from _parameter(
         each.name, kind, each.help, default=each.default, required=each.required, example=None, indent=indent
     )

@@ -75,9 +75,10 @@ class FakeLibrary(Library):
 
     def roles(self) -> Sequence[Role]:
         unit = Variable(name="service_unit", help="The unit.", required=True)
+        kinds = Variable(name="service_kinds", type="list of str", help="Of what.", choices=["a", "b"])
         return [
             Role(name="maintenance", entry_points={"weekly": EntryPoint(summary="Once a week")}),
-            Role(name="service", entry_points={"restart": EntryPoint(summary="Restart it", variables=[unit])}),
+            Role(name="service", entry_points={"restart": EntryPoint(summary="Restart it", variables=[unit, kinds])}),
         ]
 
     def playbooks(self) -> Sequence[InstalledPlaybook]:

@@ -69,6 +69,7 @@ def test_show_a_role(capsys: Out) -> None:
     text = capsys.readouterr().out
     assert "service:restart  role\n  Restart it\n" in text
     assert "  service_unit  str, required\n      The unit.\n" in text
+    assert "  service_kinds  list of a | b\n      Of what.\n" in text
     assert "opslib run service:restart -i INVENTORY -e service_unit=... --check" in text
 
 
