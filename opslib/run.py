@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -69,9 +70,9 @@ def run_playbook(
     inventory: loaded, or where to load it from; limit, tags, skip_tags, extra_vars, check, diff, forks: as for
     ansible-playbook; engine: `ssh` (one round trip per host; raises PlaybookError where a play needs more),
     `ansible` (everything through ansible-runner), or `auto` (each play by the ssh engine if it can); timeout: seconds
-    per host for everything (under ansible-runner for all hosts together, since they wait for each other); verbosity: of
-    ansible-playbook; on_event: is told what happens; cancel: set it to end the run: the hosts' processes are killed and
-    the report is partial.
+    per host for everything (plays under ansible-runner have what is left to the host that has spent the most, for all
+    hosts together, since they wait for each other); verbosity: of ansible-playbook; on_event: is told what happens;
+    cancel: set it to end the run: the hosts' processes are killed and the report is partial.
 
     Raises UsageError (InventoryError, PlaybookError, ParamError) before anything is touched.
     """
@@ -130,6 +131,7 @@ class _Run:
         self.parts = self._whole_or(_parts(compiled.plays, engine))
         self.results: dict[str, HostResult] = {}
         self.ended: set[str] = set()
+        self.spent: dict[str, float] = {}
         self.engines: dict[str, None] = {}
         self.done: set[tuple[int, str]] = set()
 
@@ -137,11 +139,19 @@ class _Run:
         """Return the parts, or the whole playbook for ansible-runner where its plays cannot be cut out of it."""
         for name, plays in parts:
             if name == "ansible" and len(plays) < len(self.compiled.plays):
-                reason = excerpt.obstacle(self.compiled.path, plays)
+                reason = excerpt.obstacle(self.compiled.path, plays) or self._untellable()
                 if reason:
                     self.notices.append(f"the whole playbook goes to ansible-runner, because {reason}")
                     return [("ansible", list(self.compiled.plays))]
         return parts
+
+    def _untellable(self) -> str | None:
+        """Say why Ansible cannot be told of hosts that were lost before: it is by a task with the tag `always`."""
+        from opslib.engines.ansible_core import C
+
+        skipped = {*C.TAGS_SKIP, *(tag.strip() for word in self.options.skip_tags for tag in word.split(","))}
+        tag = next((tag for tag in ("always", "tagged") if tag in skipped), None)
+        return tag and f"the tag {tag} is skipped, and with it what tells Ansible of hosts that fail in other plays"
 
     def run(self) -> Report:
         """Run all parts and return the report."""
@@ -223,6 +233,7 @@ class _Run:
                 secrets=self.compiled.secrets,
             )
             self._take(results)
+            self._spend({name: result.seconds for name, result in results.items()})
             self.ended |= ended
             self.done.update((play.index, name) for name in results)
             failed = ended.union(name for name, result in results.items() if result.status is Status.FAILED)
@@ -234,27 +245,36 @@ class _Run:
 
     def _in_time(self, work: HostWork) -> HostWork:
         """Return a host's work with what is left of its time."""
-        if self.options.timeout is None:
-            return work
-        spent = self.results[work.target.name].seconds if work.target.name in self.results else 0.0
-        return dataclasses.replace(work, timeout=max(0.001, self.options.timeout - spent))
+        return dataclasses.replace(work, timeout=self._left([work.target.name]))
+
+    def _left(self, names: Sequence[str]) -> float | None:
+        """Return the seconds that are left to all of some hosts, None for no limit."""
+        spent = max((self.spent.get(name, 0.0) for name in names), default=0.0)
+        return None if self.options.timeout is None else max(0.001, self.options.timeout - spent)
+
+    def _spend(self, seconds: Mapping[str, float]) -> None:
+        for name, more in seconds.items():
+            self.spent[name] = self.spent.get(name, 0.0) + more
 
     def _ansible(self, plays: Sequence[Play]) -> bool:
         """Run plays under ansible-runner, in one invocation; return whether the playbook goes on."""
         from opslib.engines import runner
 
+        names = [name for play in plays for name in play.hosts if not self._lost(name)]
+        began = time.monotonic()
         outcome = runner.run_plays(
             plays,
             playbook=self.compiled.path,
             whole=len(plays) == len(self.compiled.plays),
             inventory=self.inventory,
-            options=self.options,
+            options=dataclasses.replace(self.options, timeout=self._left(names)),
             lost=frozenset(name for name in self.results if self._lost(name)),
             secrets=self.compiled.secrets,
             emit=self.emit,
             cancel=self.cancel,
         )
         self._take(outcome.hosts)
+        self._spend(dict.fromkeys(outcome.hosts, time.monotonic() - began))
         for warning in outcome.warnings:
             self.emit.warn(warning)
         self.done.update((play.index, name) for play in plays for name in outcome.hosts)

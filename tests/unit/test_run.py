@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from opslib import Status, run_playbook
+from opslib.engines import runner
+from opslib.engines.batch import BatchEngine
 from opslib.errors import InventoryError, ParamError, PlaybookError, UsageError
 from opslib.events import Notice, RunEnded, RunStarted
+from opslib.result import HostResult
 
 CHECK = "    - name: Memory is there\n      opslib.runbook.memory_usage: {fail: 0}\n"
 OURS = "- name: Ours\n  hosts: all\n  gather_facts: false\n  tasks:\n" + CHECK
@@ -146,6 +150,30 @@ def test_host_that_a_play_adds_is_in_the_report(book, inventory):
     report = run_playbook(book(adding, failing), inventory)
     assert report.hosts["new"].status is Status.FAILED
     assert report.exit_code == 2
+
+
+def test_each_part_has_what_those_before_have_left_of_the_time(book, inventory, monkeypatch):
+    left, run = [], BatchEngine.run
+
+    def run_batch(engine, works, **more):
+        left.extend(work.timeout for work in works)
+        return run(engine, works, **more)
+
+    def run_plays(_plays, *, options, **_more):
+        left.append(options.timeout)
+        time.sleep(0.05)
+        hosts = {name: HostResult(name=name, status=Status.OK) for name in ("one", "two")}
+        return runner.Outcome(hosts=hosts, completed=True)
+
+    monkeypatch.setattr(BatchEngine, "run", run_batch)
+    monkeypatch.setattr(runner, "run_plays", run_plays)
+    ours, theirs = OURS.replace("hosts: all", "hosts: one"), THEIRS.replace("      register: said\n", "")
+    run_playbook(book(ours, theirs, ours, ours), inventory, timeout=100)
+    first, second, third, last = left
+    assert first == 100
+    assert first > second
+    assert second - third > 0.05
+    assert third > last
 
 
 def test_cancelled_before_it_began(book, inventory):
