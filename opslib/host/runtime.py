@@ -58,6 +58,7 @@ class _Supervisor:
         self.course = Course(job["changed"])
         self.running: int | None = None
         self.begun = -1
+        self.applies = False  # the step that is running has begun to change something
         self.ends: float | None = None
         self.step_ends: float | None = None
         self.began = 0.0
@@ -180,8 +181,12 @@ class _Supervisor:
 
     def _relay(self, line: bytes) -> None:
         word, number, status, changed, _result = (line + b"    ").split(b" ", 4)
+        if word == b"apply":
+            self.applies = True
+            return
         step = self.job["steps"][int(number)]
         if word == b"start":
+            self.applies = False
             self.running = self.begun = int(number)
             self.began = time.monotonic()
             limit = step.get("timeout")
@@ -223,7 +228,7 @@ class _Supervisor:
             return
         result: dict[str, Any] = {"status": FAILED, "reason": "", "changes": [], "warnings": [], "data": {}}
         step = self.job["steps"][self.running]
-        changed = not step.get("check", self.job["check"])  # perhaps: nobody knows how far it came
+        changed = self.applies  # perhaps: nobody knows how far it came
         result.update(error=error, changed=changed, seconds=round(time.monotonic() - self.began, 4))
         self.step_ends = None
         self.course.take(step, failed=True, changed=changed)

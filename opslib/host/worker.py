@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import time
 
@@ -53,10 +54,11 @@ def run_step(
     check: bool,
     tell: Callable[[dict[str, Any]], object] | None = None,
     stop: Stop | None = None,
+    begins: Callable[[], object] | None = None,
 ) -> dict[str, Any]:
     """Carry one task through probe, plan, apply, clean-up, verify and the second plan; return its result.
 
-    tell: takes what the task says on the way; stop: what may cut it short.
+    tell: takes what the task says on the way; stop: what may cut it short; begins: called before anything is changed.
     """
     result: dict[str, Any] = {"status": FAILED, "reason": "", "changes": [], "warnings": [], "data": {}, "error": None}
     done: list[Change] = []
@@ -72,6 +74,8 @@ def run_step(
                 _listen(task, tell)
             plan = task.plan(task.probe())
             if plan.changes and not plan.failure and not check:
+                if begins is not None:
+                    begins()
                 applied = True
                 _apply(task, plan, done, notes, stop)
                 task.verify(plan)
@@ -208,7 +212,8 @@ class Worker:
             task_type = self.tasks[step["task"]]
             if task_type.cleanup_seconds:
                 self.stop.listen()
-            result = run_step(task_type, step["args"], check, _Teller(self, number), self.stop)
+            begins = functools.partial(self.tell, b"apply %d" % number)
+            result = run_step(task_type, step["args"], check, _Teller(self, number), self.stop, begins)
             result["seconds"] = round(time.monotonic() - began, 4)
             course.take(step, failed=result["status"] == FAILED, changed=result["changed"])
             self.tell(end(number, result))

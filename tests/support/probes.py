@@ -38,7 +38,7 @@ class Note(Task, name="note"):
 
 
 HOWS = (
-    "fine fail raise die hang spawn shed leave abandon chatter fill flood diverge act garbage exit starve denied alien deep tell refuse half "
+    "fine fail raise die hang stick spawn shed leave abandon chatter fill flood diverge act garbage exit starve denied alien deep tell refuse half "
     "unproven"
 ).split()
 
@@ -93,7 +93,7 @@ class Mishap(Task, name="mishap"):
         """Plan what cannot come true."""
         if state == "diverge":
             return Plan(changes=[Change(kind=MODIFY, summary="do what does not last", before=1, after=2)])
-        if state == "act":
+        if state in ("act", "stick"):
             return Plan(changes=[Change(kind=ACTION, summary="act")])
         if state in ("fill", "flood"):
             return Plan(data={"lines": ["x" * 1000] * (2000 if state == "fill" else 9000)})
@@ -118,6 +118,8 @@ class Mishap(Task, name="mishap"):
         if self.path:
             with open(self.path, "a", encoding="utf-8") as file:
                 file.write(change.summary + "\n")
+        if self.how == "stick":
+            command.run(["sleep", "%d" % self.seconds], timeout=self.seconds + 10)
         if self.how == "half" and change.detail == "second":
             raise TaskError("the second change failed")
 

@@ -234,9 +234,9 @@ def test_handlers_run_when_notified(python, tmp_path):
 
 def test_a_failed_step_notifies_nobody(any_python, tmp_path):
     """As in Ansible, also when it is told to go on and has changed something."""
-    for how in ("half", "unproven", "hang"):
+    for how in ("half", "unproven", "stick"):
         steps = [
-            mishap(how, ignore_errors=True, timeout=0.3 if how == "hang" else None),
+            mishap(how, ignore_errors=True, timeout=0.3 if how == "stick" else None),
             note(tmp_path / how, notified=[0]),
         ]
         talk = Talk(
@@ -290,16 +290,17 @@ def test_a_loop_with_a_failed_item_notifies_nobody(any_python, tmp_path, how):
 
 
 def test_a_step_may_differ_from_the_runs_check_mode(any_python, tmp_path, seconds):
-    """`check` of a step goes before that of the run, also in what is said of a step that was cut short."""
+    """`check` of a step goes before that of the run. What was cut short before it began to act changed nothing."""
     steps = [
         note(tmp_path / "a", check=True),
         note(tmp_path / "b", check=False),
-        mishap("hang", seconds=seconds, timeout=0.3, ignore_errors=True, check=True),
+        mishap("stick", seconds=seconds, timeout=0.3, ignore_errors=True, check=True),
+        mishap("stick", seconds=seconds, timeout=0.3, ignore_errors=True, check=False),
         mishap("hang", seconds=seconds, timeout=0.3, ignore_errors=True, check=False),
     ]
     for check in (True, False):
         talk = Talk(any_python, steps, check=check).end()
-        assert [talk.results[number]["changed"] for number in range(4)] == [True, check, False, True]
+        assert [talk.results[number]["changed"] for number in range(5)] == [True, check, True, True, False]
         assert sorted(os.listdir(tmp_path)) == ["b"]
 
 
