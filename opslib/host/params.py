@@ -445,5 +445,4 @@ def json_value(value: Any, depth: int = 0) -> Any:
     raise ParamError("%s cannot be represented in JSON" % shown(value))
 
 
-UNIT = Name("systemd unit name", signs="_.-@:\\")
 USER = Name("user name", signs="_.-$", longest=32)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 
 def size(count: float) -> str:
     """Return a number of bytes in words: "512 B", "23.1 GiB"."""
@@ -17,6 +19,16 @@ def size(count: float) -> str:
 def count(number: int, noun: str) -> str:
     """Return a number of things in words: "1 file", "3 files"."""
     return "%d %s%s" % (number, noun, "" if number == 1 else "s")
+
+
+def utc(when: float) -> str:
+    """Return a time, in seconds since 1970, as data shows it: 2026-01-02T03:04:05Z."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(when))
+
+
+def date(when: float) -> str:
+    """Return the day of a time, in UTC: 2026-01-02."""
+    return time.strftime("%Y-%m-%d", time.gmtime(when))
 
 
 def printable(text: str) -> str:

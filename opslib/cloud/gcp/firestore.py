@@ -30,7 +30,6 @@ class Database:
     location: str
     kind: str
     earliest: datetime | None
-    protected: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,6 @@ class Firestore:
             location=str(found.get("locationId", ""))[:100],
             kind=found["type"],
             earliest=moment_of(earliest, "earliestVersionTime") if earliest else None,
-            protected=found.get("deleteProtectionState") == "DELETE_PROTECTION_ENABLED",
         )
 
     def exists(self) -> bool:

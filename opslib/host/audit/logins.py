@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import re
-import time
 
 from opslib.host.command import run
 from opslib.host.logs.files import LogFiles
@@ -17,12 +17,14 @@ from . import auth_log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Sequence
+    from typing import Iterable, Sequence
 
     from .auth_log import Event
 
 FILES = ("/var/log/auth.log", "/var/log/secure")
 _JOURNALS = "/var/log/journal"
+_SYSTEM_JOURNALS = (_JOURNALS + "/*/system.journal", "/run/log/journal/*/system.journal")
+_DENIED = "who logged in is not known: the system's log may not be read; take root, or the group systemd-journal or adm"
 _MOST = 64 << 20
 _WTMP_TAIL = 384 * 20000
 _LINE = re.compile(r"^.*?\s([\w.-]+)(?:\[\d+\])?: (.*)$", re.DOTALL)
@@ -30,11 +32,15 @@ _LOGIN = 7
 
 
 class Found(Record):
-    """Events, oldest first, from where they were read, and whether some had to be left out."""
+    """Events, oldest first, from where they were read, and whether some had to be left out.
+
+    denied: in words that the log is not for this user to read, so that nothing is known; empty otherwise.
+    """
 
     events: Sequence[Event] = ()
     source: str = ""
     cut: bool = False
+    denied: str = ""
     problems: Sequence[str] = ()
 
 
@@ -47,14 +53,24 @@ def read(source: str, since: float, now: float) -> Found:
 
 
 def of_journal(since: float) -> Found:
-    """Return what the journal has."""
+    """Return what the journal has. Without the right to read the system's, not even one's own part of it counts."""
+    if os.geteuid() and not _readable(glob.glob(pattern) for pattern in _SYSTEM_JOURNALS):
+        return Found(source="journal", denied=_DENIED)
     argv = ["journalctl", "--quiet", "--no-pager", "--reverse", "--output=json", "--since=@%d" % since]
     argv.append("--output-fields=MESSAGE,SYSLOG_IDENTIFIER,__REALTIME_TIMESTAMP")
     argv += ["--identifier=%s" % name for name in auth_log.IDENTIFIERS]
     done = run(argv, timeout=120, max_output=_MOST, ok=None)
+    if done.code and "insufficient permissions" in done.err:
+        return Found(source="journal", denied=_DENIED)
     if done.code:
         raise TaskError("the journal cannot be read: %s" % (done.err.strip()[-300:] or "code %d" % done.code))
     return Found(events=parse_journal(done.out), source="journal", cut=done.cut)
+
+
+def _readable(found: Iterable[Sequence[str]]) -> bool:
+    """Whether the files of a log can be read, if there are any."""
+    paths = [path for paths in found for path in paths]
+    return not paths or any(os.access(path, os.R_OK) for path in paths)
 
 
 def parse_journal(text: str) -> list[Event]:
@@ -79,6 +95,8 @@ def parse_journal(text: str) -> list[Event]:
 
 def of_files(paths: Sequence[str], since: float, now: float) -> Found:
     """Return what log files have, rotated neighbours included."""
+    if not _readable([paths]):
+        return Found(source="files", denied=_DENIED)
     events: list[Event] = []
 
     def take(raw: bytes, when: float, _path: str) -> None:
@@ -129,8 +147,3 @@ def parse_wtmp(data: bytes, since: float) -> tuple[list[dict[str, object]], int]
 
 def _text(raw: bytes) -> str:
     return raw.split(b"\0")[0].decode("utf-8", "replace")
-
-
-def utc(when: float) -> str:
-    """Return a time as data shows it."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(when))

@@ -78,7 +78,7 @@ def write(path: str, name: str, sections: Sequence[Section], now: float) -> int:
             _link(folder, name)
             os.fsync(folder)
         except BaseException as error:
-            _remove(folder, partial)
+            tree.remove(folder, partial)
             if isinstance(error, OSError):
                 raise TaskError("the bundle %s/%s cannot be written: %s" % (path, name, error.strerror)) from None
             raise
@@ -93,7 +93,7 @@ def prune(path: str, keep: int) -> list[str]:
     try:
         old = sorted(name for name in os.listdir(folder) if is_ours(name))[:-keep]
         for name in old:
-            _remove(folder, name)
+            tree.remove(folder, name)
         return old
     finally:
         os.close(folder)
@@ -159,7 +159,7 @@ def _fill(folder: int, partial: str, top: str, sections: Sequence[Section], now:
 
 def _link(folder: int, name: str) -> None:
     aside = LATEST + _PARTIAL
-    _remove(folder, aside)
+    tree.remove(folder, aside)
     os.symlink(name, aside, dir_fd=folder)
     os.rename(aside, LATEST, src_dir_fd=folder, dst_dir_fd=folder)
 
@@ -168,14 +168,7 @@ def _sweep(folder: int) -> None:
     """Remove what runs that were cut short left behind."""
     for name in os.listdir(folder):
         if name.endswith(_PARTIAL) and (is_ours(name[: -len(_PARTIAL)]) or name == LATEST + _PARTIAL):
-            _remove(folder, name)
-
-
-def _remove(folder: int, name: str) -> None:
-    try:
-        os.unlink(name, dir_fd=folder)
-    except FileNotFoundError:
-        pass
+            tree.remove(folder, name)
 
 
 def member_name(path: str, taken: Collection[str]) -> str:

@@ -11,7 +11,7 @@ import time
 
 from opslib.host.files import tree
 from opslib.host.record import Record
-from opslib.host.words import printable
+from opslib.host.words import printable, utc
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,8 +62,7 @@ class Release(Record):
 
     def facts(self) -> dict[str, Any]:
         """Return it for data."""
-        when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.at))
-        return dict(self._values(), at=when)
+        return dict(self._values(), at=utc(self.at))
 
 
 def packages(since: float, paths: Sequence[str] = DPKG_LOGS) -> list[dict[str, Any]]:
@@ -88,7 +87,7 @@ def parse_dpkg(text: str, since: float) -> list[dict[str, Any]]:
         if when >= since:
             rows.append(
                 {
-                    "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(when)),
+                    "at": utc(when),
                     "act": words[2],
                     "package": printable(words[3])[:200],
                     "before": "" if words[4] == "<none>" else printable(words[4])[:100],

@@ -21,7 +21,7 @@ from opslib.host.tasks.memory_usage import MemoryUsage
 from opslib.host.tasks.processes import Processes
 from opslib.host.units import systemd
 from opslib.host.units import watch as unit_watch
-from opslib.host.words import printable
+from opslib.host.words import printable, utc
 
 from . import changes, environ, findings
 from .bundle import member_name
@@ -178,7 +178,7 @@ class Evidence:
         self.documents["changes.json"] = rows
         self.data["releases"] = rows["releases"][-_MOST_LISTED:]
         self.data["packages_changed"] = packages[-_MOST_LISTED:]
-        newest = [row for row in packages if row["at"] >= _utc(self.now - RECENT)]
+        newest = [row for row in packages if row["at"] >= utc(self.now - RECENT)]
         self.found += findings.of_changes(made, newest, self.now)
 
     def kernel(self) -> None:
@@ -219,10 +219,6 @@ def host_facts() -> dict[str, Any]:
     kernel = os.uname()
     up = time.clock_gettime(time.CLOCK_BOOTTIME)
     return {"host": printable(kernel.nodename), "kernel": printable(kernel.release), "uptime_seconds": int(up)}
-
-
-def _utc(when: float) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(when))
 
 
 def _lines(lines: Iterable[str]) -> str:

@@ -8,6 +8,8 @@ import stat
 from opslib.host.task import TaskError
 from opslib.host.words import printable
 
+from . import tree
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -52,7 +54,7 @@ def read(folder: int, name: str) -> dict[str, Any] | None:
 
 def replace(folder: int, name: str, text: str, mode: int, owner: tuple[int, int] | None = None) -> None:
     """Put a file in place of what has that name, in one step, and see it to the disk. Raises OSError."""
-    remove(folder, name + ASIDE)
+    tree.remove(folder, name + ASIDE)
     write(folder, name + ASIDE, text, mode, owner)
     os.rename(name + ASIDE, name, src_dir_fd=folder, dst_dir_fd=folder)
     os.fsync(folder)
@@ -71,18 +73,10 @@ def write(folder: int, name: str, text: str, mode: int, owner: tuple[int, int] |
         os.fchmod(fd, mode)
         os.fsync(fd)
     except BaseException:
-        remove(folder, name)
+        tree.remove(folder, name)
         raise
     finally:
         os.close(fd)
-
-
-def remove(folder: int, name: str) -> None:
-    """Remove a file that may be missing."""
-    try:
-        os.unlink(name, dir_fd=folder)
-    except FileNotFoundError:
-        pass
 
 
 def exists(folder: int, name: str) -> bool:

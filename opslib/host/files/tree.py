@@ -230,3 +230,11 @@ def _look(name: str, folder: int) -> int:
 
 def _parts(path: str) -> Iterator[str]:
     return (part for part in reversed(path.split("/")) if part not in ("", "."))
+
+
+def remove(folder: int, name: str) -> None:
+    """Remove a file that may be missing."""
+    try:
+        os.unlink(name, dir_fd=folder)
+    except FileNotFoundError:
+        pass

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 
 from opslib.host.files.found import Gone, open_found
+from opslib.host.files.tree import remove
 from opslib.host.task import TaskError
 from opslib.host.words import printable, size
 
@@ -63,14 +64,6 @@ def write(folder: int, name: str, root: int, files: Sequence[Found], keep_free: 
     os.rename(index, name + INDEX, src_dir_fd=folder, dst_dir_fd=folder)
     os.fsync(folder)
     return done, length
-
-
-def remove(folder: int, name: str) -> None:
-    """Remove a file that may be missing."""
-    try:
-        os.unlink(name, dir_fd=folder)
-    except FileNotFoundError:
-        pass
 
 
 def digests(folder: int, archive: str, names: Collection[str]) -> dict[str, str]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
-import time
 
 from opslib.host.files import tree
 from opslib.host.files.found import Found, Gone, open_found
-from opslib.host.words import printable, size
+from opslib.host.words import date, printable, size
 
 from . import index as log_index
 from . import store as log_store
@@ -203,7 +202,7 @@ def table(files: Sequence[Found]) -> str:
     """Return one line for each of the first files, and one for the rest."""
     lines = []
     for file in files[:MOST_SHOWN]:
-        day = time.strftime("%Y-%m-%d", time.gmtime(file.mtime // 10**9))
+        day = date(file.mtime // 10**9)
         lines.append("%s  %10s  %s" % (day, size(file.size), printable(file.path)))
     if len(files) > MOST_SHOWN:
         rest = files[MOST_SHOWN:]

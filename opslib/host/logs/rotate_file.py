@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import stat
 
+from opslib.host.files import private
+
 from .rotate_text import ASIDE
 
 TYPE_CHECKING = False
@@ -42,23 +44,5 @@ def read(folder: int, name: str) -> dict[str, Any] | None:
 
 def put(folder: int, name: str, suffix: str, text: str) -> None:
     """Write a file aside, then put it in place."""
-    aside = name + ASIDE
-    fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder)
-    try:
-        data = text.encode("utf-8", "surrogateescape")
-        while data:
-            data = data[os.write(fd, data) :]
-        os.fchown(fd, *owner())
-        os.fchmod(fd, MODE)
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-    os.rename(aside, name + suffix, src_dir_fd=folder, dst_dir_fd=folder)
-
-
-def remove(folder: int, name: str) -> None:
-    """Remove a file that may be missing."""
-    try:
-        os.unlink(name, dir_fd=folder)
-    except FileNotFoundError:
-        pass
+    private.write(folder, name + ASIDE, text, MODE, owner())
+    os.rename(name + ASIDE, name + suffix, src_dir_fd=folder, dst_dir_fd=folder)

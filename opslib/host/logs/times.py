@@ -13,6 +13,8 @@ import os
 import re
 import time
 
+from opslib.host import words
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -177,7 +179,7 @@ def json_object(line: bytes) -> dict[str, Any] | None:
 
 def utc(when: float | None) -> str | None:
     """Return a time as data shows it: 2026-01-02T03:04:05Z."""
-    return None if when is None else time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(when))
+    return None if when is None else words.utc(when)
 
 
 def _day(year: int, month: int, day: int) -> int:

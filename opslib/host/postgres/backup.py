@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 
+from opslib.host.files import tree
 from opslib.host.task import TaskError
 
 from . import catalog, store
@@ -58,7 +59,7 @@ def make(
             os.fsync(folder)
     except BaseException as error:
         for ending in (DUMP, MANIFEST):
-            store.remove(folder, name + ending + PARTIAL)
+            tree.remove(folder, name + ending + PARTIAL)
         if isinstance(error, OSError):
             raise TaskError("the backup cannot be written: %s" % error.strerror) from None
         raise

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import time
 
+from opslib.host.files import tree
 from opslib.host.record import Record
 from opslib.host.task import TaskError
 from opslib.host.tasks.service import Service
@@ -74,17 +75,17 @@ def restore(work: Work) -> dict[str, Any]:
             raise
         except BaseException as error:
             if _clean_up(work, note, error):
-                store.remove(folder, record)
+                tree.remove(folder, record)
             raise
         wrong = _start(work)
         if wrong:
             words = "database %s is restored, but %s; what it held before is in database %s"
-            store.remove(folder, record)
+            tree.remove(folder, record)
             raise TaskError(words % (database, wrong, done["old_database"] or done["safety_backup"]), **done)
         if done["old_database"] and not work.keep_old:
             _forget(work, done["old_database"])
             done["old_database"] = None
-        store.remove(folder, record)
+        tree.remove(folder, record)
         return dict(done, seconds=round(time.time() - began, 3))
 
 
@@ -113,7 +114,7 @@ def put_right(work: Work, note: dict[str, Any], goes_on: bool) -> None:
             if isinstance(old, str) and there and not note.get("keep_old"):
                 databases.drop(session, old)
         if not goes_on:
-            store.remove(folder, store.stem(work.settings.database) + RESTORING)
+            tree.remove(folder, store.stem(work.settings.database) + RESTORING)
 
 
 def control(unit: str, state: str, work: Work) -> None:

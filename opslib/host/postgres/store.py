@@ -13,11 +13,10 @@ import stat
 import time
 
 from opslib.host import ages
-from opslib.host.files import tree
+from opslib.host.files import private, tree
 from opslib.host.record import Record
 from opslib.host.task import TaskError
-
-from .words import utc
+from opslib.host.words import utc
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -206,7 +205,7 @@ def checksum(file: int) -> str:
 
 def new_file(folder: int, name: str) -> int:
     """Make a file for its owner only, empty, and open it for writing."""
-    remove(folder, name)
+    tree.remove(folder, name)
     return os.open(name, _WRITE | os.O_EXCL, 0o600, dir_fd=folder)
 
 
@@ -221,14 +220,8 @@ def write_aside(folder: int, name: str, content: dict[str, Any]) -> None:
     """Write what a file is to hold under its name with `.partial`, and see it to the disk."""
     import json
 
-    file = new_file(folder, name + PARTIAL)
-    try:
-        text = (json.dumps(content, indent=1, sort_keys=True) + "\n").encode("ascii")
-        while text:
-            text = text[os.write(file, text) :]
-        os.fsync(file)
-    finally:
-        os.close(file)
+    tree.remove(folder, name + PARTIAL)
+    private.write(folder, name + PARTIAL, json.dumps(content, indent=1, sort_keys=True) + "\n", 0o600)
 
 
 def read_json(folder: int, name: str) -> dict[str, Any] | None:
@@ -237,18 +230,10 @@ def read_json(folder: int, name: str) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def remove(folder: int, name: str) -> None:
-    """Remove a file if it is there."""
-    try:
-        os.unlink(name, dir_fd=folder)
-    except FileNotFoundError:
-        pass
-
-
 def discard(folder: int, backup: Backup) -> None:
     """Remove a backup, its manifest first: without it the dump counts for nothing."""
     for ending in (MANIFEST, PROOF, DUMP):
-        remove(folder, backup.name + ending)
+        tree.remove(folder, backup.name + ending)
     os.fsync(folder)
 
 

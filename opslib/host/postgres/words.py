@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 _UNITS = (("day", 86400), ("hour", 3600), ("minute", 60))
 
 
@@ -14,8 +12,3 @@ def span(seconds: float) -> str:
             number = int(seconds // unit)
             return "%d %s%s" % (number, word, "" if number == 1 else "s")
     return "%d second%s" % (seconds, "" if int(seconds) == 1 else "s")
-
-
-def utc(seconds: float) -> str:
-    """Return a time in seconds since 1970 as ISO 8601 in UTC."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))

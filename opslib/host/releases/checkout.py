@@ -102,7 +102,7 @@ class Checkout(Ground):
         self._check_out(pending.branch or BRANCH, pending.commit)
         if pending.act == "rollback":
             if os.path.isdir(ready):
-                self._put(ready, pending)
+                self._put(ready)
                 return
             packages = self.book.built(pending.id).get("packages")
             if not isinstance(packages, list) or not os.path.isdir(venv):
@@ -112,7 +112,7 @@ class Checkout(Ground):
             return
         self.install("")
 
-    def _put(self, ready: str, pending: Pending) -> None:
+    def _put(self, ready: str) -> None:
         """Put an environment that was kept in the place of the one that is there, of which a copy is kept."""
         venv = self.venv_folder("")
         self.actor.run(("rm", "-rf", "--", venv + _BROKEN), timeout=self.timeout)
@@ -137,7 +137,7 @@ class Checkout(Ground):
             self.git.call("checkout", "--quiet", "--force", "--detach", pending.commit, "--")
             self._check_out(pending.previous_branch or BRANCH, pending.previous_commit, force=True)
         if pending.venv and os.path.isdir(aside):
-            self._put(aside, pending)
+            self._put(aside)
         elif not pending.venv:
             self.actor.remove(venv)
         self.actor.run(("rm", "-rf", "--", venv + _BROKEN), timeout=self.timeout)

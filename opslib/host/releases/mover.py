@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from opslib.host import wire
 from opslib.host.params import Boolean, Duration, ListOf, Path, Port, Text, Url
 from opslib.host.plan import ACTION, MODIFY, Change
 from opslib.host.task import TaskError, param
-from opslib.host.tasks.http_check import HttpCheck
-from opslib.host.tasks.service import Check
+from opslib.host.tasks.service import Asking, Check
 from opslib.host.words import printable
 
 from .application import Application
@@ -21,7 +19,7 @@ from .way_back import give_up, recover
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Iterator, Sequence
+    from typing import Any, Sequence
 
     from .application import State
     from .ground import Ground
@@ -29,7 +27,7 @@ if TYPE_CHECKING:
 WORDS = ListOf(Text("word"), longest=100)
 
 
-class Mover(Application):
+class Mover(Asking, Application):
     """A task that puts another release in place, and the one before again when that does not work."""
 
     port: int | None = param(
@@ -91,15 +89,6 @@ class Mover(Application):
             self.refuse("no_index needs find_links, or there are no packages at all")
         if self.migrate_down and not self.migrate:
             self.refuse("migrate_down needs migrate: without it a schema that was taken back could not be brought up")
-
-    def secrets(self) -> Iterator[str]:
-        """Yield the secrets of the HTTP check."""
-        if self.http:
-            yield from HttpCheck(**self.http).secrets()
-
-    def __repr__(self) -> str:
-        secrets = list(self.secrets())
-        return str(wire.mask(super().__repr__(), secrets + [repr(secret)[1:-1] for secret in secrets]))
 
     def make_ground(self) -> Ground:
         return self.ground(self.pip())

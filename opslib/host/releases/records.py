@@ -12,8 +12,10 @@ import os
 import time
 
 from opslib.host import wire
+from opslib.host.files import private, tree
 from opslib.host.record import Record
 from opslib.host.task import TaskError
+from opslib.host.words import utc
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +25,6 @@ HISTORY, PENDING, BUILT, UNITS, LOCK = "history.jsonl", "pending", "built", "uni
 MOST_BYTES = 8 << 20
 MOST_LINES = 500
 LOOKED_AT = 0.3  # seconds; a run that only looks whether the lock is free has it for a moment
-NEW = ".new"
 _NO_RELEASE = "none"
 BUILDING, SWITCHING = "build", "switch"
 GOOD, FAILED, CUT, FOUND = "good", "failed", "cut short", "found"
@@ -161,10 +162,10 @@ class Book:
                 raise TaskError(words % (self.holder() or "another run")) from None
         for folder in (self.folder, self.folder + "/" + BUILT, self.folder + "/" + UNITS):
             for name in os.listdir(folder) if os.path.isdir(folder) else ():
-                if name.endswith(NEW):  # of a run that was killed
+                if name.endswith(private.ASIDE):  # of a run that was killed
                     os.unlink(folder + "/" + name)
         os.ftruncate(lock, 0)
-        os.write(lock, b"process %d (since %s)\n" % (os.getpid(), stamp(time.time()).encode()))
+        os.write(lock, b"process %d (since %s)\n" % (os.getpid(), utc(time.time()).encode()))
         self._lock = lock
 
     def unlock(self) -> None:
@@ -202,36 +203,27 @@ class Book:
         self._write(HISTORY, "\n".join([*lines, wire.dumps(row)]) + "\n")
 
     def _write(self, name: str, text: str) -> None:
-        path = self.folder + "/" + name
-        aside = path + NEW
-        file = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
+        folder, last = self._place(name)
         try:
-            data = text.encode("utf-8", "replace")
-            while data:
-                data = data[os.write(file, data) :]
-            os.fsync(file)
-        except OSError:
-            os.unlink(aside)
-            raise
+            private.replace(folder, last, text, 0o640)
         finally:
-            os.close(file)
-        os.rename(aside, path)
-        self._sync(os.path.dirname(path))
+            os.close(folder)
 
     def _remove(self, name: str) -> None:
-        path = self.folder + "/" + name
         try:
-            os.unlink(path)
+            folder, last = self._place(name)
         except FileNotFoundError:
             return
-        self._sync(os.path.dirname(path))
-
-    def _sync(self, folder: str) -> None:
-        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            os.fsync(fd)
+            tree.remove(folder, last)
+            os.fsync(folder)
         finally:
-            os.close(fd)
+            os.close(folder)
+
+    def _place(self, name: str) -> tuple[int, str]:
+        """Open the folder that a file lies in, and return it with the file's name there."""
+        folder, last = os.path.split(self.folder + "/" + name)
+        return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), last
 
 
 def title(row: dict[str, Any]) -> str:
@@ -239,11 +231,6 @@ def title(row: dict[str, Any]) -> str:
     ref, commit = str(row.get("ref", "")), str(row.get("commit", ""))
     short = commit[:12]
     return short if not ref or ref == commit or commit.startswith(ref) else "%s (%s)" % (ref, short)
-
-
-def stamp(when: float) -> str:
-    """Return a time as ISO 8601 in UTC."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(when))
 
 
 def identity(now: float, commit: str) -> str:

@@ -10,6 +10,7 @@ import time
 
 from opslib.host.record import Record
 from opslib.host.task import TaskError
+from opslib.host.words import utc
 
 from . import records
 from .actor import who
@@ -83,7 +84,7 @@ class Transition:
             id=target.id,
             commit=target.commit,
             ref=target.ref,
-            began=records.stamp(time.time()),
+            began=utc(time.time()),
             who=who(),
             previous=before,
             previous_commit=served.commit,
@@ -108,7 +109,7 @@ class Transition:
                 "ref": branch,
                 "act": "found",
                 "outcome": FOUND,
-                "at": records.stamp(now),
+                "at": utc(now),
                 "who": "",
                 "serves": identity,
                 "packages": packages,
@@ -172,7 +173,7 @@ class Transition:
 
     def switch(self, build: Sequence[str]) -> None:
         """Put the release in place."""
-        self.mark(phase=SWITCHING, switched_at=records.stamp(time.time()))
+        self.mark(phase=SWITCHING, switched_at=utc(time.time()))
         self.ground.switch(self.at)
         if self.ground.in_place:
             packages = self.ground.pip.locked(self.ground.venv_folder(""))
@@ -208,7 +209,7 @@ class Transition:
             "ref": at.ref,
             "act": at.act,
             "outcome": outcome,
-            "at": records.stamp(time.time()),
+            "at": utc(time.time()),
             "began": at.began,
             "who": at.who,
             "previous": at.previous,

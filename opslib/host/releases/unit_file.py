@@ -110,7 +110,7 @@ class UnitFiles(Record):
         folder = tree.open_folder(FOLDER)
         try:
             if text is None:
-                private.remove(folder, unit)
+                tree.remove(folder, unit)
                 os.fsync(folder)
             else:
                 private.replace(folder, unit, text, mode)

@@ -8,7 +8,7 @@ from opslib.host.params import Boolean, Duration, ListOf, Number, Path
 from opslib.host.plan import CREATE, MODIFY, Change, Plan
 from opslib.host.task import Task, param
 from opslib.host.upkeep import kept, trend
-from opslib.host.words import printable, size
+from opslib.host.words import date, printable, size
 
 from .disk_usage import DiskUsage
 from .memory_usage import parse_meminfo
@@ -215,8 +215,3 @@ def words(row: dict[str, Any]) -> str:
         row["samples"],
         row["span_seconds"] // DAY,
     )
-
-
-def date(seconds: float) -> str:
-    """Return a day, in UTC."""
-    return time.strftime("%Y-%m-%d", time.gmtime(seconds))

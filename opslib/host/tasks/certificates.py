@@ -9,7 +9,7 @@ from opslib.host.params import Duration, ListOf, ParamError, Path, Port, Text, s
 from opslib.host.plan import Plan
 from opslib.host.system import apart
 from opslib.host.task import Task, param
-from opslib.host.words import count, listed, printable
+from opslib.host.words import count, listed, printable, utc
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -161,8 +161,8 @@ def decode(pem: str) -> dict[str, Any]:
         "subject": _name(said.get("subject", ())),
         "names": [printable(name) for name in names[:20]],
         "issuer": _name(said.get("issuer", ())),
-        "not_before": _utc(since),
-        "not_after": _utc(until),
+        "not_before": utc(since),
+        "not_after": utc(until),
         "since": since,
         "until": until,
     }
@@ -195,10 +195,6 @@ def _name(parts: Any) -> str:
             if key == wanted:
                 return printable(str(value))[:200]
     return printable(", ".join("%s=%s" % pair for pair in pairs))[:200]
-
-
-def _utc(seconds: float) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
 def _words(row: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ from opslib.host.params import Boolean, Duration, Kind, ListOf, ParamError, Path
 from opslib.host.plan import CREATE, MODIFY, Change, Plan
 from opslib.host.task import Task, TaskError, param
 from opslib.host.upkeep import kept
-from opslib.host.words import count, listed
+from opslib.host.words import count, date, listed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class Checklist(Task, name="checklist"):
 
     def plan(self, state: dict[str, Any]) -> Plan:
         now, marks = state["now"], state["marks"] or {}
-        today = _day(now)
+        today = date(now)
         changes = []
         for name in self.done:
             before = marks.get(name, {})
@@ -156,7 +156,7 @@ class Checklist(Task, name="checklist"):
             "state": word,
             "done": done or None,
             "by": by or None,
-            "next": None if following is None else _day(following - DAY),
+            "next": None if following is None else date(following - DAY),
             "overdue_days": int((now - following) // DAY) + 1 if following is not None and word == OVERDUE else 0,
             "why": item.get("why"),
         }
@@ -190,10 +190,6 @@ def parse(text: str) -> dict[str, dict[str, str]]:
 def _ahead(day: str, now: float) -> bool:
     """Whether a day has not come yet, even where days begin first."""
     return bool(day) and ages.ahead(_time(day), now + DAY)
-
-
-def _day(seconds: float) -> str:
-    return time.strftime("%Y-%m-%d", time.gmtime(seconds))
 
 
 def _time(day: str) -> float:

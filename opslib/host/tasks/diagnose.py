@@ -11,14 +11,13 @@ from opslib.host.params import Boolean, Duration, ListOf, Number, ParamError, Pa
 from opslib.host.plan import ACTION, Change, Plan
 from opslib.host.task import Task, TaskError, param
 from opslib.host.units.systemd import UnitName
-from opslib.host.words import count, listed
+from opslib.host.words import count, listed, utc
 
-from .http_check import HttpCheck
-from .service import Check
+from .service import Asking, Check
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Iterator
+    from typing import Any
 
 FOLDER = "/var/lib/opslib/evidence"
 _WORD = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"
@@ -36,7 +35,7 @@ class VariableName(Text):
         return value
 
 
-class Diagnose(Task, name="diagnose"):
+class Diagnose(Asking, Task, name="diagnose"):
     """Gather evidence about a service that does not respond, in one archive on the host, and say what is wrong.
 
     Looks at the unit (state, crash loops, its journal), the environment of its running process (names only, compared
@@ -114,20 +113,16 @@ class Diagnose(Task, name="diagnose"):
         if self.max_size < 65536:
             self.refuse("max_size %d bytes holds no evidence; give at least 64K" % self.max_size)
 
-    def secrets(self) -> Iterator[str]:
-        """Yield the secrets of the HTTP checks."""
-        for check in self.endpoints:
-            yield from HttpCheck(**check).secrets()
-
-    def __repr__(self) -> str:
-        return str(wire.mask(super().__repr__(), list(self.secrets())))
+    def checks(self) -> list[dict[str, Any]]:
+        """Return what the endpoints are asked."""
+        return self.endpoints
 
     def probe(self) -> dict[str, Any]:
         if self._outcome:
             return dict(self._outcome)
         now = time.time()
         evidence = gather.Evidence(now)
-        evidence.data.update(gather.host_facts(), at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now)))
+        evidence.data.update(gather.host_facts(), at=utc(now))
         unit = evidence.unit(self.unit, self.lines)
         for name in self.others:
             evidence.other(name, self.lines)

@@ -13,6 +13,7 @@ from opslib.host.plan import ACTION, CREATE, MODIFY, REMOVE, Change, Plan
 from opslib.host.task import Task, TaskError, param
 from opslib.host.units import systemd
 from opslib.host.upkeep import rotated
+from opslib.host.words import utc
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -184,7 +185,7 @@ class EnvFile(Task, name="env_file"):
         last = self._last(key, value, notes, edits)
         if last is not None and given is None and ages.ahead(last, now):
             words = "%s is said to have been rotated on %s, in the future: that is not believed"
-            edits.warnings.append(words % (key, _date(last)))
+            edits.warnings.append(words % (key, utc(last)))
             last = None
         over = value is None or self.rotate_after is None or last is None or now - last >= self.rotate_after
         if over if given is None else value != given:
@@ -192,11 +193,11 @@ class EnvFile(Task, name="env_file"):
             words = "rotate" if value is not None else "make up" if given is None else "set"
             new = state["fresh"][key] if given is None else given
             edits.put(key, new, words=words, kind=kind)
-            edits.notes[key] = _ROTATED + _date(now)
+            edits.notes[key] = _ROTATED + utc(now)
             edits.entries[key] = rotated.entry(now, new if given is None else None)
             if value is not None and self.keep_previous is not None:
                 edits.put(previous, value, words="keep the value before as", kind=kind)
-                edits.notes[previous] = _EXPIRES + _date(now + self.keep_previous)
+                edits.notes[previous] = _EXPIRES + utc(now + self.keep_previous)
                 return
         ends = [_when(notes.get(previous, ""), _EXPIRES)]
         if edits.record is not None:
@@ -258,13 +259,13 @@ class EnvFile(Task, name="env_file"):
         aside = name + private.ASIDE
         folder = self._folder()
         try:
-            private.remove(folder, aside)
+            tree.remove(folder, aside)
             if change.kind == REMOVE and detail["text"] == detail["before"]:
                 return
             private.write(folder, aside, detail["text"], detail["mode"], detail["owner"])
             file = private.read(folder, name)
             if (file["text"] if file and not file["odd"] else None) != detail["before"]:
-                private.remove(folder, aside)
+                tree.remove(folder, aside)
                 raise TaskError("%s was changed by someone else meanwhile; run this again" % self.path)
             os.rename(aside, name, src_dir_fd=folder, dst_dir_fd=folder)
             os.fsync(folder)
@@ -311,10 +312,6 @@ def _behind(unit: str, path: str, modified: float) -> str:
     if not shown.stopped and shown.started > 0 and time.time() - (time.monotonic() - shown.started) < modified:
         return "it has run since before %s was written" % path
     return ""
-
-
-def _date(seconds: float) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
 def _when(remark: str, word: str) -> float | None:

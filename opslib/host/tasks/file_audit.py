@@ -12,7 +12,7 @@ from opslib.host.files.sizes import matches
 from opslib.host.params import Boolean, Duration, ListOf, Number, Path, Text
 from opslib.host.plan import Plan
 from opslib.host.task import Task, TaskError, param
-from opslib.host.words import count, listed, printable
+from opslib.host.words import count, listed, printable, utc
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -224,5 +224,5 @@ def _told(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:
-    when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(row["ctime"]))
-    return {"path": printable(row["path"]), "mode": "%04o" % row["mode"], "owner": row["uid"], "changed": when}
+    mode, changed = "%04o" % row["mode"], utc(row["ctime"])
+    return {"path": printable(row["path"]), "mode": mode, "owner": row["uid"], "changed": changed}

@@ -237,7 +237,7 @@ class LogRetention(Task, name="log_retention"):
             log_store.make(self.archive_to)
         elif "leftover" in detail:
             with log_store.Locked(self.archive_to) as folder:
-                log_archive.remove(folder, detail["leftover"])
+                tree.remove(folder, detail["leftover"])
         elif "name" in detail:
             self._archive(detail)
         else:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import time
 
 from opslib.host.audit import auth_log, keys, logins, places
-from opslib.host.audit.logins import utc
 from opslib.host.logs.patterns import unsecret
 from opslib.host.params import Boolean, Choice, Duration, ListOf, Number, Path
 from opslib.host.plan import Plan
 from opslib.host.task import Task, param
 from opslib.host.web.networks import Network, net, within
-from opslib.host.words import count, listed, printable
+from opslib.host.words import count, listed, printable, utc
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,10 +31,12 @@ class LoginAudit(Task, name="login_audit"):
     in, in their authorized_keys and in the files that sshd names besides (`sshd -T`). Three things are severe: a source
     that failed at least `guesses` times and then got in; a login from outside the `known` networks; logins in wtmp that
     no log knows of, or emptied records there (somebody wiped traces). They are warnings, or failures with `strict`. Of
-    a command that ran under sudo only the program is shown. Nothing is changed.
+    a command that ran under sudo only the program is shown. Where the log may not be read, that is severe as well, and
+    all else is looked at. Nothing is changed.
 
-    data: `since` (UTC), `source` (journal, files), `complete`; `failed_count`, `failed` by source, the most first:
-    `address`, `count`, `users` (at most 10), `user_count`, `first`, `last`; `login_count`, `logins` by user and source:
+    data: `since` (UTC), `source` (journal, files), `complete` (false when the log is too long, or may not be read);
+    `failed_count`, `failed` by source, the most first: `address`, `count`, `users` (at most 10), `user_count`, `first`,
+    `last`; `login_count`, `logins` by user and source:
     `user`, `address`, `method`, `key` (fingerprint), `count`, `first`, `last`, `known` (null without `known`);
     `broken_in`: `address`, `users`, `failures`, `at`; `sudo`: `user`, `target`, `program`, `count`, `last`;
     `sudo_failed`: the same; `su` and `su_failed`: `user`, `target`, `count`, `last`; `accounts`: `at`, `text`; `keys`:
@@ -93,7 +94,7 @@ class LoginAudit(Task, name="login_audit"):
         data = {
             "since": utc(state["since"]),
             "source": found.source,
-            "complete": not found.cut,
+            "complete": not (found.cut or found.denied),
             "failed_count": len(failed),
             "failed": _sources(failed)[:top],
             "login_count": len(good),
@@ -113,7 +114,8 @@ class LoginAudit(Task, name="login_audit"):
             "wtmp_unlogged": unlogged[:top],
             "wtmp_empty": state["wtmp_empty"],
         }
-        severe = self._severe(data, entries, unlogged)
+        severe = [found.denied] if found.denied else []
+        severe += self._severe(data, entries, unlogged)
         notes = _notes(data, new_keys, found) + list(state["elsewhere"])
         if state["unread"]:
             notes.append("keys cannot be looked for in " + listed(state["unread"]))
@@ -124,6 +126,7 @@ class LoginAudit(Task, name="login_audit"):
             count(len(by.get(auth_log.SUDO, [])), "time"),
             count(len(new_keys), "new key"),
         )
+        reason = found.denied or reason
         failure = "; ".join(severe) if self.strict else ""
         return Plan(reason=reason, failure=failure, warnings=notes if self.strict else severe + notes, data=data)
 
@@ -172,7 +175,7 @@ def _notes(data: dict[str, Any], new_keys: Sequence[dict[str, Any]], found: Foun
             )
     if data["accounts"]:
         notes.append("accounts changed: " + listed([row["text"] for row in data["accounts"]]))
-    if data["wtmp_count"] and not found.events:
+    if data["wtmp_count"] and not found.events and not found.denied:
         notes.append("wtmp has %s, but the logs say nothing of sshd" % count(data["wtmp_count"], "login"))
     if found.cut:
         notes.append("there was more than can be read: the oldest is left out")

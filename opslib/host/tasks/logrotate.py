@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from opslib.host.command import run
-from opslib.host.files.tree import open_folder
+from opslib.host.files import tree
 from opslib.host.logs import rotate_file as logrotate_file
 from opslib.host.logs import rotate_text as logrotate_text
 from opslib.host.logs import rotate_trial as logrotate_trial
@@ -151,7 +151,7 @@ class Logrotate(Task, name="logrotate"):
     def probe(self) -> dict[str, Any]:
         state: dict[str, Any] = {"rotated": self._rotated or [], "owner": logrotate_file.owner(), "before": {}}
         try:
-            folder = open_folder(self.folder)
+            folder = tree.open_folder(self.folder)
         except FileNotFoundError:
             if self.state == "present":
                 raise TaskError("there is no folder %s; is logrotate installed?" % self.folder) from None
@@ -224,9 +224,9 @@ class Logrotate(Task, name="logrotate"):
         if change.kind == ACTION:
             self._rotate(change)
             return
-        folder = open_folder(self.folder)
+        folder = tree.open_folder(self.folder)
         try:
-            logrotate_file.remove(folder, self.config + ASIDE)
+            tree.remove(folder, self.config + ASIDE)
             if change.kind == REMOVE and change.detail is None:
                 return
             if logrotate_file.read(folder, self.config) != change.detail:

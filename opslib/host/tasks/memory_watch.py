@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 
-from opslib.host import wire
 from opslib.host.evidence.spans import ago
 from opslib.host.params import Boolean, Duration, Number, Percent, Port, Size
 from opslib.host.plan import ACTION, Change, Plan
@@ -12,14 +11,13 @@ from opslib.host.task import Task, TaskError, param
 from opslib.host.units import faults as unit_faults
 from opslib.host.units import memory, systemd, trend
 from opslib.host.units.systemd import UnitName
-from opslib.host.words import size
+from opslib.host.words import size, utc
 
-from .http_check import HttpCheck
-from .service import Check, Service
+from .service import Asking, Check, Service
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Iterator, Sequence
+    from typing import Any, Sequence
 
     from opslib.host.units.memory import Sample
     from opslib.host.units.trend import Trend
@@ -29,7 +27,7 @@ _SIGMAS = 2.0
 _GROWING, _STEADY, _SHRINKING, _UNCLEAR = "growing", "steady", "shrinking", "unclear"
 
 
-class MemoryWatch(Task, name="memory_watch"):
+class MemoryWatch(Asking, Task, name="memory_watch"):
     """Sample a unit's memory for `duration`, fit a line, and say how sure it is and when memory runs out.
 
     Counted is what the unit's control group uses, without cache that can go at once; where there is no such group (no
@@ -91,14 +89,6 @@ class MemoryWatch(Task, name="memory_watch"):
             self.refuse(words % (self.duration, trend.LEAST, self.every))
         if self.limit == 0:
             self.refuse("limit 0 bytes leaves nothing to watch")
-
-    def secrets(self) -> Iterator[str]:
-        """Yield the secrets of the HTTP check."""
-        if self.http:
-            yield from HttpCheck(**self.http).secrets()
-
-    def __repr__(self) -> str:
-        return str(wire.mask(super().__repr__(), list(self.secrets())))
 
     def _service(self) -> Service:
         own = ("unit", "settle", "start_timeout", "port", "http", "log_lines")
@@ -248,4 +238,4 @@ def _shown(samples: Sequence[Sample]) -> list[dict[str, Any]]:
 
 
 def _at(now: float, seconds: float | None) -> str | None:
-    return None if seconds is None else time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now + seconds))
+    return None if seconds is None else utc(now + seconds)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import time
 
+from opslib.host.files import tree
 from opslib.host.params import Duration, Number, Path, Size
 from opslib.host.plan import ACTION, CREATE, REMOVE, Change, Plan
 from opslib.host.postgres import backup as database_backup
 from opslib.host.postgres import catalog, programs, store
 from opslib.host.postgres.settings import PostgresTask
-from opslib.host.postgres.words import span, utc
+from opslib.host.postgres.words import span
 from opslib.host.task import param
 from opslib.host.words import count as counted
-from opslib.host.words import printable, size
+from opslib.host.words import printable, size, utc
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ class PostgresBackup(PostgresTask, name="postgres_backup"):
             return
         with store.Locked(self.folder) as folder:
             if "leftover" in detail:
-                store.remove(folder, detail["leftover"])
+                tree.remove(folder, detail["leftover"])
             elif "backup" in detail:
                 store.discard(folder, detail["backup"])
                 self._note(removed=[*(self._outcome or {}).get("removed", ()), detail["backup"].name])

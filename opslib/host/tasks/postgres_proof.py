@@ -10,10 +10,10 @@ from opslib.host.params import Duration, Path, Text
 from opslib.host.plan import ACTION, CREATE, REMOVE, Change, Plan
 from opslib.host.postgres import catalog, databases, programs, store
 from opslib.host.postgres.settings import PostgresTask
-from opslib.host.postgres.words import span, utc
+from opslib.host.postgres.words import span
 from opslib.host.task import TaskError, param
 from opslib.host.words import count as counted
-from opslib.host.words import listed, printable
+from opslib.host.words import listed, printable, utc
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

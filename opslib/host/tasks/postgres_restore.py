@@ -11,11 +11,11 @@ from opslib.host.plan import ACTION, MODIFY, Change, Plan
 from opslib.host.postgres import catalog, programs, restoring, store
 from opslib.host.postgres.restoring import RESTORED, RESTORING, Work
 from opslib.host.postgres.settings import PostgresTask
-from opslib.host.postgres.words import span, utc
+from opslib.host.postgres.words import span
 from opslib.host.task import param
 from opslib.host.units import systemd
 from opslib.host.words import count as counted
-from opslib.host.words import printable, size
+from opslib.host.words import printable, size, utc
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

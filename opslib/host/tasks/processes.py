@@ -12,7 +12,7 @@ from opslib.host.system.listeners import unit_of
 from opslib.host.task import Task, TaskError, param
 from opslib.host.units.systemd import UnitName
 from opslib.host.words import count as counted
-from opslib.host.words import printable, size
+from opslib.host.words import printable, size, utc
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -270,7 +270,7 @@ def _shown(row: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
         "pid": row["pid"],
         "user": row["user"],
         "unit": row["unit"],
-        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(state["now"] - age)),
+        "started": utc(state["now"] - age),
         "age_seconds": int(age),
         "rss_bytes": row["pages"] * state["page_bytes"],
         "cpu_seconds": round(row["cpu_ticks"] / state["ticks_per_second"], 2),

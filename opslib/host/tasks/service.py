@@ -47,6 +47,24 @@ class Check(Kind):
         return HttpCheck(**value).args()
 
 
+class Asking:
+    """Joins a task that asks web pages by mappings as Check makes them: their secrets are the task's."""
+
+    http: dict[str, Any] | None
+
+    def checks(self) -> Sequence[dict[str, Any]]:
+        """Return the mappings."""
+        return [self.http] if self.http else []
+
+    def secrets(self) -> Iterator[str]:
+        """Yield the secrets of the HTTP checks."""
+        for check in self.checks():
+            yield from HttpCheck(**check).secrets()
+
+    def __repr__(self) -> str:
+        return str(wire.mask(super().__repr__(), list(self.secrets())))
+
+
 class Seen(Record):
     """What was seen of a unit: the last look, active units that may start it again, and the end of its log."""
 
@@ -55,7 +73,7 @@ class Seen(Record):
     log: Sequence[str] = ()
 
 
-class Service(Task, name="service"):
+class Service(Asking, Task, name="service"):
     """Start, stop, restart, reload, enable or mask a systemd unit, and make sure that it really works afterwards.
 
     `systemctl restart` returns before a program is ready and says nothing of a crash loop. After a start, restart or
@@ -130,15 +148,6 @@ class Service(Task, name="service"):
             self.refuse("port and http are for a unit that runs, not for one that is to be stopped or masked")
         if self.port and not self.unit.endswith((".service", ".socket")):
             self.refuse("port is for services and sockets; %s is neither" % self.unit)
-
-    def secrets(self) -> Iterator[str]:
-        """Yield the secrets of the HTTP check."""
-        if self.http:
-            yield from HttpCheck(**self.http).secrets()
-
-    def __repr__(self) -> str:
-        secrets = list(self.secrets())
-        return str(wire.mask(super().__repr__(), secrets + [repr(secret)[1:-1] for secret in secrets]))
 
     def wanted(self) -> Wanted:
         """Return what is wanted of the unit."""

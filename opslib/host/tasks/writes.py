@@ -14,7 +14,7 @@ from opslib.host.units import watch as unit_watch
 from opslib.host.units.hold import Book, Held
 from opslib.host.units.systemd import UnitName
 from opslib.host.units.watch import Asked
-from opslib.host.words import count
+from opslib.host.words import count, utc
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -215,5 +215,9 @@ def _facts(book: Book | None, state: dict[str, Any], name: str) -> dict[str, Any
         }
         for one in (book.units if book else ())
     ]
-    utc = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(since)) if since is not None else None
-    return {"record": name, "stopped": state["book"] is not None, "since": utc, "units": rows}
+    return {
+        "record": name,
+        "stopped": state["book"] is not None,
+        "since": None if since is None else utc(since),
+        "units": rows,
+    }

@@ -20,22 +20,22 @@ def memory() -> dict[str, Any] | None:
     `path`, `limit_bytes`, `used_bytes`, `inactive_file_bytes` (cache that can go at once), `swap_limit_bytes` (None:
     no limit), `swap_used_bytes`, `oom_kills` (None: unknown).
     """
-    folders, version = memory_folders(_read("/proc/1/cgroup"), _read("/proc/self/cgroup"), mounts.read_table())
+    folders, version = memory_folders(read("/proc/1/cgroup"), read("/proc/self/cgroup"), mounts.read_table())
     name = "memory.max" if version == 2 else "memory.limit_in_bytes"
-    limits = [(number, folder) for folder in folders for number in [_number(folder + "/" + name)] if number is not None]
+    limits = [(least, folder) for folder in folders for least in [number(folder + "/" + name)] if least is not None]
     limit, folder = min(limits, default=(_ENDLESS, ""))
     if limit >= _ENDLESS:
         return None
-    stat = numbers(_read(folder + "/memory.stat"))
-    events = numbers(_read(folder + ("/memory.events" if version == 2 else "/memory.oom_control")))
+    stat = numbers(read(folder + "/memory.stat"))
+    events = numbers(read(folder + ("/memory.events" if version == 2 else "/memory.oom_control")))
     return {
         "version": version,
         "path": folder,
         "limit_bytes": limit,
-        "used_bytes": _number(folder + ("/memory.current" if version == 2 else "/memory.usage_in_bytes")) or 0,
+        "used_bytes": number(folder + ("/memory.current" if version == 2 else "/memory.usage_in_bytes")) or 0,
         "inactive_file_bytes": stat.get("inactive_file" if version == 2 else "total_inactive_file", 0),
-        "swap_limit_bytes": _number(folder + "/memory.swap.max") if version == 2 else None,
-        "swap_used_bytes": _number(folder + "/memory.swap.current") if version == 2 else stat.get("total_swap", 0),
+        "swap_limit_bytes": number(folder + "/memory.swap.max") if version == 2 else None,
+        "swap_used_bytes": number(folder + "/memory.swap.current") if version == 2 else stat.get("total_swap", 0),
         "oom_kills": events.get("oom_kill"),
     }
 
@@ -79,12 +79,14 @@ def _group(text: str, version: int) -> str | None:
     return next((path for controllers, path in _groups(text) if wanted in controllers), None)
 
 
-def _number(path: str) -> int | None:
-    text = _read(path).strip()
-    return int(text) if text.isdigit() else None
+def number(path: str) -> int | None:
+    """Return the number that a file holds; None when it holds none, or is missing."""
+    text = read(path).strip()
+    return int(text) if text.isascii() and text.isdigit() else None
 
 
-def _read(path: str) -> str:
+def read(path: str) -> str:
+    """Return the beginning of a small file of the kernel's; nothing when it cannot be read."""
     try:
         with open(path, "rb") as file:
             return file.read(1 << 18).decode("utf-8", "surrogateescape")

@@ -49,10 +49,11 @@ class Sample(Record):
 
 def source(unit: Unit) -> Source:
     """Return where the memory of a unit that runs is to be read."""
-    text = _read("/proc/%d/cgroup" % unit.main_pid) if unit.main_pid else ""
-    folders, version = cgroups.memory_folders(text, _read("/proc/self/cgroup"), mounts.read_table())
+    text = cgroups.read("/proc/%d/cgroup" % unit.main_pid) if unit.main_pid else ""
+    folders, version = cgroups.memory_folders(text, cgroups.read("/proc/self/cgroup"), mounts.read_table())
     name = "memory.current" if version == 2 else "memory.usage_in_bytes"
-    if folders and unit.group and folders[0].endswith(unit.group) and _number(folders[0] + "/" + name) is not None:
+    own = bool(folders and unit.group and folders[0].endswith(unit.group))
+    if own and cgroups.number(folders[0] + "/" + name) is not None:
         return Source(kind=GROUP, version=version, folders=folders)
     return Source(kind=PROCESSES)
 
@@ -77,7 +78,7 @@ def sample(name: str, of: Source) -> Sample:
 def limit(of: Source) -> int | None:
     """Return the tightest limit in bytes that systemd or a container sets for a unit; None when there is none."""
     name = "memory.max" if of.version == 2 else "memory.limit_in_bytes"
-    found = [number for folder in of.folders for number in [_number(folder + "/" + name)] if number is not None]
+    found = [number for folder in of.folders for number in [cgroups.number(folder + "/" + name)] if number is not None]
     if of.kind == PROCESSES:
         whole = cgroups.memory()
         found += [whole["limit_bytes"]] if whole else []
@@ -87,10 +88,10 @@ def limit(of: Source) -> int | None:
 
 def _of_group(of: Source) -> int | None:
     folder = of.folders[0]
-    used = _number(folder + ("/memory.current" if of.version == 2 else "/memory.usage_in_bytes"))
+    used = cgroups.number(folder + ("/memory.current" if of.version == 2 else "/memory.usage_in_bytes"))
     if used is None:
         return None
-    stat = cgroups.numbers(_read(folder + "/memory.stat"))
+    stat = cgroups.numbers(cgroups.read(folder + "/memory.stat"))
     return max(used - stat.get("inactive_file" if of.version == 2 else "total_inactive_file", 0), 0)
 
 
@@ -104,20 +105,7 @@ def _of_process(pid: int) -> int:
 
 
 def _available() -> int:
-    for line in _read("/proc/meminfo").splitlines():
+    for line in cgroups.read("/proc/meminfo").splitlines():
         if line.startswith("MemAvailable:"):
             return int(line.split()[1]) * 1024
     return 0
-
-
-def _number(path: str) -> int | None:
-    text = _read(path).strip()
-    return int(text) if text.isascii() and text.isdigit() else None
-
-
-def _read(path: str) -> str:
-    try:
-        with open(path, "rb") as file:
-            return file.read(1 << 18).decode("utf-8", "surrogateescape")
-    except OSError:
-        return ""

@@ -61,8 +61,8 @@ def limits(monkeypatch, tmp_path, version, files, groups="0::/a/b"):
         (tmp_path / name).write_text(text)
     kind = ("cgroup2", "rw") if version == 2 else ("cgroup", "rw,memory")
     monkeypatch.setattr(mounts, "read_table", lambda: mount(kind[0], "/", kind[1], str(tmp_path)))
-    real = cgroups._read
-    monkeypatch.setattr(cgroups, "_read", lambda path: groups if path.startswith("/proc") else real(path))
+    real = cgroups.read
+    monkeypatch.setattr(cgroups, "read", lambda path: groups if path.startswith("/proc") else real(path))
     return cgroups.memory()
 
 

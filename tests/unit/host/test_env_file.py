@@ -15,6 +15,7 @@ from opslib.host.files import env_text, private
 from opslib.host.params import ParamError
 from opslib.host.tasks import env_file
 from opslib.host.tasks.env_file import EnvFile
+from opslib.host.words import utc
 from opslib.host.worker import run_step
 
 HOSTILE = ["-oProxyCommand=x", "$(id)", "../x", "a\nb", "a\0b", "\udcff\x1b[31m", "", "x" * 70000]
@@ -290,7 +291,7 @@ def record(tmp_path, monkeypatch):
 
 def test_after_a_break_in_no_remark_is_believed(file, record):
     """Not that it was rotated just now, not that the value before may stay: the record says what was done."""
-    now = env_file._date(time.time() - 60)
+    now = utc(time.time() - 60)
     later = "# opslib: TOKEN_PREVIOUS expires 2099-01-01T00:00:00Z\nTOKEN_PREVIOUS=stolen\n"
     file.write_text("# opslib: TOKEN rotated %s\nTOKEN=stolen\n%s" % (now, later))
     args = {"rotate": ["TOKEN"], "rotate_after": "1h", "trust_remarks": False}

@@ -40,7 +40,7 @@ KINDS = {
     "path": params.Path(),
     "regex": params.Regex(),
     "glob": params.Glob(),
-    "unit": params.UNIT,
+    "unit": params.Name("systemd unit name", signs="_.-@:\\"),
     "user": params.USER,
     "duration": params.Duration(),
     "long duration": params.Duration(60),

@@ -14,7 +14,7 @@ from opslib.host.postgres.restoring import Work
 from opslib.host.postgres.settings import Settings
 from opslib.host.postgres.statements import LONGEST, folded
 from opslib.host.postgres.store import Backup, Store
-from opslib.host.postgres.words import span, utc
+from opslib.host.postgres.words import span
 from opslib.host.system import processes
 from opslib.host.task import TaskError
 from opslib.host.tasks import stale_credentials
@@ -24,6 +24,7 @@ from opslib.host.tasks.postgres_refresh import PostgresRefresh, ordered
 from opslib.host.tasks.postgres_restore import PostgresRestore
 from opslib.host.tasks.stale_credentials import StaleCredentials, differing
 from opslib.host.units.systemd import Unit
+from opslib.host.words import utc
 from opslib.host.worker import run_step
 
 # Statements without what is in them

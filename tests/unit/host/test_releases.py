@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from opslib.host.files.private import ASIDE
 from opslib.host.params import ParamError
 from opslib.host.releases import actor as users
 from opslib.host.releases import git as repositories
@@ -126,9 +127,9 @@ class Site:
 
     def is_tidy(self):
         """Nothing unfinished lies about."""
-        names = {path.name for path in (self.records / "demo").iterdir() if path.suffix != ".new"}
+        names = {path.name for path in (self.records / "demo").iterdir() if path.suffix != ASIDE}
         assert names <= {"built", "history.jsonl", "lock", "units"}
-        found = [path for path in self.path.rglob("*") if path.name.endswith((".lock", ".partial", ".broken", ".new"))]
+        found = [path for path in self.path.rglob("*") if path.name.endswith((".lock", ".partial", ".broken", ASIDE))]
         assert found == []
         if self.strategy == "releases":
             complete = {path.name for path in (self.records / "demo" / "built").iterdir()}
