@@ -72,6 +72,12 @@ def test_daily_and_weekly_change_nothing(hosts: Sequence[LabHost], inventory: Pa
     tasks = [step.task for step in report.hosts["lab1"].steps if step.status is Status.OK]
     daily = ["service", "http_check", "disk_usage", "memory_usage", "checklist"]
     assert tasks[1:] == ["log_size", "os_packages", "login_audit", *daily]
+    # Without root, as far as can be seen: what cannot be is told, and keeps no other check from being made.
+    report = run("weekly", ansible_user="nosudo", ansible_become=False, maintenance_log_paths=["/srv/logs/*"])
+    report.raise_for_failures()
+    (audit,) = [step for step in report.hosts["lab1"].steps if step.task == "login_audit"]
+    assert "who logged in is not known" in audit.warnings[0]
+    assert [step.task for step in report.hosts["lab1"].steps if step.status is Status.OK] == tasks
     assert looks(hosts) == before
 
 

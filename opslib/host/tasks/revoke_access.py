@@ -78,7 +78,10 @@ class RevokeAccess(Task, name="revoke_access"):
         used = set()
         if self.keys and operators:
             now = time.time()
-            for one in logins.read("auto", now - _DAY, now).events:
+            found = logins.read("auto", now - _DAY, now)
+            if found.denied:
+                raise TaskError(found.denied)
+            for one in found.events:
                 if one.kind == auth_log.LOGIN and one.address in operators and one.key:
                     used.add(one.key)
         problems: list[str] = []

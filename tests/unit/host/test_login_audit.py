@@ -133,9 +133,13 @@ def failed(at, user="root", address="203.0.113.9", kind="failed", port="1"):
 
 def plan(events, *, wtmp=(), wtmp_empty=0, found_keys=(), cut=False, elsewhere=(), unread=(), **args):
     found = Found(events=sorted(events, key=lambda one: one.at), source="journal", cut=cut)
-    state = {"now": 1e6, "since": 0.0, "found": found, "keys": list(found_keys), "wtmp": list(wtmp)}
-    state.update(elsewhere=list(elsewhere), unread=list(unread))
-    return LoginAudit(**args).plan(dict(state, wtmp_empty=wtmp_empty))
+    changes = {"keys": list(found_keys), "wtmp": list(wtmp), "wtmp_empty": wtmp_empty}
+    return LoginAudit(**args).plan(state(found, elsewhere=list(elsewhere), unread=list(unread), **changes))
+
+
+def state(found, **changes):
+    nothing = {"keys": [], "wtmp": [], "wtmp_empty": 0, "elsewhere": [], "unread": []}
+    return dict(nothing, now=1e6, since=0.0, found=found, **changes)
 
 
 def test_counts_by_source():
@@ -210,6 +214,25 @@ def test_journal_lines():
     ]
     text = "\n".join(map(json.dumps, rows)) + "\n{cut"
     assert [one.at for one in logins.parse_journal(text)] == [1.0, 2.0]
+
+
+def test_a_log_that_may_not_be_read_is_no_quiet_night(tmp_path, monkeypatch):
+    """Not even where the journal has a part of one's own, or nobody was asked about failures."""
+    journal = tmp_path / "5" / "system.journal"
+    journal.parent.mkdir()
+    journal.touch()
+    (tmp_path / "auth.log").touch()
+    monkeypatch.setattr(logins.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(logins.os, "access", lambda *_args: False)
+    monkeypatch.setattr(logins, "_SYSTEM_JOURNALS", (str(tmp_path / "*" / "system.journal"),))
+    for found in (logins.of_journal(0.0), logins.of_files([str(tmp_path / "auth.log")], 0.0, 1.0)):
+        assert (found.events, found.cut) == ((), False)
+        row = {"at": 500.0, "user": "eve", "host": "203.0.113.9", "line": "pts/0"}
+        plan = LoginAudit().plan(state(found, wtmp=[row]))
+        assert plan.data["complete"] is False
+        assert plan.reason.startswith("who logged in is not known")
+        assert plan.warnings == [plan.reason]
+        assert LoginAudit(strict=True).plan(state(found)).failure == plan.reason
 
 
 def test_files(tmp_path):

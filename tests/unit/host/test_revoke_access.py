@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opslib.host.audit import keys, places, revocation
+from opslib.host.audit.logins import Found
 from opslib.host.params import ParamError
 from opslib.host.plan import Change
 from opslib.host.task import TaskError
+from opslib.host.tasks import revoke_access
 from opslib.host.tasks.revoke_access import RevokeAccess
 
 HOSTILE = ["-oProxyCommand=x", "$(id)", "../x", "a\nb", "a\0b", "\udcff\x1b[31m", "", "x" * 70000]
@@ -84,6 +86,13 @@ def test_a_user_whom_this_host_lacks_keeps_nothing_from_being_revoked():
     assert [change.summary for change in found.changes[1:]] == ["lock eve", "kill 2 processes of eve"]
     (warning,) = found.warnings
     assert warning.startswith("/etc/passwd has no nobody-knows to lock")
+
+
+def test_nothing_is_revoked_while_it_is_not_known_who_came_with_what(monkeypatch):
+    monkeypatch.setattr(revoke_access.sessions, "ssh_peers", lambda: {"10.0.0.5"})
+    monkeypatch.setattr(revoke_access.logins, "read", lambda *_args: Found(denied="who logged in is not known"))
+    with pytest.raises(TaskError, match="who logged in is not known"):
+        RevokeAccess(keys=[PRINT]).probe()
 
 
 def test_what_cannot_be_looked_into_is_no_success():

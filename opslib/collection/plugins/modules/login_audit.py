@@ -18,7 +18,8 @@ description:
     failed at least O(guesses) times and then got in; a login from outside the O(known) networks;
     logins in wtmp that no log knows of, or emptied records there (somebody wiped traces). They
     are warnings, or failures with O(strict). Of a command that ran under sudo only the program
-    is shown. Nothing is changed.'
+    is shown. Where the log may not be read, that is severe as well, and all else is looked
+    at. Nothing is changed.'
   - 'Errors: the journal cannot be read. Sources: sshd(8), sshd_config(5), sudo(8), utmp(5),
     journalctl(1), getent(1).'
 author:
@@ -119,15 +120,16 @@ reason:
   returned: always
   type: str
 data:
-  description: 'C(since) (UTC), C(source) (journal, files), C(complete); C(failed_count), C(failed)
-    by source, the most first: C(address), C(count), C(users) (at most 10), C(user_count), C(first),
-    C(last); C(login_count), C(logins) by user and source: C(user), C(address), C(method), C(key)
-    (fingerprint), C(count), C(first), C(last), C(known) (null without C(known)); C(broken_in):
-    C(address), C(users), C(failures), C(at); C(sudo): C(user), C(target), C(program), C(count),
-    C(last); C(sudo_failed): the same; C(su) and C(su_failed): C(user), C(target), C(count),
-    C(last); C(accounts): C(at), C(text); C(keys): C(user) (C(*) for all), C(type), C(fingerprint),
-    C(comment), C(options), C(path), C(changed) (UTC), C(new); C(key_count), C(new_keys); C(wtmp_count),
-    C(wtmp_unlogged): C(user), C(host), C(at); C(wtmp_empty). Of each list at most C(top).'
+  description: 'C(since) (UTC), C(source) (journal, files), C(complete) (false when the log
+    is too long, or may not be read); C(failed_count), C(failed) by source, the most first:
+    C(address), C(count), C(users) (at most 10), C(user_count), C(first), C(last); C(login_count),
+    C(logins) by user and source: C(user), C(address), C(method), C(key) (fingerprint), C(count),
+    C(first), C(last), C(known) (null without C(known)); C(broken_in): C(address), C(users),
+    C(failures), C(at); C(sudo): C(user), C(target), C(program), C(count), C(last); C(sudo_failed):
+    the same; C(su) and C(su_failed): C(user), C(target), C(count), C(last); C(accounts): C(at),
+    C(text); C(keys): C(user) (C(*) for all), C(type), C(fingerprint), C(comment), C(options),
+    C(path), C(changed) (UTC), C(new); C(key_count), C(new_keys); C(wtmp_count), C(wtmp_unlogged):
+    C(user), C(host), C(at); C(wtmp_empty). Of each list at most C(top).'
   returned: always
   type: dict
 opslib:
