@@ -11,7 +11,7 @@ import contextlib
 import json
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
@@ -43,17 +43,20 @@ def obstacle(playbook: Path, plays: Sequence[Play]) -> str | None:
 
 
 @contextlib.contextmanager
-def beside(playbook: Path, plays: Sequence[Play], *, end_mark: str = "") -> Iterator[Path]:
+def beside(
+    playbook: Path, plays: Sequence[Play], *, before: Mapping[str, Any] | None = None, end_mark: str = ""
+) -> Iterator[Path]:
     """Write the excerpt beside the playbook for a while; whoever has read it may remove it before.
 
-    end_mark: name of an empty play that is added at the end; that it begins shows that nothing stopped the others.
+    before: a play that comes before the others, in the line of the file's first; end_mark: name of an empty play that
+    is added at the end; that it begins shows that nothing stopped the others.
     Raises PlaybookError.
     """
     reason = obstacle(playbook, plays)
     if reason:
         raise PlaybookError(f"{playbook}: these plays cannot be run apart from the others: {reason}")
     original = _absolute(playbook)
-    text = _Text(original).keep({play.line for play in plays}, end_mark)
+    text = _Text(original).keep({play.line for play in plays}, before, end_mark)
     excerpt = original.with_name(f".opslib-{token_hex(8)}~")  # no inventory, should that be the folder
     with contextlib.ExitStack() as made:
         made.callback(excerpt.unlink, missing_ok=True)
@@ -97,19 +100,24 @@ class _Text:
                 return f"the play in line {borrower} uses a YAML anchor of the play in line {owner}"
         return None
 
-    def keep(self, lines: set[int], end_mark: str = "") -> str:
-        """Return the text with the lines of all other plays made comments, and perhaps an empty play at the end."""
+    def keep(self, lines: set[int], before: Mapping[str, Any] | None = None, end_mark: str = "") -> str:
+        """Return the text with the lines of other plays made comments, perhaps a play before and an empty one after."""
         kept = list(self.lines)
         ends = [dash for dash, _line in self.starts[1:]] + [len(kept) + 1]
         for (dash, line), end in zip(self.starts, ends, strict=True):
             if line not in lines:
                 kept[dash - 1 : end - 1] = ["#\n"] * (end - dash)
+        if before is not None:
+            dash, line = self.starts[0]
+            kept[dash - 1] = self._play(before) + (kept[dash - 1] if line in lines else "")
         text = "".join(kept[: self.end])
         if not end_mark:
             return text
-        play = {"name": end_mark, "hosts": "all", "gather_facts": False}
         gap = "#\n" if text.endswith("\n") else "\n#\n"
-        return f"{text}{gap}{' ' * self.indent}- {json.dumps(play)}\n"
+        return text + gap + self._play({"name": end_mark, "hosts": "all", "gather_facts": False})
+
+    def _play(self, play: Mapping[str, Any]) -> str:
+        return f"{' ' * self.indent}- {json.dumps(play)}\n"
 
     def _look(self) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
         """Return, per play, the lines of its dash and its beginning; and which play uses whose anchor."""

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from opslib.engines.private_folder import write
-from opslib.engines.work import Play
 from opslib.errors import MissingError, UsageError
 
 __all__ = ["VARIABLES", "Options", "Sources", "command_line", "passwords"]
@@ -83,18 +82,10 @@ class Sources(Protocol):
         """Set ansible-core's globals for work on this inventory."""
 
 
-def command_line(
-    file: Path,
-    plays: Sequence[Play],
-    folder: Path,
-    *,
-    inventory: Sources,
-    options: Options,
-    lost: frozenset[str] = frozenset(),
-) -> list[str]:
+def command_line(file: Path, folder: Path, *, inventory: Sources, options: Options) -> list[str]:
     """Return the command line that runs a playbook; what it refers to is written into a private folder.
 
-    plays: what `file` holds, without the hosts that are lost. Raises UsageError, MissingError.
+    Raises UsageError, MissingError.
     """
     command = [*_ansible_playbook(), f"--forks={options.forks}"]
     command += [f"--inventory={source}" for source in inventory.sources]
@@ -104,12 +95,7 @@ def command_line(
     command += ["--check"] if options.check else []
     command += ["--diff"] if options.diff else []
     command += ["-" + "v" * min(options.verbosity, 6)] if options.verbosity > 0 else []
-    if lost:
-        names = dict.fromkeys(name for play in plays for name in play.hosts)
-        lines = ["all", *(f"!{name}" for name in sorted(lost))] if options.limit is None else names
-        command.append(f"--limit=@{write(folder / 'limit', chr(10).join(lines))}")
-    elif options.limit is not None:
-        command.append(f"--limit={options.limit}")
+    command += [] if options.limit is None else [f"--limit={options.limit}"]
     if options.extra_vars or inventory.extra_vars:
         with inventory.active():
             text = _as_json({**inventory.extra_vars, **options.extra_vars})

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 import os
 import queue
 import shlex
@@ -24,6 +25,7 @@ from secrets import token_hex
 from typing import Any, Self
 
 from opslib.engines import environment, event_files, excerpt, guard, told
+from opslib.engines.hidden import Hidden
 from opslib.engines.playbook_command import VARIABLES, Options, Sources, command_line, passwords
 from opslib.engines.playlog import PlayLog
 from opslib.engines.private_folder import private_folder
@@ -65,35 +67,47 @@ def run_plays(
     playbook: Path | None = None,
     whole: bool = True,
     lost: frozenset[str] = frozenset(),
-    secrets: frozenset[str] = frozenset(),
+    hidden: Hidden | None = None,
 ) -> Outcome:
     """Run plays with ansible-playbook and return how every host came out.
 
     plays: in order, with the hosts they target; playbook: the file they are of, by default where the first stands;
     whole: they are all of its plays, so that the file itself is run, otherwise an excerpt (see `excerpt`); options:
-    `timeout` is seconds for the whole invocation; lost: hosts that take no further part; secrets: texts to mask;
+    `timeout` is seconds for the whole invocation; lost: hosts that take no further part, in Ansible's eyes because they
+    failed in a play before, so that it counts them where it counts those; hidden: what to mask;
     emit: must not raise, and is called from several threads; cancel: set it to end the run at once.
 
     Connection and become passwords come from the inventory. Nothing is ever asked on a terminal. Raises PlaybookError
     when Ansible refuses the playbook or the inventory, MissingError, UsageError.
     """
+    lost &= {name for play in plays for name in play.hosts}
     plays = [_without(play, lost) for play in plays] if lost else plays
     if not any(play.hosts for play in plays):
         return Outcome(hosts={}, completed=True)
     if playbook is None and len({play.source for play in plays}) > 1:
         raise PlaybookError("these plays stand in more than one file; say which playbook is to be run")
     file = original = Path(os.path.abspath(playbook or plays[0].source))
-    log = PlayLog(plays, end_mark="" if whole else f"opslib-end-{token_hex(8)}", secrets=secrets)
+    whole = whole and not lost
+    hidden = hidden or Hidden()
+    mark = token_hex(8)
+    log = PlayLog(
+        plays,
+        start_mark=f"opslib-lost-{mark}" if lost else "",
+        end_mark="" if whole else f"opslib-end-{mark}",
+        hidden=hidden,
+    )
     with private_folder() as folder, contextlib.ExitStack() as stack:
         if not whole:
-            file = stack.enter_context(excerpt.beside(file, plays, end_mark=log.end_mark))
+            before = _losses(log.start_mark, plays, lost) if lost else None
+            file = stack.enter_context(excerpt.beside(file, plays, before=before, end_mark=log.end_mark))
             (folder / guard.ASIDE).symlink_to(file)
-        command = command_line(file, plays, folder, inventory=inventory, options=options, lost=lost)
+            hidden.moved(original, file)
+        command = command_line(file, folder, inventory=inventory, options=options)
         with passwords(inventory.vault, folder) as labels:
             command += [f"--vault-id={label}" for label in labels]
             read_once = [folder / VARIABLES, *([] if whole else [file])]
             invocation = _Invocation(command, folder, options.timeout, cancel, read_once)
-            with environment.offered(folder, invocation.environ), told.heard(folder, emit, secrets):
+            with environment.offered(folder, invocation.environ), told.heard(folder, emit, hidden):
                 hosts, ending = _follow(invocation, log, emit)
     if not log.started and ending.cut is None:
         words = log.words.replace(str(file), str(original))
@@ -102,8 +116,20 @@ def run_plays(
 
 
 def _without(play: Play, lost: frozenset[str]) -> Play:
-    hosts = tuple(name for name in play.hosts if name not in lost)
-    return dataclasses.replace(play, hosts=hosts, batches=(hosts,) if hosts else ())
+    batches = tuple(tuple(name for name in names if name not in lost) for names in play.batches)
+    return dataclasses.replace(play, hosts=tuple(name for name in play.hosts if name not in lost), batches=batches)
+
+
+def _losses(name: str, plays: Sequence[Play], lost: frozenset[str]) -> dict[str, Any]:
+    """Return a play in which these hosts fail, without being touched, and one does not, so that others follow."""
+    one = next(name for play in plays for name in play.hosts)
+    task = {
+        "ansible.builtin.fail": {"msg": "it was lost in an earlier play"},
+        "when": f"inventory_hostname != {json.dumps(one)}",
+        "tags": ["always"],
+    }
+    play = {"name": name, "hosts": [one, *sorted(lost)], "gather_facts": False, "strategy": "linear"}
+    return {**play, "any_errors_fatal": False, "tasks": [task]}
 
 
 def _follow(

@@ -125,11 +125,12 @@ def play(hosts: str, *tasks: str, more: str = "") -> str:
     return text
 
 
-# h1 to h7 are this machine, nothing answers at away1 and away2; no task before it has a host left to do it
+# h1 to h8 are this machine, nothing answers at away1 and away2; one play in the middle is left to ansible-runner
 LOSSES = (
     play("h1:h2:h3:h4", "fail on h1", "write")
     + play("h1:h2:h3", "fail on h2", "write", more="  serial: 2\n")
     + play("h1:h2:h4:h5", "fail on h4", "write", more="  max_fail_percentage: 40\n")
+    + play("h4:h8", "fail on h8", more="  environment: {A: b}\n")
     + play("h5:away1", "write", "write", more="  max_fail_percentage: 10\n")
     + play("h6:away2", "write", "write", more="  any_errors_fatal: true\n")
     + play("h3:h6", "write")
@@ -213,15 +214,15 @@ def test_the_same_losses_end_the_same_batches_plays_and_playbooks(tmp_path: Path
     playbook, inventory = tmp_path / "play.yml", tmp_path / "hosts.ini"
     playbook.write_text(LOSSES)
     inventory.write_text(
-        "h[1:7] ansible_connection=local ansible_python_interpreter=/usr/bin/python3\n"
+        "h[1:8] ansible_connection=local ansible_python_interpreter=/usr/bin/python3\n"
         "away[1:2] ansible_host=127.0.0.1 ansible_port=9\n"
     )
     seen = {}
-    for engine in ("ssh", "ansible"):
+    for engine in ("auto", "ansible"):
         folder = tmp_path / engine
         folder.mkdir()
         report = run_playbook(playbook, inventory, engine=engine, extra_vars={"folder": str(folder)})  # type: ignore[arg-type]
-        assert report.engine == engine
+        assert report.engine == engine.replace("auto", "ssh+ansible")
         seen[engine] = outcome(report), {path.name: path.read_text() for path in folder.iterdir()}, report.exit_code
-    assert seen["ssh"] == seen["ansible"]
-    assert sorted(seen["ssh"][1]) == ["h2", "h3", "h4", "h5", "h6"]
+    assert seen["auto"] == seen["ansible"]
+    assert sorted(seen["auto"][1]) == ["h2", "h3", "h4", "h5", "h6"]

@@ -54,9 +54,9 @@ def book(tmp_path: Path) -> Path:
     return path
 
 
-def cut(book: Path, lines: list[int], end_mark: str = "") -> str:
+def cut(book: Path, lines: list[int], end_mark: str = "", before: dict[str, object] | None = None) -> str:
     """Cut plays out and return the text."""
-    with excerpt.beside(book, [play(book, line) for line in lines], end_mark=end_mark) as path:
+    with excerpt.beside(book, [play(book, line) for line in lines], before=before, end_mark=end_mark) as path:
         return path.read_text()
 
 
@@ -81,6 +81,16 @@ def test_text_and_line_numbers_survive(book: Path) -> None:
 def test_end_mark_comes_last(book: Path) -> None:
     text = cut(book, [19], end_mark="the-end")
     assert [item["name"] for item in yaml.safe_load(text)] == ["three", "the-end"]
+
+
+def test_a_play_before_the_others_stands_where_the_first_stood(book: Path) -> None:
+    kept = cut(book, [19], before={"name": "before", "hosts": ["a"]}).splitlines()
+    assert [item["name"] for item in yaml.safe_load("\n".join(kept))] == ["before", "three"]
+    assert kept[18] == THREE.splitlines()[18]
+    assert [item["name"] for item in yaml.safe_load(cut(book, [3], before={"name": "x"}).replace("!vault", ""))] == [
+        "x",
+        "one",
+    ]
 
 
 def test_end_mark_is_indented_as_the_list_is(book: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from opslib.engines.hidden import Hidden
 from opslib.engines.playlog import NOT_STARTED, PlayLog
 from opslib.engines.work import Play
 from opslib.events import HostEnded, StepEnded
@@ -155,7 +156,7 @@ def test_cut_off_hosts_have_failed_but_not_those_that_were_through() -> None:
 
 
 def test_crash_of_ansible_is_a_failure_with_its_last_words() -> None:
-    story = Story((("a",),), secrets=["canary"])
+    story = Story((("a",),), hidden=Hidden(["canary"]))
     story.play()
     story.ok("a", "t")
     story.tell("verbose", stdout="\x1b[31mERROR! Unexpected Exception: canary\x1b[0m\r\n")
@@ -216,6 +217,20 @@ def test_host_that_is_awaited_by_a_later_play_or_batch() -> None:
     assert hosts["c"].error == hosts["d"].error == NOT_STARTED
     assert (hosts["c"].status, hosts["d"].status) == (Status.SKIPPED, Status.OK)
     assert not story.log.completed
+
+
+def test_of_the_play_before_the_others_nothing_is_told() -> None:
+    story = Story((("a",),), start_mark="lost")
+    assert not story.log.started
+    story.play("u1", name="lost")
+    story.failed("b", "Fail")
+    story.tell("playbook_on_no_hosts_matched")
+    assert (story.log.started, story.events) == (True, [])
+    story.play("u2")
+    story.ok("a", "Speak")
+    story.stats(ok={"a": 1}, failures={"b": 1})
+    assert {name: str(host.status) for name, host in story.finish(code=2).items()} == {"a": "ok"}
+    assert story.log.completed
 
 
 def test_completed_by_its_end_mark() -> None:

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from opslib.engines import event_files, runner
+from opslib.engines.hidden import Hidden
 from opslib.engines.playlog import NOT_STARTED
 from opslib.engines.runner import run_plays
 from opslib.engines.work import Play
@@ -326,7 +327,7 @@ def test_canaries_reach_neither_arguments_nor_files(
     )
     with watching(see):
         outcome = bench.run(
-            text, options=Options(extra_vars={"canary": "canary-variable"}), secrets=frozenset({"canary-variable"})
+            text, options=Options(extra_vars={"canary": "canary-variable"}), hidden=Hidden({"canary-variable"})
         )
     assert found["canary-cloud-key"] == {"environ"}
     assert {place for place in found["canary-variable"] if "partial" not in place} <= {"extra_vars.json"}
@@ -547,13 +548,21 @@ def test_excerpt_runs_where_the_playbook_stands(bench: Bench) -> None:
     assert ".opslib" not in str(refused.value)
 
 
-def test_lost_hosts_take_no_part(bench: Bench) -> None:
-    text = tasks("- ansible.builtin.debug: {msg: x}", hosts="here,there")
-    outcome = bench.run(text, "here", "there", lost=frozenset({"there"}))
-    assert list(outcome.hosts) == ["here"]
-    limited = bench.run(text, "here", "there", lost=frozenset({"there"}), options=Options(limit="here,there"))
-    assert list(limited.hosts) == ["here"]
-    assert bench.run(text, "here", lost=frozenset({"here"})).hosts == {}
+def test_lost_hosts_take_no_part_and_count_as_failed(bench: Bench) -> None:
+    """A batch is cut as if they were there, and with all hosts of one lost Ansible goes on with the next."""
+    lost = frozenset({"gone", "elsewhere"})
+    said = (
+        "- {tags: x, ansible.builtin.debug: {msg: \"{{ (ansible_play_batch + ansible_play_hosts_all) | join(' ') }}\"}}"
+    )
+    text = tasks(said, hosts="gone,here,there", head="  serial: [2, 1]\n")
+    outcome = bench.run(text, "gone", "here", "there", options=Options(limit="*e*", tags=("x",)), lost=lost)
+    assert {name: [step.reason for step in host.steps] for name, host in outcome.hosts.items()} == {
+        "here": ["here gone here there"],
+        "there": ["there gone here there"],
+    }
+    assert outcome.completed
+    assert {event.host for event in bench.events if isinstance(event, HostEnded)} == {"here", "there"}
+    assert bench.run(text, "gone", lost=lost).hosts == {}
 
 
 def test_vault_passwords_from_files_and_from_memory(bench: Bench) -> None:
