@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from opslib.engines.hidden import Hidden
 from opslib.engines.playlog import NOT_STARTED, PlayLog
 from opslib.engines.work import Play
 from opslib.events import HostEnded, StepEnded
@@ -156,7 +155,7 @@ def test_cut_off_hosts_have_failed_but_not_those_that_were_through() -> None:
 
 
 def test_crash_of_ansible_is_a_failure_with_its_last_words() -> None:
-    story = Story((("a",),), hidden=Hidden(["canary"]))
+    story = Story((("a",),), secrets=["canary"])
     story.play()
     story.ok("a", "t")
     story.tell("verbose", stdout="\x1b[31mERROR! Unexpected Exception: canary\x1b[0m\r\n")

@@ -19,7 +19,6 @@ from typing import Any
 import pytest
 
 from opslib.engines import event_files, runner
-from opslib.engines.hidden import Hidden
 from opslib.engines.playlog import NOT_STARTED
 from opslib.engines.runner import run_plays
 from opslib.engines.work import Play
@@ -327,7 +326,7 @@ def test_canaries_reach_neither_arguments_nor_files(
     )
     with watching(see):
         outcome = bench.run(
-            text, options=Options(extra_vars={"canary": "canary-variable"}), hidden=Hidden({"canary-variable"})
+            text, options=Options(extra_vars={"canary": "canary-variable"}), secrets=frozenset({"canary-variable"})
         )
     assert found["canary-cloud-key"] == {"environ"}
     assert {place for place in found["canary-variable"] if "partial" not in place} <= {"extra_vars.json"}
