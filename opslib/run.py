@@ -269,7 +269,7 @@ class _Run:
             inventory=self.inventory,
             options=dataclasses.replace(self.options, timeout=self._left(names)),
             lost=frozenset(name for name in self.results if self._lost(name)),
-            secrets=self.compiled.secrets,
+            hidden=self.compiled.hidden,
             emit=self.emit,
             cancel=self.cancel,
         )

@@ -57,6 +57,7 @@ def carry(
     secrets: Iterable[str] = (),
     through_file: bool = False,
     tell: Tell | None = None,
+    confide: Callable[[Iterable[str]], object] | None = None,
 ) -> dict[str, Any]:
     """Run a task and return its result as Ansible expects one; a parameter that is wrong is a failure, nothing is sent.
 
@@ -70,6 +71,8 @@ def carry(
     except ParamError as error:
         return _failed(wire.mask(str(error), secrets))
     hide = {*secrets, *task.secrets()}
+    if hide and confide is not None:
+        confide(hide)
     if hide and through_file and task.runs_on == "host":
         return _failed(
             f"{task.name} holds a secret, and this way to the host would put it into a temporary file; use another "

@@ -10,10 +10,11 @@ from typing import Any
 from opslib.host import wire
 from opslib.result import Change, Status, StepResult
 
-__all__ = ["COLLECTION", "clip", "compact", "error_words", "plain_text", "step_result", "task_name"]
+__all__ = ["COLLECTION", "UNKNOWN", "clip", "compact", "error_words", "plain_text", "step_result", "task_name"]
 
 COLLECTION = "opslib.runbook."
 HIDDEN = "hidden: no_log is set"
+UNKNOWN = "hidden: it may hold what include_vars has read from an encrypted file that is not known here"
 TOO_LARGE = "the task's result was too large to be kept"  # ansible-runner then passes on an empty one
 MAX_WORDS = 4000
 MAX_TEXT = 16 << 10
@@ -101,7 +102,7 @@ def step_result(
     answer = {} if answer is None else answer
     own = answer.get("opslib")
     if "censored" in answer:
-        body = _hidden(status, changed)
+        body = _hidden(status, changed, UNKNOWN if answer["censored"] == UNKNOWN else HIDDEN)
     elif action.startswith(COLLECTION) and isinstance(own, Mapping) and status is not Status.SKIPPED:
         body = {"seconds": seconds, **own}
     else:
@@ -116,14 +117,14 @@ def step_result(
         return StepResult.from_dict({**fixed, "status": Status.FAILED.value, "error": reason, "seconds": seconds})
 
 
-def _hidden(status: Status, changed: bool) -> dict[str, Any]:
+def _hidden(status: Status, changed: bool, words: str) -> dict[str, Any]:
     failed = status is Status.FAILED
     state = status if failed or not changed or status is Status.SKIPPED else Status.CHANGED
     return {
         "status": state.value,
         "changed": changed,
-        "reason": "" if failed else HIDDEN,
-        "error": HIDDEN if failed else None,
+        "reason": "" if failed else words,
+        "error": words if failed else None,
     }
 
 

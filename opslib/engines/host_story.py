@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -42,12 +42,14 @@ _OF_INCLUDES = frozenset(kind for kind, status in (_ITEMS | _ENDS).items() if st
 class TaskEvent:
     """An event of ansible-runner that is about a task on a host.
 
-    task: tells tasks apart; answer: what the module returned; changed: what Ansible printed of it, for answers that
-    do not tell; seconds: since the task's start, for all items of a loop together.
+    task: tells tasks apart; place: where it is written, as `FILE:LINE`; answer: what the module returned; changed: what
+    Ansible printed of it, for answers that do not tell; seconds: since the task's start, for all items of a loop
+    together.
     """
 
     kind: str
     task: str
+    place: str
     title: str
     action: str
     answer: Mapping[str, Any]
@@ -65,6 +67,7 @@ class TaskEvent:
         return cls(
             kind=kind,
             task=str(data.get("task_uuid")),
+            place=str(data.get("task_path")),
             title=clip(plain_text(title), 500),
             action=action,
             answer=answer if isinstance(answer, Mapping) else {},
@@ -72,6 +75,19 @@ class TaskEvent:
             seconds=max(0.0, float(duration)) if isinstance(duration, int | float) else 0.0,  # the clock may be set
             ignored=bool(data.get("ignore_errors")),
         )
+
+    @property
+    def includes_variables(self) -> bool:
+        """Whether it tells how variables were read from files."""
+        return self.action.rpartition(".")[2] == "include_vars" and self.kind in _ITEMS | _ENDS
+
+    @property
+    def answers(self) -> Iterator[Mapping[str, Any]]:
+        """What the module returned, for all items of a loop."""
+        results = self.answer.get("results")
+        for answer in (self.answer, *(results if isinstance(results, list) else ())):
+            if isinstance(answer, Mapping):
+                yield answer
 
     @property
     def counts(self) -> bool:
@@ -92,7 +108,7 @@ class _Done:
 class HostStory:
     """Takes a host's events with `tell`. running: the task begun last; unreachable: why the host was, if it was."""
 
-    def __init__(self, name: str, secrets: frozenset[str]) -> None:
+    def __init__(self, name: str, secrets: Iterable[str]) -> None:
         self.name = name
         self.running: str | None = None
         self.unreachable = ""

@@ -219,6 +219,11 @@ def _flat(entry: Any) -> Iterator[Any]:
         yield entry
 
 
+def includes_variables(task: Any) -> bool:
+    """Whether a task reads variables from files when its turn comes."""
+    return builtin_name(_resolved(task)) == "include_vars"
+
+
 def carries_state(task: Any) -> bool:
     """Whether later plays may depend on what a task learns."""
     return task.register is not None or builtin_name(_resolved(task)) in CARRIES

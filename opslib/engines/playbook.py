@@ -14,6 +14,7 @@ import contextlib
 import difflib
 import functools
 import itertools
+import os
 import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,6 +27,7 @@ from opslib.connection import NotCarriedError
 from opslib.engines import ansible_core as core
 from opslib.engines import obstacles
 from opslib.engines.compile import Compiler, HostItems
+from opslib.engines.hidden import Hidden
 from opslib.engines.obstacles import NeedsAnsibleError, Watch
 from opslib.engines.roles import find_source, role_folder
 from opslib.engines.rounds import Failures
@@ -40,6 +42,7 @@ from opslib.target import Target
 
 __all__ = ["load", "role_folder"]
 
+_ENCRYPTED = b"$ANSIBLE_VAULT"
 _LINEAR = ("linear", "ansible.builtin.linear", "ansible.legacy.linear")
 
 
@@ -121,6 +124,7 @@ class _Loading:
         self.limit: str | None = options["subset"]
         self.loader = core.Loader(inventory.vault)
         self.secrets: set[str] = set()
+        self.places: set[str] = set()
         self._decrypted: dict[str, str | None] = {}
         with core.reading(PlaybookError, "extra variables"):
             extra = core.combine_vars(inventory.extra_vars, core.parse_extra_vars(self.loader, extra_vars))
@@ -292,9 +296,47 @@ class _Loading:
                 variables = self.variables.get_vars(play=each.play, host=host)
                 engine = core.Engine(loader=self.loader, variables=variables)
                 self.secrets.update(self.inventory.secrets_of(str(host.name), variables, engine))
-            for block in each.blocks:
+            for block in (*each.blocks, *each.play.handlers):
                 for task in block.get_tasks():
                     self.secrets.update(core.encrypted([task.args, task.vars], self._decrypted))
+                    if obstacles.includes_variables(task) and self._learn_included(each, task):
+                        self.places.add(str(task.get_path()))
+
+    def _learn_included(self, each: _Prepared, task: Any) -> bool:
+        """Learn what is encrypted in the files that a task is to read; return whether all of them are known now."""
+        try:
+            for host in itertools.chain.from_iterable(each.batches):
+                variables = self.variables.get_vars(play=each.play, host=host, task=task)
+                engine = core.Engine(loader=self.loader, variables=variables)
+                name = str(task.loop_control.loop_var)
+                for item in [None] if (items := core.loop_items(task, engine)) is None else items:
+                    engine.available_variables = {**variables, name: item}
+                    args = core.plain(core.task_args(task, str(task.action), engine, free_form=True))
+                    self.secrets.update(self.read(self._included(task, args)))
+        except core.AnsibleError:  # what it hangs on is known only when its turn comes
+            return False
+        return True
+
+    def _included(self, task: Any, args: Mapping[str, Any]) -> Path:
+        """Return the file or folder that `include_vars` finds."""
+        if "dir" not in args:
+            name = str(args.get("file") or args.get("_raw_params")).strip()
+            return Path(self.loader.path_dwim_relative_stack(task.get_search_path(), "vars", name))
+        name = str(args["dir"])
+        if task._role is None:
+            return Path(core.origin(task.get_ds())[0]).parent / name
+        within = name.partition("/")[0] == "vars" and Path(task._role._role_path, name).exists()
+        return Path(task._role._role_path, *([] if within else ["vars"]), name)
+
+    def read(self, path: Path) -> frozenset[str]:
+        """Return what is encrypted in a file, or in the files of a folder."""
+        files = [path] if path.is_file() else [Path(top, name) for top, _, names in os.walk(path) for name in names]
+        found: set[str] = set()
+        for file in files:
+            with contextlib.suppress(OSError, core.AnsibleError), self.inventory.active():  # Ansible cannot, either
+                if _ENCRYPTED in file.read_bytes():
+                    found.update(core.encrypted(self.loader.load_from_file(str(file), cache="none"), self._decrypted))
+        return frozenset(self.loader.secrets | found)
 
     def _mask(self, text: str) -> str:
         masked: str = wire.mask(text, self._all_secrets())
@@ -346,7 +388,8 @@ class _Loading:
                     name: replace(work, items=_masked(work.items, secrets)) for name, work in each.work.items()
                 }
         rows = [each.work for each in prepared]
-        return Compiled(path=Path(self.path), plays=tuple(plays), work=work, secrets=secrets)
+        hidden = Hidden(secrets, places=self.places, read=self.read)
+        return Compiled(path=Path(self.path), plays=tuple(plays), work=work, hidden=hidden)
 
 
 def _about_tasks(text: str) -> str:

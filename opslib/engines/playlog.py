@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from opslib.engines.foreign import clip, plain_text
+from opslib.engines.foreign import UNKNOWN, clip, plain_text
+from opslib.engines.hidden import Hidden
 from opslib.engines.host_story import HostStory, TaskEvent
 from opslib.engines.work import Play
 from opslib.events import Event, HostEnded, HostStarted
@@ -19,6 +21,7 @@ __all__ = ["NOT_STARTED", "PlayLog"]
 NOT_STARTED = "not started: the run had ended before its turn came"
 MAX_WARNINGS = 50
 _LINES = 60
+_OF_ROLES = ("handlers", "tasks")
 _SAID = ("error", "verbose")
 _WARNED = ("warning", "system_warning")
 
@@ -27,16 +30,18 @@ class PlayLog:
     """Takes events one by one with `feed`, and gives the hosts' results with `finish`.
 
     plays: those that the run consists of, in order; start_mark: the name of a play before them, of which nothing is
-    told; end_mark: the name of a play that begins only when all others are over; secrets: texts to mask.
+    told; end_mark: the name of a play that begins only when all others are over; hidden: what to mask; more is learnt
+    as roles and `include_vars` come up, and what cannot be learnt has all results after it hidden.
     """
 
     def __init__(
-        self, plays: Sequence[Play], *, start_mark: str = "", end_mark: str = "", secrets: Iterable[str] = ()
+        self, plays: Sequence[Play], *, start_mark: str = "", end_mark: str = "", hidden: Hidden | None = None
     ) -> None:
         self.start_mark = start_mark
         self.end_mark = end_mark
         self._plays = list(plays)
-        self._secrets = frozenset(secrets)
+        self._secrets = hidden or Hidden()
+        self._hushed = False
         self._hosts: dict[str, HostStory] = {}
         self._aside: bool | None = None
         self._starts: list[str] = []
@@ -90,7 +95,7 @@ class PlayLog:
         elif kind == "playbook_on_stats":
             self._stats = data
         elif isinstance(data.get("host"), str) and not self._aside:
-            yield from self._task(data["host"], TaskEvent.of(kind, data, stdout))
+            yield from self._task(data["host"], self._look_at(TaskEvent.of(kind, data, stdout)))
 
     def finish(self, *, code: int | None, cut: str | None = None) -> Iterator[Event]:
         """Yield how each host ended, those that the plays target first.
@@ -101,13 +106,34 @@ class PlayLog:
         for name in (*expected, *(name for name in self._hosts if name not in expected)):
             yield HostEnded(host=name, result=self._result(name, code, cut))
 
+    def _look_at(self, event: TaskEvent) -> TaskEvent:
+        """Learn what is encrypted in the files that an event tells of; hide the event when that is not known."""
+        if self._hushed:
+            return dataclasses.replace(event, title=event.action, answer={"censored": UNKNOWN})
+        for role in [each.parent for each in Path(event.place).parents if each.name in _OF_ROLES]:
+            self._secrets.learn(role / "defaults")
+            self._secrets.learn(role / "vars")
+        if event.includes_variables and event.place not in self._secrets.places:
+            for answer in event.answers:
+                self._hushed = self._hushed or "censored" in answer
+                for file in answer.get("ansible_included_var_files") or ():
+                    self._secrets.learn(Path(str(file)))
+        if self._hushed:
+            words = (
+                "has read an encrypted file that could not be told beforehand, so that all results after it are hidden"
+            )
+            self._warnings[f"{event.place}: include_vars {words}; read it by vars_files"] = None
+        return event
+
     def _hear(self, text: str) -> None:
+        if self._hushed:
+            return
         self._words += [line[:1000] for line in plain_text(text).splitlines() if line.strip()]
         del self._words[:-_LINES]
 
     def _warn(self, text: str) -> None:
         words = " ".join(plain_text(text).split()).removeprefix("[WARNING]: ")
-        if words and len(self._warnings) < MAX_WARNINGS:
+        if words and not self._hushed and len(self._warnings) < MAX_WARNINGS:
             self._warnings[clip(words, 1000)] = None
 
     def _play(self, uuid: str, name: str) -> None:

@@ -25,6 +25,7 @@ from secrets import token_hex
 from typing import Any, Self
 
 from opslib.engines import environment, event_files, excerpt, guard, told
+from opslib.engines.hidden import Hidden
 from opslib.engines.playbook_command import VARIABLES, Options, Sources, command_line, passwords
 from opslib.engines.playlog import PlayLog
 from opslib.engines.private_folder import private_folder
@@ -66,14 +67,14 @@ def run_plays(
     playbook: Path | None = None,
     whole: bool = True,
     lost: frozenset[str] = frozenset(),
-    secrets: frozenset[str] = frozenset(),
+    hidden: Hidden | None = None,
 ) -> Outcome:
     """Run plays with ansible-playbook and return how every host came out.
 
     plays: in order, with the hosts they target; playbook: the file they are of, by default where the first stands;
     whole: they are all of its plays, so that the file itself is run, otherwise an excerpt (see `excerpt`); options:
     `timeout` is seconds for the whole invocation; lost: hosts that take no further part, in Ansible's eyes because they
-    failed in a play before, so that it counts them where it counts those; secrets: texts to mask;
+    failed in a play before, so that it counts them where it counts those; hidden: what to mask;
     emit: must not raise, and is called from several threads; cancel: set it to end the run at once.
 
     Connection and become passwords come from the inventory. Nothing is ever asked on a terminal. Raises PlaybookError
@@ -87,24 +88,26 @@ def run_plays(
         raise PlaybookError("these plays stand in more than one file; say which playbook is to be run")
     file = original = Path(os.path.abspath(playbook or plays[0].source))
     whole = whole and not lost
+    hidden = hidden or Hidden()
     mark = token_hex(8)
     log = PlayLog(
         plays,
         start_mark=f"opslib-lost-{mark}" if lost else "",
         end_mark="" if whole else f"opslib-end-{mark}",
-        secrets=secrets,
+        hidden=hidden,
     )
     with private_folder() as folder, contextlib.ExitStack() as stack:
         if not whole:
             before = _losses(log.start_mark, plays, lost) if lost else None
             file = stack.enter_context(excerpt.beside(file, plays, before=before, end_mark=log.end_mark))
             (folder / guard.ASIDE).symlink_to(file)
+            hidden.moved(original, file)
         command = command_line(file, folder, inventory=inventory, options=options)
         with passwords(inventory.vault, folder) as labels:
             command += [f"--vault-id={label}" for label in labels]
             read_once = [folder / VARIABLES, *([] if whole else [file])]
             invocation = _Invocation(command, folder, options.timeout, cancel, read_once)
-            with environment.offered(folder, invocation.environ), told.heard(folder, emit, secrets):
+            with environment.offered(folder, invocation.environ), told.heard(folder, emit, hidden):
                 hosts, ending = _follow(invocation, log, emit)
     if not log.started and ending.cut is None:
         words = log.words.replace(str(file), str(original))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Self
 
+from opslib.engines.hidden import Hidden
 from opslib.result import StepResult
 from opslib.step import Step
 from opslib.target import Target
@@ -91,9 +92,17 @@ class Play:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compiled:
-    """A playbook, loaded: where it stands, its plays, and `work(play, host_names)`, which gives each host its items."""
+    """A playbook, loaded: where it stands, its plays, and `work(play, host_names)`, which gives each host its items.
+
+    hidden: what must not be shown.
+    """
 
     path: Path
     plays: Sequence[Play]
     work: Callable[[Play, Sequence[str]], Sequence[HostWork]]
-    secrets: frozenset[str] = frozenset()
+    hidden: Hidden = field(default_factory=Hidden)
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """Texts to mask, those included that have been learnt since."""
+        return frozenset(self.hidden)

@@ -381,6 +381,42 @@ def test_secrets_of_a_play_that_goes_to_ansible_runner_are_found_too(loaded: Loa
     assert wanted <= compiled.secrets
 
 
+def test_secrets_in_what_a_play_includes_when_its_turn_comes_are_found_too(loaded: Loader, tmp_path: Path) -> None:
+    """As far as the names of files can be told beforehand; those of other files can be asked for later."""
+    names = ["beside", "templated", "looped", "folder", "unknown"]
+    compiled = loaded(
+        """
+        - hosts: web
+          gather_facts: false
+          tasks:
+            - include_vars: beside.yml
+            - include_vars: {file: "{{ templated }}"}
+            - include_vars: "{{ item }}"
+              loop: [looped.yml]
+            - include_vars: {dir: folder}
+            - {command: "true", register: said}
+            - include_vars: "{{ said.stdout }}"
+            - include_vars: nosuch.yml
+        """,
+        {
+            "beside.yml": vaulted("a: canary-beside"),
+            "vars/templated.yml": vaulted("a: {b: [canary-templated]}"),
+            "looped.yml": "a: !vault |\n" + "".join(f"  {line}\n" for line in vaulted("canary-looped").splitlines()),
+            "folder/deep/any.yml": vaulted("a: canary-folder"),
+            "elsewhere/any.yml": vaulted("a: canary-unknown"),
+            "group_vars/web/b.yml": "templated: templated.yml\n",
+        },
+        inventory={"vault_password": VAULT_PASSWORD},
+    )
+    assert compiled.plays[0].obstacle is not None
+    assert [name for name in names if f"canary-{name}" in compiled.secrets] == names[:4]
+    lines = (tmp_path / "play.yml").read_text().splitlines()
+    known = [number for number, line in enumerate(lines, 1) if "include_vars" in line][:4]
+    assert compiled.hidden.places == {f"{tmp_path}/play.yml:{number}" for number in known}
+    compiled.hidden.learn(tmp_path / "elsewhere")
+    assert "canary-unknown" in compiled.secrets
+
+
 def test_an_error_does_not_tell_a_secret(loaded: Loader) -> None:
     with pytest.raises(PlaybookError) as caught:
         loaded(

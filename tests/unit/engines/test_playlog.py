@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from opslib.engines.hidden import Hidden
 from opslib.engines.playlog import NOT_STARTED, PlayLog
 from opslib.engines.work import Play
 from opslib.events import HostEnded, StepEnded
@@ -155,13 +156,57 @@ def test_cut_off_hosts_have_failed_but_not_those_that_were_through() -> None:
 
 
 def test_crash_of_ansible_is_a_failure_with_its_last_words() -> None:
-    story = Story((("a",),), secrets=["canary"])
+    story = Story((("a",),), hidden=Hidden(["canary"]))
     story.play()
     story.ok("a", "t")
     story.tell("verbose", stdout="\x1b[31mERROR! Unexpected Exception: canary\x1b[0m\r\n")
     host = story.finish(250)["a"]
     assert host.status is Status.FAILED
     assert host.error == "ansible-playbook ended early (exit code 250): ERROR! Unexpected Exception: ***"
+
+
+def test_what_roles_and_included_files_hold_is_learnt_when_they_come_up() -> None:
+    def read(path: Path) -> list[str]:
+        return [f"canary-{path.name}"]
+
+    story = Story((("a",),), hidden=Hidden(["canary-known"], places=["/p.yml:3"], read=read))
+    story.play()
+    told = "canary-known canary-vars canary-file.yml"
+    story.end("runner_on_ok", "a", "first", task_path="/p.yml:1", res={"msg": told})
+    story.end("runner_on_ok", "a", "of a role", task_path="/roles/r/tasks/deep/main.yml:1", res={"msg": told})
+    include = {"host": "a", "resolved_action": "ansible.builtin.include_vars"}
+    story.tell("runner_on_ok", **include, task_path="/p.yml:3", res={"censored": "no_log"})
+    story.tell("runner_on_ok", **include, task_path="/p.yml:4", res={"ansible_included_var_files": ["/file.yml"]})
+    story.end("runner_on_ok", "a", "last", task_path="/p.yml:5", res={"msg": told})
+    story.stats()
+    assert [step.reason for step in story.finish()["a"].steps] == [
+        "*** canary-vars canary-file.yml",
+        "*** *** canary-file.yml",
+        "hidden: no_log is set",
+        "",
+        "*** *** ***",
+    ]
+    assert story.log.warnings == ()
+
+
+@pytest.mark.parametrize("res", [{"censored": "no_log"}, {"results": [{}, {"censored": "no_log"}]}])
+def test_nothing_is_shown_after_an_encrypted_file_that_is_not_known(res: dict[str, Any]) -> None:
+    story = Story((("a", "b"),))
+    story.play()
+    story.ok("a", "before", msg="shown")
+    story.tell("runner_on_ok", host="a", resolved_action="include_vars", task_path="/p.yml:4", res=res)
+    story.failed("b", "canary", ignore=True, msg="canary")
+    story.ok("a", "canary", msg="canary", changed=True)
+    story.end("runner_on_unreachable", "a", "canary", res={"msg": "canary"})
+    story.tell("verbose", stdout="canary")
+    story.tell("warning", stdout="canary")
+    story.stats(dark={"a": 1})
+    hosts = story.finish()
+    assert [step.reason for step in hosts["a"].steps][0] == "shown"
+    assert (hosts["b"].status, hosts["a"].status) == (Status.OK, Status.UNREACHABLE)
+    assert "canary" not in repr([story.events, hosts, story.log.words, story.log.warnings])
+    assert str(hosts["b"].steps[0].error).startswith("hidden: ")
+    assert story.log.warnings[0].startswith("/p.yml:4: include_vars has read an encrypted file")
 
 
 def test_failure_whose_event_was_lost() -> None:

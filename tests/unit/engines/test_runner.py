@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from opslib.engines import event_files, runner
+from opslib.engines.hidden import Hidden
 from opslib.engines.playlog import NOT_STARTED
 from opslib.engines.runner import run_plays
 from opslib.engines.work import Play
@@ -244,14 +245,18 @@ def test_story_of_a_run(bench: Bench) -> None:
 
 
 def test_own_task_brings_its_whole_result(bench: Bench) -> None:
+    """And a secret that it was given is masked wherever a task after it comes upon that."""
     outcome = bench.run(
         tasks(
             "- name: disks",
             "  opslib.runbook.disk_usage: {paths: [/], warn: '99%', fail: '100%'}",
+            f"- opslib.runbook.env_file: {{path: {bench.folder}/env, set: {{TOKEN: canary-token}}}}",
+            f"- debug: {{msg: \"{{{{ lookup('file', '{bench.folder}/env') }}}}\"}}",
             "- opslib.runbook.disk_usage: {path: /}",
         )
     )
-    disks, wrong = outcome.hosts["here"].steps
+    disks, changed, seen, wrong = outcome.hosts["here"].steps
+    assert (changed.changed, seen.reason) == (True, "TOKEN=***")
     assert disks.task == wrong.task == "disk_usage"
     assert disks.data["mounts"][0]["mount"] == "/"
     assert " full, " in disks.reason
@@ -326,7 +331,7 @@ def test_canaries_reach_neither_arguments_nor_files(
     )
     with watching(see):
         outcome = bench.run(
-            text, options=Options(extra_vars={"canary": "canary-variable"}), secrets=frozenset({"canary-variable"})
+            text, options=Options(extra_vars={"canary": "canary-variable"}), hidden=Hidden({"canary-variable"})
         )
     assert found["canary-cloud-key"] == {"environ"}
     assert {place for place in found["canary-variable"] if "partial" not in place} <= {"extra_vars.json"}

@@ -10,6 +10,7 @@ import pytest
 from opslib.carriers import ansible, controller
 from opslib.carriers.told import FOLDER, SOCKET, Teller
 from opslib.engines import told
+from opslib.engines.hidden import Hidden
 from opslib.events import StepTold
 from support.here import Errand
 
@@ -30,7 +31,7 @@ def carry(teller: Teller, **args: str) -> dict[str, object]:
 def test_a_task_s_words_arrive_without_secrets(folder: Path) -> None:
     """Neither one of the run, nor one of the task."""
     events: list[StepTold] = []
-    with told.heard(folder, events.append, ["looked"]):
+    with told.heard(folder, events.append, Hidden(["looked"])):
         with Teller("web", "role : The errand") as one, Teller("db", "other") as two:
             assert carry(one)["changed"] is False
             assert carry(two, secret="identified")["changed"] is False
@@ -39,8 +40,21 @@ def test_a_task_s_words_arrive_without_secrets(folder: Path) -> None:
     assert heard == {(*web, "identified"), (*web, "***"), (*db, "***")}
 
 
+def test_secrets_of_one_task_are_masked_everywhere_from_then_on(folder: Path) -> None:
+    """Even one that is a word of ours spoils nothing."""
+    events: list[StepTold] = []
+    hidden = Hidden()
+    with told.heard(folder, events.append, hidden), Teller("web", "first") as one, Teller("web", "host") as two:
+        ansible.carry(Errand, {"secret": "identified"}, lambda *_: (1, "", ""), confide=one.confide)
+        two.confide(["host", "message"])
+        assert set(hidden) == {"identified", "host", "message"}
+        carry(two)
+    assert [(event.host, event.step, event.message["progress"]) for event in events][0] == ("web", "***", "***")
+
+
 def test_where_nobody_listens_the_task_runs_all_the_same(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Teller("web", "step") as teller:
+        teller.confide(["a secret"])
         assert carry(teller)["changed"] is False
     monkeypatch.delenv(FOLDER)
     with Teller("web", "step") as teller:
@@ -62,7 +76,7 @@ def test_where_nobody_listens_the_task_runs_all_the_same(folder: Path, monkeypat
 )
 def test_what_makes_no_sense_is_dropped(folder: Path, said: bytes) -> None:
     events: list[StepTold] = []
-    with told.heard(folder, events.append, []):
+    with told.heard(folder, events.append, Hidden()):
         with socket.socket(socket.AF_UNIX) as line, controller.short_path(str(folder / SOCKET)) as short:
             line.connect(short)
             line.sendall(said + b'\n{"host": "web", "step": "s", "task": "t", "message": {"progress": "well"}}\n')

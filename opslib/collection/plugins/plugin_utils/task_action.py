@@ -70,6 +70,7 @@ class TaskAction(ActionBase):
                     secrets=secrets,
                     through_file=self._needs_file(),
                     tell=None if self._task.no_log else teller.tell,
+                    confide=teller.confide,
                 )
             )
         return result
