@@ -137,9 +137,9 @@ class _Run:
 
     def _whole_or(self, parts: list[tuple[str, list[Play]]]) -> list[tuple[str, list[Play]]]:
         """Return the parts, or the whole playbook for ansible-runner where its plays cannot be cut out of it."""
-        for name, plays in parts:
+        for number, (name, plays) in enumerate(parts):
             if name == "ansible" and len(plays) < len(self.compiled.plays):
-                reason = excerpt.obstacle(self.compiled.path, plays) or self._untellable()
+                reason = excerpt.obstacle(self.compiled.path, plays) or (self._untellable() if number else None)
                 if reason:
                     self.notices.append(f"the whole playbook goes to ansible-runner, because {reason}")
                     return [("ansible", list(self.compiled.plays))]

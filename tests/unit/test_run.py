@@ -21,6 +21,7 @@ THEIRS = (
     "- name: Theirs\n  hosts: all\n  gather_facts: false\n  tasks:\n"
     "    - name: Speak\n      ansible.builtin.command: echo hello\n      changed_when: false\n      register: said\n"
 )
+SILENT = THEIRS.replace("      register: said\n", "")
 LATER = (
     "- name: Later\n  hosts: all\n  gather_facts: false\n  tasks:\n"
     "    - name: Repeat\n      ansible.builtin.assert: {that: said.stdout == 'hello'}\n"
@@ -88,10 +89,19 @@ def test_each_play_goes_to_the_engine_that_it_needs(book, inventory):
 
 
 def test_play_after_one_that_learns_nothing_returns_to_ssh(book, inventory):
-    silent = THEIRS.replace("      register: said\n", "")
-    report = run_playbook(book(silent, OURS), inventory)
+    report = run_playbook(book(SILENT, OURS), inventory)
     assert report.engine == "ansible+ssh"
     assert steps(report) == ["Speak", "Memory is there"]
+
+
+@pytest.mark.parametrize(("tag", "first"), [("always", OURS), ("tagged", OURS), ("always", SILENT)])
+def test_playbook_goes_whole_where_skipped_tags_hide_what_failed_before(book, inventory, tag, first):
+    told, cancel = [], threading.Event()
+    cancel.set()
+    second = SILENT if first is OURS else OURS
+    run_playbook(book(first, second), inventory, skip_tags=[f"a, {tag}"], cancel=cancel, on_event=told.append)
+    words = f"the whole playbook goes to ansible-runner, because the tag {tag} is skipped"
+    assert any(words in event.text for event in told if isinstance(event, Notice)) is (first is OURS)
 
 
 def test_imported_playbooks_go_whole_where_one_play_must(book, inventory):
