@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import re
+import sys
 
 from opslib.host.command import run
 from opslib.host.logs.files import LogFiles
@@ -26,9 +27,12 @@ _JOURNALS = "/var/log/journal"
 _SYSTEM_JOURNALS = (_JOURNALS + "/*/system.journal", "/run/log/journal/*/system.journal")
 _DENIED = "who logged in is not known: the system's log may not be read; take root, or the group systemd-journal or adm"
 _MOST = 64 << 20
-_WTMP_TAIL = 384 * 20000
+_WTMP_TAIL = 20000  # records
 _LINE = re.compile(r"^.*?\s([\w.-]+)(?:\[\d+\])?: (.*)$", re.DOTALL)
+_REPEATED = re.compile(r"^message repeated (\d{1,9}) times: \[ (.*)\]$", re.DOTALL)  # as rsyslog and its kind write
+_MOST_REPEATED = 100000
 _LOGIN = 7
+_WIDE = ("aarch64", "aarch64_be", "loongarch64")
 
 
 class Found(Record):
@@ -101,9 +105,13 @@ def of_files(paths: Sequence[str], since: float, now: float) -> Found:
 
     def take(raw: bytes, when: float, _path: str) -> None:
         found = _LINE.match(raw.split(b"\n")[0].decode("utf-8", "replace"))
-        one = auth_log.event(found[1], found[2], when) if found else None
+        if found is None:
+            return
+        repeated = _REPEATED.match(found[2])
+        times, message = (int(repeated[1]), repeated[2]) if repeated else (1, found[2])
+        one = auth_log.event(found[1], message, when)
         if one is not None:
-            events.append(one)
+            events.extend([one] * min(times, _MOST_REPEATED))
 
     hints = [b" %s[" % name.encode() for name in auth_log.IDENTIFIERS] + [b" sudo: ", b" su: "]
     window = Window(Clock(now), since, now + 60, hints, take, limit=_MOST * 4)
@@ -117,29 +125,39 @@ def of_files(paths: Sequence[str], since: float, now: float) -> Found:
 
 def wtmp(path: str, since: float) -> tuple[list[dict[str, object]], int]:
     """Return the logins in a wtmp since then, and how many records are empty, as after tampering."""
+    length, place = layout(os.uname().machine)
     try:
         with open(path, "rb") as file:
             size = os.fstat(file.fileno()).st_size
-            file.seek(max(size - size % 384 - _WTMP_TAIL, 0))
-            data = file.read(_WTMP_TAIL)
+            file.seek(max(size - size % length - length * _WTMP_TAIL, 0))
+            data = file.read(length * _WTMP_TAIL)
     except OSError:
         return [], 0
-    return parse_wtmp(data, since)
+    return parse_wtmp(data, since, length, place)
 
 
-def parse_wtmp(data: bytes, since: float) -> tuple[list[dict[str, object]], int]:
-    """Return the logins in the bytes of a wtmp, and how many records are empty."""
+def layout(machine: str) -> tuple[int, str]:
+    """Return the bytes of a record of wtmp, and how its time is packed, with what lies before it.
+
+    Most machines of 64 bits write what those of 32 bits read; these few have seconds of 64 bits (glibc's utmp.h).
+    """
+    wide = machine in _WIDE and sys.maxsize > 1 << 32  # a program of 32 bits sees its own kind of record
+    return (400, "=344xq") if wide else (384, "=340xi")
+
+
+def parse_wtmp(data: bytes, since: float, length: int, place: str) -> tuple[list[dict[str, object]], int]:
+    """Return the logins in the bytes of a wtmp, and how many records are empty. length, place: as of `layout`."""
     import struct
 
     rows: list[dict[str, object]] = []
     empty = 0
-    for at in range(0, len(data) - 383, 384):
-        record = data[at : at + 384]
+    for at in range(0, len(data) - length + 1, length):
+        record = data[at : at + length]
         if not record.strip(b"\0"):
             empty += 1
             continue
         kind, _pid, line, _id, user, host = struct.unpack_from("=hxxi32s4s32s256s", record)
-        (seconds,) = struct.unpack_from("=i", record, 340)
+        (seconds,) = struct.unpack_from(place, record)
         if kind == _LOGIN and seconds >= since:
             rows.append({"at": float(seconds), "user": _text(user), "host": _text(host), "line": _text(line)})
     return rows, empty

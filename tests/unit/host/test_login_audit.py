@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import struct
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -188,20 +189,34 @@ def test_wiped_traces():
     assert "the logs say nothing of sshd" in str(plan([], wtmp=[row]).warnings)
 
 
-def record(kind, user, host, at, line="pts/0"):
-    packed = struct.pack("=hxxi32s4s32s256s", kind, 1, line.encode(), b"id", user.encode(), host.encode())
-    return packed.ljust(340, b"\0") + struct.pack("=i", at).ljust(44, b"\0")
+# struct utmp, as C lays it out: with a session and a time of 32 bits each, or with `long` ones
+TAILS = {"x86_64": ("@hi32s4s32s256shhiii", 384), "aarch64": ("@hi32s4s32s256shhlll", 400)}
 
 
-def test_wtmp():
-    data = record(7, "ops", "10.0.0.5", 900) + b"\0" * 384 + record(8, "", "", 950) + record(7, "old", "x", 10) + b"cut"
-    rows, empty = logins.parse_wtmp(data, 100)
-    assert (rows, empty) == ([{"at": 900.0, "user": "ops", "host": "10.0.0.5", "line": "pts/0"}], 1)
+@pytest.mark.parametrize("machine", sorted(TAILS))
+def test_wtmp(machine, monkeypatch, tmp_path):
+    form, length = TAILS[machine]
+
+    def record(kind, user, host, at):
+        fields = (kind, 1, b"pts/0", b"id", user.encode(), host.encode(), 0, 0, 77, at, 5)
+        return struct.pack(form, *fields).ljust(length, b"\0")
+
+    path = tmp_path / "wtmp"
+    path.write_bytes(
+        record(7, "ops", "10.0.0.5", 900) + bytes(length) + record(8, "", "", 950) + record(7, "o", "x", 10)
+    )
+    monkeypatch.setattr(logins.os, "uname", lambda: SimpleNamespace(machine=machine))
+    row = {"at": 900.0, "user": "ops", "host": "10.0.0.5", "line": "pts/0"}
+    assert logins.wtmp(str(path), 100) == ([row], 1)
+    with path.open("ab") as file:
+        file.write(record(7, "cut", "x", 990)[:-9])
+    monkeypatch.setattr(logins, "_WTMP_TAIL", 3)
+    assert logins.wtmp(str(path), 100) == ([], 1)
 
 
-@given(st.binary(max_size=2000))
-def test_any_wtmp_is_read(data):
-    logins.parse_wtmp(data, 0)
+@given(st.binary(max_size=2000), st.sampled_from(["x86_64", "aarch64", ""]))
+def test_any_wtmp_is_read(data, machine):
+    logins.parse_wtmp(data, 0, *logins.layout(machine))
 
 
 def test_journal_lines():
@@ -241,9 +256,11 @@ def test_files(tmp_path):
         "2026-01-02T03:04:05.000000+00:00 host sshd[7]: Failed password for root from 203.0.113.9 port 1 ssh2\n"
         "2026-01-02T03:04:06.000000+00:00 host sudo:      ops : PWD=/ ; USER=root ; COMMAND=/bin/ls\n"
         "2026-01-02T03:04:07.000000+00:00 host cron[9]: (root) CMD (true)\n"
+        "2026-01-02T03:04:08.000000+00:00 host sshd[7]: message repeated 5 times: "
+        "[ Failed password for root from 203.0.113.9 port 1 ssh2]\n"
     )
     found = logins.of_files([str(path)], 1767300000.0, 1767350000.0)
-    assert [one.kind for one in found.events] == ["failed", "sudo"]
+    assert [one.kind for one in found.events] == ["failed", "sudo", *["failed"] * 5]
 
 
 # ssh-keygen -lf says the same of this key
