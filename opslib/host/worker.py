@@ -78,12 +78,7 @@ def run_step(
                     begins()
                 applied = True
                 _apply(task, plan, done, notes, stop)
-                task.verify(plan)
-                again = task.plan(task.probe())
-                left = [change.summary for change in again.changes if change.kind != ACTION]
-                if left and not again.failure:
-                    raise TaskError("did not converge: after the changes it would still " + "; ".join(left))
-                _take(result, again)
+                _take(result, _proven(task, plan))
                 result["reason"] = ""
             else:
                 _take(result, plan)
@@ -134,6 +129,16 @@ def _apply(task: Task, plan: Plan, done: list[Change], notes: list[str], stop: S
         raise
     notes += filter(None, [task.clean_up()])
     stop.heed()
+
+
+def _proven(task: Task, plan: Plan) -> Plan:
+    """Watch the task prove itself, and return the second plan. Raises TaskError when that would change more."""
+    task.verify(plan)
+    again = task.plan(task.probe())
+    left = [change.summary for change in again.changes if change.kind != ACTION]
+    if left and not again.failure:
+        raise TaskError("did not converge: after the changes it would still " + "; ".join(left))
+    return again
 
 
 def _words(error: BaseException) -> str:
