@@ -137,8 +137,12 @@ def test_new_keys_and_wiped_traces(lab: Lab, server: LabHost, apply: Apply) -> N
 
 
 def test_files(server: LabHost, rehearse: Apply, apply: Apply, witness: Witnesses) -> None:
+    layer = "/var/lib/docker/overlay2/abc/diff/usr/bin"  # of an image, with a setuid program of its own
+    server.run(["sh", "-c", f"mkdir -p {layer}; cp -a /bin/su {layer}"])
     clean = only(rehearse(server, tasks.file_audit(strict=True, ignore=IGNORE)))
     assert clean.status is Status.OK, clean.error
+    assert clean.data["left_out"] == ["/var/lib/docker/overlay2"]
+    server.run(["rm", "-r", "/var/lib/docker"])
     server.run(
         ["sh", "-c", "echo '# changed' >> /etc/login.defs; echo >> /usr/bin/free; cp /bin/cat /usr/local/bin/.x"]
     )

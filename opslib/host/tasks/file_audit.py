@@ -27,6 +27,15 @@ _IGNORED = [
     "/usr/share/man/*",
 ]
 _WATCHED = ["/etc", "/root", "/usr/local/bin", "/usr/local/sbin", "/usr/local/lib", "/var/spool/cron", "/boot"]
+_CONTAINERS = [
+    "/var/lib/containerd/io.containerd.snapshotter.v1.native",
+    "/var/lib/containerd/io.containerd.snapshotter.v1.overlayfs",
+    "/var/lib/containers/storage",
+    "/var/lib/docker/fuse-overlayfs",
+    "/var/lib/docker/overlay2",
+    "/var/lib/docker/vfs",
+    "/var/lib/machines",
+]
 _MOST_WALKED = 3_000_000
 _CHECKS = {"5": "content", "M": "mode", "U": "owner", "G": "group", "S": "size", "L": "link"}
 
@@ -41,9 +50,14 @@ class FileAudit(Task, name="file_audit"):
     be changed by an intruder with root as well: what is found is true, what is not found proves nothing. Reading
     all files of all packages takes a while. Nothing is changed.
 
+    Images of containers hold setuid programs that no package of the host brought, in folders that only root can enter,
+    as docker, containerd, podman and machined make them: `containers` are not looked into. `left_out`, and the words of
+    the result, say which of them there are.
+
     data: `changed_programs`, `changed_config`: `path`, `package_says` (what differs: content, missing); `missing`;
     `setuid`: `path`, `mode`, `owner`, `changed` (UTC); `recent`: `path`, `mode`, `owner`, `changed`; of each list
-    at most `top` and `..._count` with it; `complete` (false when there were more files than can be looked at).
+    at most `top` and `..._count` with it; `complete` (false when there were more files than can be looked at);
+    `left_out` (folders of containers).
 
     Errors: dpkg is missing, or takes longer than `timeout`. Sources: dpkg(1) (--verify), inode(7), find(1).
     """
@@ -55,6 +69,11 @@ class FileAudit(Task, name="file_audit"):
     )
     packages: bool = param(Boolean(), "Whether to compare the files of packages.", default=True)
     setuid: bool = param(Boolean(), "Whether to look for setuid and setgid programs of no package.", default=True)
+    containers: list[str] = param(
+        ListOf(Path(), longest=100),
+        "Folders of containers and their images, in which setuid programs are not looked for.",
+        default=_CONTAINERS,
+    )
     strict: bool = param(Boolean(), "Whether what is severe is a failure.", default=False)
     timeout: float = param(Duration(low=1), "Seconds that dpkg may take.", default="15m")
     top: int = param(Number(1, 5000, whole=True), "How many entries of each list to show.", default=100)
@@ -72,7 +91,7 @@ class FileAudit(Task, name="file_audit"):
             if done.code not in (0, 1) and not done.out:
                 raise TaskError("dpkg --verify failed: %s" % (done.err.strip()[-300:] or "code %d" % done.code))
             lines = done.out
-        walked = _Walked(now - self.since)
+        walked = _Walked(now - self.since, self.containers)
         if self.setuid:
             walked.setuid()
         walked.recent(self.watched)
@@ -84,6 +103,7 @@ class FileAudit(Task, name="file_audit"):
             "recent": [row for row in walked.recents if not self._ignored(row["path"])],
             "complete": not walked.over,
             "problems": walked.problems,
+            "left_out": sorted(walked.left_out),
         }
 
     def _ignored(self, path: str) -> bool:
@@ -106,6 +126,7 @@ class FileAudit(Task, name="file_audit"):
             data[name] = rows[: self.top]
             data[name + "_count"] = len(rows)
         data["complete"] = state["complete"]
+        data["left_out"] = [printable(path) for path in state["left_out"]]
         severe = []
         for rows, words in (
             (programs, "files of packages that were changed: "),
@@ -126,6 +147,8 @@ class FileAudit(Task, name="file_audit"):
             count(len(state["setuid"]), "setuid program"),
             count(len(recent), "recent change"),
         )
+        if data["left_out"]:
+            reason += "; not looked into for setuid programs: " + ", ".join(data["left_out"])
         failure = "; ".join(severe) if self.strict else ""
         return Plan(reason=reason, failure=failure, warnings=notes if self.strict else severe + notes, data=data)
 
@@ -148,8 +171,10 @@ def parse_verify(text: str) -> Iterator[dict[str, Any]]:
 class _Walked:
     """What lies on file systems: programs that lend rights, and what changed since a time."""
 
-    def __init__(self, since: float) -> None:
+    def __init__(self, since: float, containers: Sequence[str] = ()) -> None:
         self.since = since
+        self.containers = frozenset(path.rstrip("/") for path in containers)
+        self.left_out: set[str] = set()
         self.setuids: list[dict[str, Any]] = []
         self.recents: list[dict[str, Any]] = []
         self.problems: list[str] = []
@@ -161,14 +186,23 @@ class _Walked:
         for group in mounts.real(mounts.read_table()):
             mount = group[0]
             if "nosuid" not in mount.options and not mount.fstype.startswith(("nfs", "cifs", "fuse")):
-                self._walk(mount.point, self._take_setuid)
+                self._walk(mount.point, self._take_setuid, self._enters)
 
     def recent(self, folders: Sequence[str]) -> None:
         """Look through folders."""
         for folder in folders:
             self._walk(folder, self._take_recent)
 
-    def _walk(self, path: str, take: Any) -> None:
+    def _enters(self, path: str) -> bool:
+        if path not in self.containers:
+            return True
+        self.left_out.add(path)
+        return False
+
+    def _walk(self, path: str, take: Any, enters: Any = None) -> None:
+        top = path.rstrip("/") + "/"
+        if enters and not all(enters(path[:end]) for end in range(1, len(top)) if top[end] == "/"):
+            return
         try:
             root = tree.open_folder(path)
         except OSError as error:
@@ -176,13 +210,13 @@ class _Walked:
                 self.problems.append("%s: %s" % (printable(path), error.strerror))
             return
         try:
-            for entry in tree.walk(root):
+            for entry in tree.walk(root, enter=enters and (lambda entry: enters(top + entry.path))):
                 self.left -= 1
                 if self.left < 0:
                     self.over = True
                     return
                 if stat.S_ISREG(entry.stat.st_mode) or stat.S_ISLNK(entry.stat.st_mode):
-                    take(path.rstrip("/") + "/" + entry.path, entry.stat)
+                    take(top + entry.path, entry.stat)
         finally:
             os.close(root)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from opslib.host.params import ParamError
+from opslib.host.tasks import file_audit
 from opslib.host.tasks.file_audit import FileAudit, _Walked, parse_verify
 
 HOSTILE = ["-oProxyCommand=x", "$(id)", "../x", "a\nb", "a\0b", "\udcff\x1b[31m", "", "x" * 70000]
@@ -20,6 +23,7 @@ HOSTILE = ["-oProxyCommand=x", "$(id)", "../x", "a\nb", "a\0b", "\udcff\x1b[31m"
         ("ignore", [5, {"a": 1}, ["/a\nb"], ["/a\0b"], [[]], [""], ["/x"] * 201]),
         ("packages", ["maybe", 2, [], *HOSTILE]),
         ("setuid", ["maybe", 2, [], *HOSTILE]),
+        ("containers", [5, {"a": 1}, ["var"], ["/a/../b"], ["/a\nb"], ["/a\0b"], [[]], ["/x"] * 101]),
         ("strict", ["maybe", 2, [], *HOSTILE]),
         ("timeout", ["soon", 0, -1, [], True, *HOSTILE]),
         ("top", ["few", 0, 5001, [], True, *HOSTILE]),
@@ -66,7 +70,8 @@ def test_any_answer_is_read(text):
 
 
 def state(**changes):
-    return dict({"now": 1e6, "verified": [], "setuid": [], "recent": [], "complete": True, "problems": []}, **changes)
+    nothing = {"verified": [], "setuid": [], "recent": [], "complete": True, "problems": [], "left_out": []}
+    return dict(nothing, now=1e6, **changes)
 
 
 def test_what_is_severe():
@@ -84,6 +89,28 @@ def test_lists_are_bounded():
     rows = [{"path": "/etc/%d" % n, "mode": 0o644, "uid": 0, "ctime": float(n)} for n in range(50)]
     data = FileAudit(top=3).plan(state(recent=rows)).data
     assert ([row["path"] for row in data["recent"]], data["recent_count"]) == (["/etc/49", "/etc/48", "/etc/47"], 50)
+
+
+def test_images_of_containers_are_left_out(tmp_path, monkeypatch):
+    """Below a disk, and on one of their own; and nothing else is."""
+    for name in ("images/layer", "images-of-mine"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "su").touch(mode=0o700)
+        (tmp_path / name / "su").chmod(0o4755)
+    images = str(tmp_path / "images")
+    where = [[SimpleNamespace(point=str(tmp_path / name), options=(), fstype="ext4")] for name in ("", "images/layer")]
+    monkeypatch.setattr(file_audit.mounts, "read_table", list)
+    monkeypatch.setattr(file_audit.mounts, "real", lambda _table: where)
+    walked = _Walked(0.0, [images + "/"])
+    walked.setuid()
+    assert [row["path"] for row in walked.setuids] == [str(tmp_path / "images-of-mine" / "su")]
+    assert walked.left_out == {images}
+    told = FileAudit(strict=True).plan(state(left_out=[images]))
+    assert (told.failure, told.data["left_out"]) == ("", [images])
+    assert told.reason.endswith("; not looked into for setuid programs: " + images)
+    whole = _Walked(0.0)
+    whole.setuid()
+    assert len(whole.setuids) == 3
 
 
 def test_recent_and_links(tmp_path):

@@ -18,6 +18,9 @@ description:
     program of nobody''s are severe: warnings, or failures with O(strict). dpkg''s own lists
     can be changed by an intruder with root as well: what is found is true, what is not found
     proves nothing. Reading all files of all packages takes a while. Nothing is changed.'
+  - 'Images of containers hold setuid programs that no package of the host brought, in folders
+    that only root can enter, as docker, containerd, podman and machined make them: O(containers)
+    are not looked into. C(left_out), and the words of the result, say which of them there are.'
   - 'Errors: dpkg is missing, or takes longer than O(timeout). Sources: dpkg(1) (--verify),
     inode(7), find(1).'
 author:
@@ -66,6 +69,20 @@ options:
       - Whether to look for setuid and setgid programs of no package.
     type: bool
     default: true
+  containers:
+    description:
+      - Folders of containers and their images, in which setuid programs are not looked for.
+      - List of absolute path.
+    type: list
+    elements: path
+    default:
+      - /var/lib/containerd/io.containerd.snapshotter.v1.native
+      - /var/lib/containerd/io.containerd.snapshotter.v1.overlayfs
+      - /var/lib/containers/storage
+      - /var/lib/docker/fuse-overlayfs
+      - /var/lib/docker/overlay2
+      - /var/lib/docker/vfs
+      - /var/lib/machines
   strict:
     description:
       - Whether what is severe is a failure.
@@ -128,7 +145,8 @@ data:
   description: 'C(changed_programs), C(changed_config): C(path), C(package_says) (what differs:
     content, missing); C(missing); C(setuid): C(path), C(mode), C(owner), C(changed) (UTC);
     C(recent): C(path), C(mode), C(owner), C(changed); of each list at most C(top) and C(..._count)
-    with it; C(complete) (false when there were more files than can be looked at).'
+    with it; C(complete) (false when there were more files than can be looked at); C(left_out)
+    (folders of containers).'
   returned: always
   type: dict
 opslib:
