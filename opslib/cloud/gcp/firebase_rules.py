@@ -5,12 +5,11 @@ Source: the REST reference of Firebase Rules v1.
 
 from __future__ import annotations
 
-import email.utils
 import functools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from opslib.cloud.errors import MalformedError, RefusedError, UnknownOutcomeError
@@ -67,11 +66,7 @@ class FirebaseRules:
 
     def now(self) -> datetime:
         """Return the service's own time; rules are judged by it."""
-        answer = self._api.get(f"/v1/{self._project}/releases", params={"pageSize": 1})
-        try:
-            return email.utils.parsedate_to_datetime(answer.headers.get("date", "")).astimezone(UTC)
-        except (TypeError, ValueError):
-            raise MalformedError("Firebase Rules: the answer does not tell the time") from None
+        return self._api.get(f"/v1/{self._project}/releases", params={"pageSize": 1}).moment()
 
     def release(self) -> Release | None:
         """Return what is in force, None when nothing was ever released."""
