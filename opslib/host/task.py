@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from . import wire
 from .params import Param, ParamError, param, shown
 from .plan import ACTION, CREATE, MODIFY, REMOVE, Change, Plan
 from .record import Record, field
@@ -102,7 +103,7 @@ class Task(Record):
 
     def __repr__(self) -> str:
         body = ("%s=%s" % (k, "***" if self._fields[k].kind.secret else repr(v)) for k, v in self.args().items())
-        return "%s(%s)" % (self.name, ", ".join(body))
+        return str(wire.mask("%s(%s)" % (self.name, ", ".join(body)), self.secrets()))
 
     def check(self) -> None:
         """Refuse parameters that contradict each other, with `self.refuse`. Pure."""

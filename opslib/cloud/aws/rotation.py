@@ -32,7 +32,6 @@ class Store(Protocol):
     """
 
     where: str
-    can_retire: bool
 
     def look(self) -> Standing:
         """Tell how the secret stands, reading no value."""

@@ -31,7 +31,6 @@ class ParameterStore:
     """A parameter by its name. learn: is told every value."""
 
     where = "the Parameter Store"
-    can_retire = False  # what is in the history of a parameter goes with the parameter only
 
     def __init__(self, task: AwsTask, name: str, learn: Callable[[str], None]) -> None:
         self._task = task

@@ -30,7 +30,6 @@ class SecretStore:
     """A secret by its name or ARN. learn: is told every value."""
 
     where = "Secrets Manager"
-    can_retire = True
 
     def __init__(self, task: AwsTask, name: str, learn: Callable[[str], None]) -> None:
         self._task = task

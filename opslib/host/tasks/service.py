@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 
-from opslib.host import wire
 from opslib.host.command import run
 from opslib.host.params import Boolean, Choice, Duration, Kind, Number, ParamError, Port
 from opslib.host.plan import Change, Plan
@@ -60,9 +59,6 @@ class Asking:
         """Yield the secrets of the HTTP checks."""
         for check in self.checks():
             yield from HttpCheck(**check).secrets()
-
-    def __repr__(self) -> str:
-        return str(wire.mask(super().__repr__(), list(self.secrets())))
 
 
 class Seen(Record):

@@ -29,7 +29,6 @@ class Memory:
     """A store that fails with its n-th change, before or after it took effect."""
 
     where = "memory"
-    can_retire = True
 
     def __init__(self) -> None:
         self.versions = ["older", "old"]
