@@ -102,6 +102,11 @@ class Compiler:
         """Whether a failing task would end the play for all hosts, of every task that can fail."""
         return self.rounds.fatal
 
+    @property
+    def position(self) -> int:
+        """The number of the task that is being reckoned, as its steps have it."""
+        return self._position
+
     def run(self, blocks: Sequence[Any]) -> None:
         """Reckon the blocks for all hosts. Raises NeedsAnsibleError, PlaybookError, InventoryError, AnsibleError."""
         self._blocks(blocks, self.hosts)

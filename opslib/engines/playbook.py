@@ -14,7 +14,6 @@ import contextlib
 import difflib
 import functools
 import itertools
-import os
 import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,13 +24,14 @@ from typing import Any
 from opslib import tasks
 from opslib.connection import NotCarriedError
 from opslib.engines import ansible_core as core
-from opslib.engines import obstacles
+from opslib.engines import included, obstacles
 from opslib.engines.compile import Compiler, HostItems
+from opslib.engines.earlier import Earlier
 from opslib.engines.hidden import Hidden
 from opslib.engines.obstacles import NeedsAnsibleError, Watch
 from opslib.engines.roles import find_source, role_folder
 from opslib.engines.rounds import Failures
-from opslib.engines.work import Compiled, HostWork, KnownResult, Play, Policy
+from opslib.engines.work import Compiled, HostWork, Play, Policy
 from opslib.errors import InventoryError, PlaybookError, UsageError
 from opslib.host import wire
 from opslib.host.params import shown
@@ -42,7 +42,6 @@ from opslib.target import Target
 
 __all__ = ["load", "role_folder"]
 
-_ENCRYPTED = b"$ANSIBLE_VAULT"
 _LINEAR = ("linear", "ansible.builtin.linear", "ansible.legacy.linear")
 
 
@@ -241,7 +240,12 @@ class _Loading:
                         failures=failures,
                         secrets=self.secrets,
                     )
-                    watch.steps = functools.partial(self._steps_before, [*earlier, each], compiler)
+                    watch.steps = Earlier(
+                        foreign=any(other.obstacle is not None and other.hosts for other in earlier),
+                        works=[work for other in (*earlier, each) for work in other.work.values()],
+                        compiler=compiler,
+                        target=functools.partial(self._target, compiler),
+                    )
                     compiler.run(each.blocks)
                     self._targets(each, compiler)
                 fatal |= compiler.fatal
@@ -272,23 +276,6 @@ class _Loading:
         keywords = {key: core.plain(engine.template(value)) for key, value in given.items() if value is not None}
         return self.inventory.make_target(host.name, host.base, engine, keywords)
 
-    def _steps_before(self, plays: Sequence[_Prepared], compiler: Compiler, name: str) -> str:
-        """Say where steps come before what is being reckoned for a host: nowhere (""), `away`, or `here`.
-
-        The other hosts' steps of the same task do not: they are done at the same time.
-        """
-        if any(each.obstacle is not None and each.hosts for each in plays):
-            return "here"
-        rows = [(work.target, work.items) for each in plays for work in each.work.values()]
-        with contextlib.suppress(core.AnsibleError, InventoryError):  # whose turn to be told has not come
-            for host in compiler.hosts:
-                late = None if host.name == name else compiler._position
-                rows.append((self._target(compiler, host), [item for item in host.items if _position(item) != late]))
-        steps = [(target, item) for target, items in rows for item in items if isinstance(item, Step)]
-        if any(target.carrier == "local" or step.task.runs_on == "controller" for target, step in steps):
-            return "here"
-        return "away" if steps else ""
-
     def _learn_secrets(self, each: _Prepared) -> None:
         """Learn what must not be shown of a play whose steps are not reckoned, because it goes to ansible-runner."""
         with core.reading(PlaybookError, f"play {each.play.get_name()!r}{_place(each.play)}"):
@@ -304,39 +291,19 @@ class _Loading:
 
     def _learn_included(self, each: _Prepared, task: Any) -> bool:
         """Learn what is encrypted in the files that a task is to read; return whether all of them are known now."""
+        hosts = itertools.chain.from_iterable(each.batches)
+        contexts = (self.variables.get_vars(play=each.play, host=host, task=task) for host in hosts)
         try:
-            for host in itertools.chain.from_iterable(each.batches):
-                variables = self.variables.get_vars(play=each.play, host=host, task=task)
-                engine = core.Engine(loader=self.loader, variables=variables)
-                name = str(task.loop_control.loop_var)
-                for item in [None] if (items := core.loop_items(task, engine)) is None else items:
-                    engine.available_variables = {**variables, name: item}
-                    args = core.plain(core.task_args(task, str(task.action), engine, free_form=True))
-                    self.secrets.update(self.read(self._included(task, args)))
-        except core.AnsibleError:  # what it hangs on is known only when its turn comes
+            for path in included.files_of(task, self.loader, contexts):
+                self.secrets.update(self.read(path))
+        except core.AnsibleError:
             return False
         return True
 
-    def _included(self, task: Any, args: Mapping[str, Any]) -> Path:
-        """Return the file or folder that `include_vars` finds."""
-        if "dir" not in args:
-            name = str(args.get("file") or args.get("_raw_params")).strip()
-            return Path(self.loader.path_dwim_relative_stack(task.get_search_path(), "vars", name))
-        name = str(args["dir"])
-        if task._role is None:
-            return Path(core.origin(task.get_ds())[0]).parent / name
-        within = name.partition("/")[0] == "vars" and Path(task._role._role_path, name).exists()
-        return Path(task._role._role_path, *([] if within else ["vars"]), name)
-
     def read(self, path: Path) -> frozenset[str]:
-        """Return what is encrypted in a file, or in the files of a folder."""
-        files = [path] if path.is_file() else [Path(top, name) for top, _, names in os.walk(path) for name in names]
-        found: set[str] = set()
-        for file in files:
-            with contextlib.suppress(OSError, core.AnsibleError), self.inventory.active():  # Ansible cannot, either
-                if _ENCRYPTED in file.read_bytes():
-                    found.update(core.encrypted(self.loader.load_from_file(str(file), cache="none"), self._decrypted))
-        return frozenset(self.loader.secrets | found)
+        """Return what is encrypted in a file or folder."""
+        with self.inventory.active():
+            return included.encrypted_in(path, self.loader, self._decrypted)
 
     def _mask(self, text: str) -> str:
         masked: str = wire.mask(text, self._all_secrets())
@@ -406,10 +373,6 @@ def _about_tasks(text: str) -> str:
     place = re.search(r" \(/[^()]*:\d+\)$", text)
     head = text[: found.start()]
     return f"{head}there is no task opslib.runbook.{name}; {hint}{place[0] if place else ''}"
-
-
-def _position(item: Step | StepResult) -> int | None:
-    return item.position if isinstance(item, Step | KnownResult) else None
 
 
 def _masked(items: Sequence[Step | StepResult], secrets: frozenset[str]) -> tuple[Step | StepResult, ...]:
