@@ -61,7 +61,7 @@ def test_services_run_with_the_new_secrets(host, variables, as_root):
     for row in variables.get("emergency_units", []):
         assert host.run("systemctl is-active -- %s", row["unit"]).stdout.strip() == "active", f"{row['unit']} is down"
         pid = host.check_output("systemctl show --value --property=MainPID -- %s", row["unit"])
-        began = float(host.check_output("date +%%s")) - float(host.check_output("ps -o etimes= -p %s", pid))
+        began = float(host.check_output("date +%s")) - float(host.check_output("ps -o etimes= -p %s", pid))
         for file in variables["emergency_secrets"]:
             changed = float(host.check_output("stat -c %%Y %s", file["path"]))
             assert began >= changed - 2, f"{row['unit']} runs since before {file['path']} changed"
