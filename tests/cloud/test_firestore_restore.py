@@ -159,7 +159,7 @@ def test_a_resume_that_was_lost_is_asked_for_again(world, how):
 
 
 def test_a_resume_that_is_never_answered_is_the_last_word(world, monkeypatch):
-    monkeypatch.setattr("opslib.cloud.tasks.firestore_restore._CLEANUP", 0.3)
+    monkeypatch.setattr("opslib.cloud.tasks.firestore_restore._CLEANUP", 2.0)
     world.apprunner.fail("ResumeService", times=None)
     error = restore().error
     assert "spendsense-api could not be resumed: " in error

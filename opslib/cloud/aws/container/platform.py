@@ -158,29 +158,36 @@ class Platform(abc.ABC):
         is lost, an operation of that kind (any, if it is empty) is looked for; again: what is asked for is a state and
         no step, so that it is sent again when none has begun.
         """
-        for _turn in self.task.patience.pauses(f"{self.label}: {what}"):
-            state = self.idle()
-            if done is not None and done(state):
-                return ""
-            still(state)
-            known = frozenset(each.id for each in itertools.islice(self.operations(), _RECENT))
-            try:
-                return send(state)
-            except RefusedError as error:
-                if not self.is_busy(error):
-                    raise
-                self.task.say(f"{self.name} became busy; waiting once more")
-            except UnknownOutcomeError as error:
-                self.task.say(f"{what}: the answer was lost; looking what came of it")
-                key = self.find_out(what, known, error, kind, done)
-                if key:
-                    return key
-                if not again:
-                    raise TaskError(
-                        f"{what}: the answer was lost, and there is no sign that it took effect: no operation began; "
-                        f"it was not sent again ({error})"
-                    ) from error
-                self.task.say(f"{what}: it did not take effect; asking once more")
+        last: UnknownOutcomeError | None = None
+        try:
+            for _turn in self.task.patience.pauses(f"{self.label}: {what}"):
+                state = self.idle()
+                if done is not None and done(state):
+                    return ""
+                still(state)
+                known = frozenset(each.id for each in itertools.islice(self.operations(), _RECENT))
+                try:
+                    return send(state)
+                except RefusedError as error:
+                    if not self.is_busy(error):
+                        raise
+                    self.task.say(f"{self.name} became busy; waiting once more")
+                except UnknownOutcomeError as error:
+                    self.task.say(f"{what}: the answer was lost; looking what came of it")
+                    key = self.find_out(what, known, error, kind, done)
+                    if key:
+                        return key
+                    if not again:
+                        raise TaskError(
+                            f"{what}: the answer was lost, and there is no sign that it took effect: no operation "
+                            f"began; it was not sent again ({error})"
+                        ) from error
+                    last = error
+                    self.task.say(f"{what}: it did not take effect; asking once more")
+        except TimeIsUpError as error:
+            if last is None or str(last) in str(error):
+                raise
+            raise TimeIsUpError(f"{error} ({last})") from error
         raise AssertionError
 
     def follow(self, what: str, key: str) -> None:
