@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import shutil
 import signal
 import socket
@@ -36,19 +37,38 @@ def main(parent: int, folder: str, command: list[str]) -> int:
     child = os.fork()
     if child == 0:
         _start(folder, command)
+    caught = _signals()
     _note(os.path.join(folder, PID_FILE), str(os.getpid()))
     while True:
-        caught = signal.sigtimedwait(_WAKE, _LOOK)
+        came = set(os.read(caught, 512)) if select.select([caught], [], [], _LOOK)[0] else set()
         done, status = os.waitpid(child, os.WNOHANG)
         if done:
             code = os.waitstatus_to_exitcode(status)
             return code if code >= 0 else 128 - code
         orphan = os.getppid() != parent
-        if orphan or (caught is not None and caught.si_signo != signal.SIGCHLD):
+        if orphan or came - {signal.SIGCHLD}:
             kill_all(child, os.environ.get(MARK, ""))
-            if orphan or (caught is not None and caught.si_signo == signal.SIGHUP and _orphaned(parent)):
+            if orphan or (signal.SIGHUP in came and _orphaned(parent)):
                 _remove(folder)
             return KILLED
+
+
+def _signals() -> int:
+    """Return the end of a pipe that tells the numbers of those signals that are to wake us.
+
+    `signal.sigtimedwait` does not do: stopped and continued beyond its time, it returns a signal that never came.
+    """
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    for number in _WAKE:
+        signal.signal(number, _nothing)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _WAKE)
+    return reader
+
+
+def _nothing(_number: int, _frame: object) -> None:
+    """Stand in for what the signal would do otherwise."""
 
 
 def _orphaned(parent: int) -> bool:

@@ -70,6 +70,21 @@ def test_signal_becomes_exit_code(tmp_path: Path) -> None:
     assert start(tmp_path, command).wait(20) == 128 + 9
 
 
+def test_a_guard_that_was_stopped_for_a_while_goes_on(tmp_path: Path) -> None:
+    """As by `kill -STOP`, or a container that was paused, for longer than it takes between two looks."""
+    go = tmp_path / "go"
+    watched = start(tmp_path, ["/bin/sh", "-c", f"until [ -e {go} ]; do sleep 0.02; done; exit 3"])
+    wait_for((tmp_path / guard.PID_FILE).exists)
+    for _time in range(3):
+        watched.send_signal(signal.SIGSTOP)
+        time.sleep(0.4)
+        watched.send_signal(signal.SIGCONT)
+        time.sleep(0.1)
+    assert watched.poll() is None
+    go.touch()
+    assert watched.wait(20) == 3
+
+
 def test_missing_program(tmp_path: Path) -> None:
     assert start(tmp_path, ["/nonexistent/program"]).wait(20) == 127
 
