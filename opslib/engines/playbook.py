@@ -1,9 +1,9 @@
 """Load a playbook, and say of each play what the ssh engine makes of it.
 
-What the ssh engine understands of Ansible, and what it leaves to ansible-runner, is in `obstacles`; how a play becomes
-steps is in `compile`. Variables, inventories, vaults, templates, tags and the order of things are ansible-core's own.
-Lookups and templates are worked out when the playbook is loaded, before anything is touched; those that look at what
-earlier steps may have changed send their play to ansible-runner.
+What the ssh engine understands of Ansible, and what it leaves to ansible-runner, is in `obstacles`; what comes before a
+play's first step is in `prepared`, and how it becomes steps in `compile`. Variables, inventories, vaults, templates,
+tags and the order of things are ansible-core's own. Lookups and templates are worked out when the playbook is loaded,
+before anything is touched; those that look at what earlier steps may have changed send their play to ansible-runner.
 """
 
 # ruff: noqa: SLF001 - ansible-core has no public way to what is needed here
@@ -13,36 +13,29 @@ from __future__ import annotations
 import contextlib
 import difflib
 import functools
-import itertools
 import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from opslib import tasks
 from opslib.connection import NotCarriedError
 from opslib.engines import ansible_core as core
-from opslib.engines import included, obstacles
 from opslib.engines.compile import Compiler, HostItems
 from opslib.engines.earlier import Earlier
-from opslib.engines.hidden import Hidden
+from opslib.engines.learned import Learned
 from opslib.engines.obstacles import NeedsAnsibleError, Watch
+from opslib.engines.prepared import Prepared, of_play, place_of, prepare
 from opslib.engines.roles import find_source, role_folder
 from opslib.engines.rounds import Failures
 from opslib.engines.work import Compiled, HostWork, Play, Policy
 from opslib.errors import InventoryError, PlaybookError, UsageError
-from opslib.host import wire
 from opslib.host.params import shown
 from opslib.inventory import Inventory
-from opslib.result import StepResult
-from opslib.step import Step
 from opslib.target import Target
 
 __all__ = ["load", "role_folder"]
-
-_LINEAR = ("linear", "ansible.builtin.linear", "ansible.legacy.linear")
 
 
 @contextlib.contextmanager
@@ -91,22 +84,6 @@ def _tags(given: Sequence[str]) -> list[str]:
     return [tag.strip() for word in words for tag in word.split(",") if tag.strip()]
 
 
-@dataclass(slots=True)
-class _Prepared:
-    """A play on its way: as ansible-core has it, and what is known of it."""
-
-    play: Any
-    blocks: list[Any]
-    hosts: tuple[str, ...]
-    batches: list[list[Any]]
-    gathers: bool
-    obstacle: str | None = None
-    reads_facts: bool = False
-    carries_state: bool = False
-    policy: Policy = field(default_factory=Policy)
-    work: dict[str, HostWork] = field(default_factory=dict)
-
-
 class _Loading:
     """Loads one playbook."""
 
@@ -122,9 +99,6 @@ class _Loading:
         self.check = bool(options["check"])
         self.limit: str | None = options["subset"]
         self.loader = core.Loader(inventory.vault)
-        self.secrets: set[str] = set()
-        self.places: set[str] = set()
-        self._decrypted: dict[str, str | None] = {}
         with core.reading(PlaybookError, "extra variables"):
             extra = core.combine_vars(inventory.extra_vars, core.parse_extra_vars(self.loader, extra_vars))
         names = {
@@ -138,6 +112,7 @@ class _Loading:
         facts["ansible_inventory_sources"] = list(inventory.sources)
         facts.update(ansible_forks=core.C.DEFAULT_FORKS, ansible_verbosity=0)
         self.variables = core.Variables(self.loader, inventory.manager, extra, facts)
+        self.learned = Learned(inventory, self.loader, self.variables)
 
     def run(self) -> Compiled:
         """Load and reckon all plays. What goes wrong is told without secrets."""
@@ -145,7 +120,7 @@ class _Loading:
             return self._run()
         except (PlaybookError, InventoryError) as error:
             text = str(error)
-            better = self._mask(_about_tasks(text))
+            better = self.learned.mask(_about_tasks(text))
             if better != text:
                 raise type(error)(better) from None
             raise
@@ -155,51 +130,22 @@ class _Loading:
             core.enter_folder(self.path)
             playbook = core.Playbook.load(self.path, variable_manager=self.variables, loader=self.loader)
             plays = playbook.get_plays()
-        prepared: list[_Prepared] = []
+        prepared: list[Prepared] = []
         for play in plays:
             self.loader.set_basedir(play._included_path or playbook._basedir)
-            with core.reading(PlaybookError, f"play {play.get_name()!r}{_place(play)}"):
-                prepared.append(self._prepare(play))
+            with core.reading(PlaybookError, f"play {play.get_name()!r}{place_of(play)}"):
+                prepared.append(prepare(play, self.inventory.manager, self.loader, self.variables))
             self._reckon(prepared)
         self._share_facts(prepared)
         for each in prepared:
             if each.obstacle is not None:
-                self._learn_secrets(each)
+                self.learned.of_play(each)
         if not any(each.hosts for each in prepared):
             patterns = ", ".join(dict.fromkeys(str(name) for each in prepared for name in core.plain(each.play.hosts)))
             raise InventoryError(self.inventory.no_host(patterns, self.limit))
         return self._compiled(prepared)
 
-    def _prepare(self, play: Any) -> _Prepared:
-        """Do what `PlaybookExecutor.run` and `TaskQueueManager.run` do before the first task."""
-        manager = self.inventory.manager
-        manager.remove_restriction()
-        engine = core.Engine(loader=self.loader, variables=self.variables.get_vars(play=play))
-        prompts = play.vars_prompt
-        play.post_validate(engine)
-        batches = _batches(manager, play)
-        seen = self.variables.get_vars(play=play)
-        ready = play.copy()
-        ready.post_validate(core.Engine(loader=self.loader, variables=seen))
-        ready.handlers = ready.compile_roles_handlers() + ready.handlers
-        blocks = [block.filter_tagged_tasks(seen) for block in ready.compile()]
-        blocks = [block for block in blocks if block.has_tasks()]
-        each = _Prepared(
-            play=ready,
-            blocks=blocks,
-            hosts=tuple(str(host.name) for batch in batches for host in batch),
-            batches=batches,
-            gathers=_gathers(ready),
-        )
-        try:
-            _scan_play(ready, prompts)
-            _scan(blocks)
-        except NeedsAnsibleError as problem:
-            each.obstacle = _of_play(ready, problem)
-        each.carries_state = any(obstacles.carries_state(task) for block in blocks for task in block.get_tasks())
-        return each
-
-    def _reckon(self, prepared: list[_Prepared]) -> None:
+    def _reckon(self, prepared: list[Prepared]) -> None:
         """Reckon the newest play's steps, unless it or an earlier one stands against it."""
         each, earlier = prepared[-1], prepared[:-1]
         teacher = next((other for other in earlier if other.carries_state), None)
@@ -212,10 +158,10 @@ class _Loading:
             self._steps(each, facts, earlier)
         except NeedsAnsibleError as problem:
             each.reads_facts = "reads the fact" in str(problem)
-            each.obstacle = _of_play(each.play, problem)
+            each.obstacle = of_play(each.play, problem)
             each.work.clear()
 
-    def _steps(self, each: _Prepared, facts: bool, earlier: Sequence[_Prepared]) -> None:
+    def _steps(self, each: Prepared, facts: bool, earlier: Sequence[Prepared]) -> None:
         later = any(other.hosts for other in earlier)
         manager = self.inventory.manager
         failures = Failures()
@@ -225,7 +171,7 @@ class _Loading:
                 manager.restrict_to_hosts(batch)
                 losses = "task" if later and len(each.hosts) > 1 else "batch" if number else ""
                 watch = Watch(facts=facts, losses=losses)
-                with core.reading(PlaybookError, f"play {each.play.get_name()!r}{_place(each.play)}"):
+                with core.reading(PlaybookError, f"play {each.play.get_name()!r}{place_of(each.play)}"):
                     compiler = Compiler(
                         each.play,
                         loader=self.loader,
@@ -238,7 +184,7 @@ class _Loading:
                         check=self.check,
                         defaults=self.inventory.defaults,
                         failures=failures,
-                        secrets=self.secrets,
+                        secrets=self.learned.texts,
                     )
                     watch.steps = Earlier(
                         foreign=any(other.obstacle is not None and other.hosts for other in earlier),
@@ -263,10 +209,10 @@ class _Loading:
             any_errors_fatal=True in fatal, max_fail_percentage=None if limit is None else float(limit)
         )
 
-    def _targets(self, each: _Prepared, compiler: Compiler) -> None:
+    def _targets(self, each: Prepared, compiler: Compiler) -> None:
         for host in compiler.hosts:
             target = self._target(compiler, host)
-            self.secrets.update(target.all_secrets())
+            self.learned.texts.update(target.all_secrets())
             each.work[host.name] = HostWork(target=target, items=host.items)
 
     def _target(self, compiler: Compiler, host: HostItems) -> Target:
@@ -276,44 +222,8 @@ class _Loading:
         keywords = {key: core.plain(engine.template(value)) for key, value in given.items() if value is not None}
         return self.inventory.make_target(host.name, host.base, engine, keywords)
 
-    def _learn_secrets(self, each: _Prepared) -> None:
-        """Learn what must not be shown of a play whose steps are not reckoned, because it goes to ansible-runner."""
-        with core.reading(PlaybookError, f"play {each.play.get_name()!r}{_place(each.play)}"):
-            for host in itertools.chain.from_iterable(each.batches):
-                variables = self.variables.get_vars(play=each.play, host=host)
-                engine = core.Engine(loader=self.loader, variables=variables)
-                self.secrets.update(self.inventory.secrets_of(str(host.name), variables, engine))
-            for block in (*each.blocks, *each.play.handlers):
-                for task in block.get_tasks():
-                    self.secrets.update(core.encrypted([task.args, task.vars], self._decrypted))
-                    if obstacles.includes_variables(task) and self._learn_included(each, task):
-                        self.places.add(str(task.get_path()))
-
-    def _learn_included(self, each: _Prepared, task: Any) -> bool:
-        """Learn what is encrypted in the files that a task is to read; return whether all of them are known now."""
-        hosts = itertools.chain.from_iterable(each.batches)
-        contexts = (self.variables.get_vars(play=each.play, host=host, task=task) for host in hosts)
-        try:
-            for path in included.files_of(task, self.loader, contexts):
-                self.secrets.update(self.read(path))
-        except core.AnsibleError:
-            return False
-        return True
-
-    def read(self, path: Path) -> frozenset[str]:
-        """Return what is encrypted in a file or folder."""
-        with self.inventory.active():
-            return included.encrypted_in(path, self.loader, self._decrypted)
-
-    def _mask(self, text: str) -> str:
-        masked: str = wire.mask(text, self._all_secrets())
-        return masked
-
-    def _all_secrets(self) -> frozenset[str]:
-        return frozenset(self.secrets | self.loader.secrets | self.inventory.secrets)
-
     @staticmethod
-    def _share_facts(prepared: list[_Prepared]) -> None:
+    def _share_facts(prepared: list[Prepared]) -> None:
         """Keep a play that gathers facts together with a later one that may read them without gathering its own."""
         for number, each in enumerate(prepared):
             if each.gathers or not (each.reads_facts or each.obstacle):
@@ -325,7 +235,7 @@ class _Loading:
                         f"play {earlier.play.get_name()!r} gathers facts that play {each.play.get_name()!r} may read"
                     )
 
-    def _compiled(self, prepared: list[_Prepared]) -> Compiled:
+    def _compiled(self, prepared: list[Prepared]) -> Compiled:
         plays = []
         for index, each in enumerate(prepared):
             path, line = core.origin(each.play.get_ds())
@@ -348,15 +258,8 @@ class _Loading:
                 raise UsageError(f"play {play.name!r} has no steps: {play.obstacle}")
             return [rows[play.index][name] for name in names]
 
-        secrets = self._all_secrets()
-        if secrets:
-            for each in prepared:
-                each.work = {
-                    name: replace(work, items=_masked(work.items, secrets)) for name, work in each.work.items()
-                }
-        rows = [each.work for each in prepared]
-        hidden = Hidden(secrets, places=self.places, read=self.read)
-        return Compiled(path=Path(self.path), plays=tuple(plays), work=work, hidden=hidden)
+        rows = [self.learned.masked(each.work) for each in prepared]
+        return Compiled(path=Path(self.path), plays=tuple(plays), work=work, hidden=self.learned.hidden())
 
 
 def _about_tasks(text: str) -> str:
@@ -373,77 +276,3 @@ def _about_tasks(text: str) -> str:
     place = re.search(r" \(/[^()]*:\d+\)$", text)
     head = text[: found.start()]
     return f"{head}there is no task opslib.runbook.{name}; {hint}{place[0] if place else ''}"
-
-
-def _masked(items: Sequence[Step | StepResult], secrets: frozenset[str]) -> tuple[Step | StepResult, ...]:
-    """Hide secrets in what is known beforehand and in the names of steps."""
-    texts = [[item.name, getattr(item, "reason", ""), getattr(item, "error", None)] for item in items]
-    found: list[Step | StepResult] = []
-    for item, (name, reason, error) in zip(items, wire.mask(texts, secrets), strict=True):
-        if isinstance(item, StepResult):
-            found.append(replace(item, name=name, reason=reason, error=error))
-        else:
-            found.append(item if item.name == name else replace(item, name=name))
-    return tuple(found)
-
-
-def _batches(manager: Any, play: Any) -> list[list[Any]]:
-    """Cut a play's hosts up, as `PlaybookExecutor._get_serialized_batches` does."""
-    left = manager.get_hosts(play.hosts, order=play.order)
-    total = len(left)
-    sizes = list(play.serial) or [-1]
-    found: list[list[Any]] = []
-    while left:
-        given = sizes[min(len(found), len(sizes) - 1)]
-        try:
-            size = core.pct_to_int(given, total)
-        except (TypeError, ValueError):
-            raise PlaybookError(
-                f"play {play.get_name()!r}{_place(play)}: serial: {shown(given)} is no number and no percentage"
-            ) from None
-        if size <= 0:
-            size = len(left)
-        found.append(left[:size])
-        left = left[size:]
-    return found
-
-
-def _gathers(play: Any) -> bool:
-    """Whether Ansible would gather facts, as `PlayIterator` decides."""
-    if core.C.DEFAULT_GATHERING == "explicit":
-        return bool(play.gather_facts)
-    return play.gather_facts is None or bool(play.gather_facts)
-
-
-def _scan_play(play: Any, prompts: Any) -> None:
-    """Raise NeedsAnsibleError for keywords of a play that need Ansible."""
-    if prompts:
-        raise NeedsAnsibleError("asks questions (vars_prompt)")
-    if play.strategy not in _LINEAR:
-        raise NeedsAnsibleError(f"has the strategy {play.strategy}")
-
-
-def _scan(blocks: Sequence[Any]) -> None:
-    """Raise NeedsAnsibleError for the first construct that needs Ansible, before any template is worked out."""
-    for block in blocks:
-        problem = obstacles.of_block(block)
-        if problem:
-            raise NeedsAnsibleError(problem)
-        for entry in (*block.block, *block.always):
-            if isinstance(entry, core.Block):
-                _scan([entry])
-                continue
-            problem = obstacles.of_task(entry)
-            if problem:
-                raise NeedsAnsibleError(f"task {obstacles.task_name(entry)!r} {problem}{_place(entry)}")
-
-
-def _place(thing: Any) -> str:
-    return obstacles.where(*core.origin(thing.get_ds()))
-
-
-def _of_play(play: Any, problem: NeedsAnsibleError) -> str:
-    text = str(problem)
-    if text.startswith(("task ", "block ", "handler ", "host ", "play ")):
-        return text
-    return f"play {str(core.plain(play.get_name()))!r} {text}{_place(play)}"
