@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import requests
@@ -13,6 +13,7 @@ import requests
 from opslib import Fleet, StepResult, Target, tasks
 from opslib.carriers.local import LocalChannel
 from opslib.host.worker import run_step
+from support.processes import wait_until
 
 AWS = {"account": "123456789012", "region": "us-east-1", "wait": 60, "poll": 0.005}
 
@@ -64,12 +65,22 @@ def stopped(monkeypatch: Any, task: Any, arrange: Callable[[Callable[[Any], None
     """
     reached, told, stop = threading.Event(), threading.Event(), threading.Event()
     end_input = LocalChannel.end_input
-    monkeypatch.setattr(LocalChannel, "end_input", lambda channel: (end_input(channel), told.set()))
+
+    def ended(channel: LocalChannel) -> None:
+        if reached.is_set() and not told.is_set():
+            [worker] = Path(f"/proc/{channel._process.pid}/task/{channel._process.pid}/children").read_text().split()
+            before = _wakings(worker)  # it waits for the answer
+            end_input(channel)
+            wait_until(lambda: _wakings(worker) != before, 120)
+            told.set()
+        else:
+            end_input(channel)
+
+    monkeypatch.setattr(LocalChannel, "end_input", ended)
 
     def moment(_body: Any) -> None:
         reached.set()
         told.wait(250)
-        time.sleep(0.1)
 
     arrange(moment)
     threading.Thread(target=lambda: (reached.wait(250), stop.set()), daemon=True).start()
@@ -77,3 +88,11 @@ def stopped(monkeypatch: Any, task: Any, arrange: Callable[[Callable[[Any], None
         [step] = fleet.run([task]).hosts["controller"].steps
     assert told.is_set(), "the moment never came"
     return step
+
+
+def _wakings(pid: str) -> list[str]:
+    """Return how often a process was put to sleep: while that stays as it is, it has not been woken."""
+    try:
+        return [line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if "ctxt_switches" in line]
+    except OSError:
+        return []
