@@ -254,6 +254,7 @@ def test_throttling_is_waited_for(logs: Logs, moto: Moto, times: int) -> None:
     assert len(moto.calls("FilterLogEvents")) == times + 1
 
 
+@pytest.mark.usefixtures("unhurried")
 @pytest.mark.parametrize("mode", ["tail", "follow"])
 def test_endless_throttling_ends_with_the_time(logs: Logs, moto: Moto, mode: str) -> None:
     moto.throttle("FilterLogEvents")

@@ -158,6 +158,7 @@ def test_uploads_wait_out_throttling(bucket, dump, times):
     assert run("gcs_upload", up(dump)).status == "changed"
 
 
+@pytest.mark.usefixtures("unhurried")
 def test_uploads_tell_endless_throttling_and_expired_credentials(bucket, dump):
     bucket.throttle("objects.upload")
     assert "429" in run("gcs_upload", up(dump, wait=0.2)).error
@@ -256,6 +257,7 @@ def part_of(gcs, folder):
     return folder / f".opslib-{hashlib.sha256(b'got').hexdigest()[:16]}-{generation}.part"
 
 
+@pytest.mark.usefixtures("unhurried")
 def test_a_run_that_was_cut_is_taken_up_by_the_next(there, tmp_path):
     there.cut_downloads(300_000, *[0] * 1000)
     ran = run("gcs_download", down(tmp_path / "got", wait=0.2))
@@ -357,6 +359,7 @@ def test_downloads_wait_out_throttling(there, tmp_path, times):
     assert run("gcs_download", down(tmp_path / "got")).status == "changed"
 
 
+@pytest.mark.usefixtures("unhurried")
 def test_downloads_tell_endless_throttling_and_expired_credentials(there, tmp_path):
     there.throttle("objects.download")
     assert "429" in run("gcs_download", down(tmp_path / "got", wait=0.2)).error

@@ -323,6 +323,7 @@ def test_throttling_is_waited_for(vault: Vault, consumer: Consumer, moto: Moto, 
     assert rotate(vault, consumer).status == "changed"
 
 
+@pytest.mark.usefixtures("unhurried")
 def test_endless_throttling_leaves_the_old_value(vault: Vault, consumer: Consumer, moto: Moto) -> None:
     moto.throttle(vault.puts)
     done = rotate(vault, consumer, wait=0.5)

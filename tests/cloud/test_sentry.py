@@ -95,6 +95,7 @@ def test_throttling_is_waited_out(sentry, times):
     assert errors().status == "ok"
 
 
+@pytest.mark.usefixtures("unhurried")
 def test_throttling_without_end_ends_with_the_time(sentry):
     """With Sentry's words."""
     sentry.throttle("list_issues", None, retry_after=None)

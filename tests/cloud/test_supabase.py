@@ -216,6 +216,7 @@ def test_the_limit_of_the_api_itself(management):
     assert len(management.requests) == 3
 
 
+@pytest.mark.usefixtures("unhurried")
 def test_throttling_without_end_ends_with_the_time(management):
     """And so does a pause longer than there is time."""
     management.throttle("list_backups", None, retry_after=None)

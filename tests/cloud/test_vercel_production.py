@@ -173,6 +173,7 @@ def test_throttling_is_waited_out(vercel, times):
     assert vercel.production == vercel.deployments[1].uid
 
 
+@pytest.mark.usefixtures("unhurried")
 @pytest.mark.parametrize("operation", ["get_project", "rollback"])
 def test_throttling_without_end_ends_with_the_time(vercel, operation):
     """Nothing has happened then."""
