@@ -43,6 +43,7 @@ class Plan(Record):
     changes: what to do, in order.
     reason: why there is nothing to do, or what was found, in words ("nginx.service is already started").
     failure: set when the state violates what was asked and no change can mend it; the step fails, nothing is applied.
+    finding: the same, but that the changes are made all the same; the step fails after them.
     warnings: remarks that do not fail the step.
     data: facts worth keeping in the result; must be representable in JSON.
     """
@@ -50,5 +51,6 @@ class Plan(Record):
     changes: Sequence[Change] = ()
     reason: str = ""
     failure: str = ""
+    finding: str = ""
     warnings: Sequence[str] = ()
     data: dict[str, Any] = field(factory=dict)

@@ -176,7 +176,7 @@ def _take(result: dict[str, Any], plan: Plan) -> None:
     result["reason"] = plan.reason
     result["warnings"] = list(plan.warnings)
     result["data"] = plan.data
-    result["error"] = plan.failure or None
+    result["error"] = plan.failure or plan.finding or None
 
 
 def _report(change: Change) -> dict[str, Any]:

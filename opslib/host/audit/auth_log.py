@@ -77,7 +77,9 @@ _SSHD: Sequence[tuple[str, re.Pattern[str]]] = (
     ),
 )
 _SUDO = re.compile(r"^\s*(?P<user>\S+) : (?P<rest>.*)$", re.DOTALL)
-_SUDO_PART = re.compile(r"(?:^|; )(USER|COMMAND)=(\S+)")
+_SUDO_PLAIN = re.compile(r"[A-Z]+=")  # without a reason before it, which would say why not
+_SUDO_USER = re.compile(r"(?:^|; )USER=(\S+)")
+_SUDO_COMMAND = re.compile(r"(?:^|; )COMMAND=(\S+)")
 _SU = re.compile(
     r"^(?P<failed>FAILED SU )?\(to (?P<target>[^)]+)\) (?P<user>\S+) on \S+$"
     r"|^(?P<how>Successful|FAILED) su for (?P<target2>\S+) by (?P<user2>\S+)$"
@@ -120,20 +122,19 @@ def _sudo(message: str, at: float) -> Event | None:
     found = _SUDO.match(message)
     if not found:
         return None
-    parts = dict(_SUDO_PART.findall(found["rest"]))
-    if "COMMAND" not in parts:
+    rest = found["rest"]
+    programs = _SUDO_COMMAND.findall(rest)  # of the command only the program: its arguments may hold secrets
+    if not programs:
         return None
-    refused = found["rest"].startswith(("user NOT in sudoers", "command not allowed", "NOT in sudoers")) or (
-        "incorrect password attempt" in found["rest"].partition(";")[0]
-        or "a password is required" in found["rest"].partition(";")[0]
-    )
-    # Of the command only the program: its arguments may hold secrets.
+    # What stands behind the first may be an argument, and the first itself the name of a folder: then all are told.
+    end = len(rest) if len(programs) > 1 else rest.index("COMMAND=")
+    users = _SUDO_USER.findall(rest[:end])
     return Event(
-        kind=SUDO_FAILED if refused else SUDO,
+        kind=SUDO if _SUDO_PLAIN.match(rest) else SUDO_FAILED,
         at=at,
         user=found["user"],
-        target=parts.get("USER", ""),
-        text=parts["COMMAND"],
+        target=" or ".join(dict.fromkeys(users)) if len(programs) > 1 else (users or [""])[-1],
+        text=" or ".join(dict.fromkeys(programs)),
     )
 
 

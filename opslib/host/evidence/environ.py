@@ -101,8 +101,10 @@ def secret_parts(value: str) -> Iterator[str]:
     if "://" not in value:
         yield value
         return
-    account, sign, _rest = value.partition("://")[2].partition("/")[0].rpartition("@")
-    if sign:
+    place = value.partition("://")[2].partition("?")[0]
+    host = place.partition("/")[0]
+    account, sign, _rest = place.rpartition("@")  # a password may hold @ and /, by mistake
+    if sign and ("@" in host or not (":" not in host or host.rpartition(":")[2].isdigit())):
         yield value
         password = account.partition(":")[2]
         yield password

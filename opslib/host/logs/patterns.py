@@ -15,12 +15,14 @@ MOST_PATTERNS = 5000
 SAMPLE = 1000
 OTHERS = "(others)"
 _SECRET = re.compile(
-    r"(?i)((?:pass(?:word|wd|phrase)?|secret|token|api[_-]?key|access[_-]?key|credential|cookie)[\w-]{0,40}[\"']?\s{0,3}[=:]\s{0,3})"
+    r"(?i)((?:pass(?:word|wd|phrase)?|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credential|cookie)[\w-]{0,40}[\"']?\s{0,3}[=:]\s{0,3})"
     r"(\"[^\"]*\"|'[^']*'|[^\s,;&}\])\"']+)"
-    r"|(\b(?:bearer|basic)\s+)[\w.~+/=-]{6,}|(://[^/\s:@]{0,100}:)[^@\s/]{1,200}(?=@)"
+    r"|((?:\b(?:bearer|basic)|authorization[\"']?\s{0,3}[=:]\s{0,3}[\"']?token)\s+)[\w.~+/=-]{6,}"
+    # A password in a URL may hold @ and /: it ends at the last @ of the word. What begins as a port does is none.
+    r"|(://[^/\s:@]{0,100}:)(?!\d{1,5}[/?#])(?:[^\s\"'<>]{1,200}|[^@\s/]{1,200})(?=@)"
     # What gives itself away by its form: signed tokens, keys of well-known services, hashes of passwords.
     r"|\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bgh[opsur]_\w{20,}"
-    r"|\bsk[-_](?:live_|test_|proj-)?\w{20,}|\bxox[abeprs]-[\w-]{10,}|\$(?:[156]|2[abxy]|y)\$[\w./$=,]{10,}"
+    r"|\bsk[-_][\w-]{20,}|\bxox[abeprs]-[\w-]{10,}|\$(?:[156]|2[abxy]|y)\$[\w./$=,]{10,}"
 )
 _FOLDED = re.compile(
     r"(?P<uuid>\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b)"

@@ -125,9 +125,9 @@ class CapacityTrend(Task, name="capacity_trend"):
         if disks and disks[0]["full_seconds"] is not None:
             reason = words(disks[0])
         return Plan(
-            changes=[] if failures else changes,
+            changes=changes,
             reason=reason,
-            failure="; ".join(failures),
+            finding="; ".join(failures),
             warnings=warnings,
             data=data,
         )

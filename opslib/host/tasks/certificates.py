@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 DAY = 86400
 MOST_FILES, MOST = 500, 200
 _LONGEST = 1 << 19
-_BEGIN, _END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+_SEQUENCE = b"0"  # what every certificate in DER begins with
+_BEGIN, _END = "-----BEGIN ", "-----END "
+_KINDS = ("CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE")
 _FILES = ["/etc/letsencrypt/live/*/cert.pem", "/etc/nginx/ssl/*", "/etc/apache2/ssl/*", "/etc/ssl/local/*"]
 
 
@@ -41,13 +43,15 @@ class Certificates(Task, name="certificates"):
     """Look at the certificates in files and behind TLS ports of or near the host, and say which expire, and when.
 
     All certificates of a file count, so a chain with an expired link is found. What a port shows is read without
-    checking who signed it. A file that holds no certificate (a key, a request) is passed over. Nothing is changed.
+    checking who signed it. Files are read as PEM and as DER. Of files found by a pattern, one that holds no certificate
+    (a key, a request) is passed over, and one that cannot be read is warned of. Nothing is changed.
 
     data: `certificates` (at most 200, the first to expire first): `where` (path, or host:port), `subject`, `names`
     (at most 20), `issuer`, `not_before`, `not_after` (UTC), `expires_seconds` (negative: it has expired);
     `certificates_count`, `unreadable` in words.
 
-    Errors: a port that does not answer or speaks no TLS. Sources: RFC 5280, Python's ssl.
+    Errors: a port that does not answer or speaks no TLS; a file that is named, without * and the like, and is missing,
+    cannot be read or holds no certificate. Sources: RFC 5280, RFC 7468, x509(1) of OpenSSL, Python's ssl.
     """
 
     files: list[str] = param(
@@ -65,14 +69,19 @@ class Certificates(Task, name="certificates"):
             self.refuse("fail %g s must not be above warn %g s" % (self.fail, self.warn))
 
     def probe(self) -> dict[str, Any]:
-        state: dict[str, Any] = {"now": time.time(), "found": [], "problems": [], "silent": []}
+        state: dict[str, Any] = {"now": time.time(), "found": [], "problems": [], "missed": [], "silent": []}
         for path in _paths(self.files):
+            problems = state["missed" if path in self.files else "problems"]
             try:
-                state["found"] += [dict(row, where=path) for row in read(path)]
+                rows = read(path)
             except OSError as error:
-                state["problems"].append("%s cannot be read: %s" % (path, error.strerror))
+                problems.append("%s cannot be read: %s" % (path, error.strerror))
             except ValueError as error:
-                state["problems"].append("%s: %s" % (path, error))
+                problems.append("%s: %s" % (path, error))
+            else:
+                state["found"] += [dict(row, where=path) for row in rows]
+                if not rows and path in self.files:
+                    problems.append("%s holds no certificate" % path)
         answers = apart.ask(_shake_hands, [(each, self.timeout) for each in self.endpoints], self.timeout + 1)
         for each, answer in zip(self.endpoints, answers):
             if isinstance(answer, dict):
@@ -94,7 +103,7 @@ class Certificates(Task, name="certificates"):
                 warnings.append(_words(row))
             if row["since"] > state["now"]:
                 failures.append("%s (%s) is not valid before %s" % (row["where"], row["subject"], row["not_before"]))
-        failures += [printable(text) for text in state["silent"]]
+        failures += [printable(text) for text in (*state["missed"], *state["silent"])]
         reason = "no certificate was found"
         if rows:
             reason = "%s; the first to expire is %s" % (count(len(rows), "certificate"), _words(rows[0]))
@@ -106,7 +115,7 @@ class Certificates(Task, name="certificates"):
             data={
                 "certificates": shown_rows,
                 "certificates_count": len(rows),
-                "unreadable": [printable(text) for text in state["problems"][:50]],
+                "unreadable": [printable(text) for text in (*state["missed"], *state["problems"])[:50]],
             },
         )
 
@@ -128,26 +137,57 @@ def read(path: str) -> list[dict[str, Any]]:
     """Return the certificates in a file. Raises OSError, and ValueError for a damaged one."""
     fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        text = os.read(fd, _LONGEST).decode("ascii", "replace")
+        data = os.read(fd, _LONGEST)
     finally:
         os.close(fd)
+    if data[:1] == _SEQUENCE:
+        return _alone(data)
     found = []
-    for part in text.split(_BEGIN)[1:50]:
-        body, end, _rest = part.partition(_END)
-        if not end:
-            raise ValueError("a certificate in there is cut off")
-        found.append(decode(_BEGIN + body + _END + "\n"))
+    for part in data.decode("ascii", "replace").split(_BEGIN)[1:50]:
+        kind, _sign, rest = part.partition("-----")
+        if kind in _KINDS:
+            body, end, _rest = rest.partition(_END + kind)
+            if not end:
+                raise ValueError("a certificate in there is cut off")
+            found.append(decode(_der(body)))
     return found
 
 
-def decode(pem: str) -> dict[str, Any]:
+def _alone(data: bytes) -> list[dict[str, Any]]:
+    """Return the certificate that a DER file is, nothing when it is something else, such as a key."""
+    try:
+        return [decode(data)]
+    except ValueError:
+        return []
+
+
+def _der(body: str) -> bytes:
+    """Return what stands between the lines of a PEM file. Raises ValueError."""
+    import base64
+
+    try:
+        return base64.b64decode("".join(body.split()), validate=True)
+    except ValueError as error:
+        raise ValueError("a certificate in there cannot be read: %s" % error) from None
+
+
+def _first(der: bytes) -> bytes:
+    """Return the first thing in DER, without what follows it, such as OpenSSL's remarks on trust (X.690, 8.1.3)."""
+    size, begins = der[1] if len(der) > 1 else 0, 2
+    if size > 127:
+        begins += size - 128
+        size = int.from_bytes(der[2:begins], "big")
+    return der[: begins + size]
+
+
+def decode(der: bytes) -> dict[str, Any]:
     """Return what a certificate says. Raises ValueError when it is none."""
     import _ssl
     import ssl
 
     fd = os.memfd_create("certificate")
     try:
-        os.write(fd, pem.encode("ascii", "replace"))
+        os.write(fd, ssl.DER_cert_to_PEM_cert(_first(der)).encode("ascii"))
         # The only decoder in the standard library, there since 2.6, takes a file.
         said: dict[str, Any] = _ssl._test_decode_cert("/proc/self/fd/%d" % fd)  # type: ignore[attr-defined]
     except (ssl.SSLError, OSError) as error:
@@ -183,7 +223,7 @@ def _shake_hands(asked: tuple[str, float]) -> Any:
         with socket.create_connection((host, int(port)), timeout) as connection:
             with context.wrap_socket(connection, server_hostname=host) as speaking:
                 der = speaking.getpeercert(True)
-        return decode(ssl.DER_cert_to_PEM_cert(der)) if der else "it shows no certificate"
+        return decode(der) if der else "it shows no certificate"
     except (OSError, ValueError) as error:
         return str(getattr(error, "strerror", None) or error) or type(error).__name__
 

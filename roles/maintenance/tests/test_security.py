@@ -15,14 +15,20 @@ CERTIFICATES = ["/etc/letsencrypt/live/*/cert.pem", "/etc/nginx/ssl/*", "/etc/ap
 
 # Only certificates leave the host: what stands beside them may be a key.
 IN_FILES = """
-import glob, sys
+import glob, ssl, sys
 for pattern in sys.argv[1:]:
     for path in glob.glob(pattern):
         try:
-            parts = open(path, encoding="ascii", errors="replace").read(1 << 20).split("-----BEGIN CERTIFICATE-----")
+            data = open(path, "rb").read(1 << 20)
         except IsADirectoryError:
             continue
-        for part in parts[1:]:
+        if data[:1] == b"0":
+            try:
+                ssl.create_default_context().load_verify_locations(cadata=data)
+            except ssl.SSLError:
+                continue
+            print("@" + path, ssl.DER_cert_to_PEM_cert(data), sep="\\n", end="")
+        for part in data.decode("ascii", "replace").split("-----BEGIN CERTIFICATE-----")[1:]:
             print("@" + path, "-----BEGIN CERTIFICATE-----" + part.split("-----END ")[0], sep="\\n", end="")
             print("-----END CERTIFICATE-----")
 """
@@ -101,6 +107,8 @@ def test_certificates(host, variables, seconds, as_root):
     for endpoint in variables["maintenance_certificate_endpoints"]:
         name, _, port = str(endpoint).rpartition(":")
         said += "\n" + host.check_output("python3 -c %s %s %s", BEHIND_PORT, name.strip("[]") or "127.0.0.1", port)
+    for named in (file for file in files if not set("*?[") & set(file)):
+        assert f"@{named}\n" in said, f"{named} is missing, or holds no certificate"
     now, least = time.time(), seconds("maintenance_certificate_fail")
     for part in said.split("@")[1:]:
         where, _, pem = part.partition("\n")

@@ -123,6 +123,10 @@ def test_a_title_over_the_environment_blames_nothing():
         ("postgresql://u:geheim@h/d", ["postgresql://u:geheim@h/d", "geheim"]),
         ("postgresql://u:a%40b@h/d", ["postgresql://u:a%40b@h/d", "a%40b", "a@b"]),
         ("https://h/hook?token=x", ["https://h/hook?token=x"]),
+        ("postgresql://u:ge/heim@h/d", ["postgresql://u:ge/heim@h/d", "ge/heim"]),
+        ("postgresql://u:g@h@e/im@h/d", ["postgresql://u:g@h@e/im@h/d", "g@h@e/im"]),
+        ("https://h:8080/@me", []),
+        ("https://h/users/@me", []),
     ],
 )
 def test_parts_of_secrets(value, parts):

@@ -92,6 +92,19 @@ def test_bad_values_are_refused_by_name(name, values):
             "     pat : 3 incorrect password attempts ; PWD=/ ; USER=root ; COMMAND=/bin/ls",
             ("sudo_failed", "pat", "", "", "", "root"),
         ),
+        *(
+            ("sudo", f"  pat : {why} ; PWD=/ ; USER=root ; COMMAND=/bin/ls", ("sudo_failed", "pat", "", "", "", "root"))
+            for why in (
+                "user NOT authorized on host",
+                "account validation failure, is your account locked?",
+                "sorry, you are not allowed to set the following environment variables: LD_PRELOAD",
+            )
+        ),
+        (
+            "sudo",
+            "ops : PWD=/ ; USER=root ; COMMAND=/bin/sh -c x ; USER=nobody",
+            ("sudo", "ops", "", "", "", "root"),
+        ),
         ("su", "(to root) ops on pts/1", ("su", "ops", "", "", "", "root")),
         ("su", "FAILED SU (to root) ops on pts/1", ("su_failed", "ops", "", "", "", "root")),
         ("useradd", "new user: name=eve, UID=0, GID=0", ("account", "", "", "", "", "")),
@@ -102,6 +115,26 @@ def test_messages(identifier, message, expected):
     assert one is not None
     assert (one.kind, one.user, one.address, one.method, one.key, one.target) == expected
     assert "geheim" not in repr(one)
+
+
+@pytest.mark.parametrize(
+    ("message", "program", "target"),
+    [
+        (
+            "TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/sh -c x ; COMMAND=/usr/bin/id",
+            "/bin/sh or /usr/bin/id",
+            "root",
+        ),
+        (
+            "PWD=/tmp/x ; USER=ops ; COMMAND=id ; USER=root ; COMMAND=/bin/sh",  # the name of a folder
+            "id or /bin/sh",
+            "ops or root",
+        ),
+    ],
+)
+def test_who_uses_sudo_cannot_choose_what_is_told_of_it(message, program, target):
+    one = auth_log.event("sudo", f"ops : {message}", 5.0)
+    assert (one.kind, one.text, one.target) == ("sudo", program, target)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import ssl
 import subprocess
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -151,7 +152,29 @@ def test_a_disk_that_fills_up():
     assert row["full_date"] == "2027-02-14"
     assert "/ will be full on 2027-02-14" in plan.warnings[0]
     assert plan.failure == ""
-    assert "grows by 1.0 GiB a day" in judge([(50 + day) * GIB for day in range(20)], 70 * GIB, fail="31d").failure
+    assert "grows by 1.0 GiB a day" in judge([(50 + day) * GIB for day in range(20)], 70 * GIB, fail="31d").finding
+
+
+def test_an_alarm_does_not_stop_the_samples(tmp_path):
+    """Or it would outlive its cause."""
+    used = os.statvfs("/").f_blocks * os.statvfs("/").f_frsize - os.statvfs("/").f_bfree * os.statvfs("/").f_frsize
+    free, now, history = os.statvfs("/").f_bavail * os.statvfs("/").f_frsize, int(time.time()), tmp_path / "history"
+    step = min(used, free) // 40
+    rows = [
+        {"t": now - day * DAY, "disks": {"/": [used - day * step, free + day * step]}, "memory": [2, 1]}
+        for day in range(30, 0, -1)
+    ]
+    history.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    before = history.read_bytes()
+    args = {"paths": ["/"], "history": str(history), "fail": "3650d", "warn": "3650d"}
+    planned = run_step(CapacityTrend, args, True)
+    assert (planned["status"], planned["changed"], history.read_bytes()) == ("failed", True, before)
+    done = run_step(CapacityTrend, args, False)
+    assert (done["status"], done["changed"], len(history.read_text().splitlines())) == ("failed", True, 31)
+    assert " full " in planned["error"]
+    assert " full " in done["error"]
+    again = run_step(CapacityTrend, args, False)
+    assert (again["status"], again["changed"]) == ("failed", False)
 
 
 def test_chance_gives_no_date():
@@ -284,12 +307,33 @@ def test_certificates_in_files(certificate):
     assert "expires in 9 days" in run_step(Certificates, dict(args, fail="11d"), False)["error"]
     (certificate / "cut.crt").write_text((certificate / "cert.pem").read_text()[:300])
     (certificate / "bad.crt").write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
-    told = run_step(Certificates, dict(args, files=[str(certificate / "*.crt"), "/nowhere/x.pem"]), False)
+    told = run_step(Certificates, dict(args, files=[str(certificate / "*.crt")]), False)
     assert [text.rpartition("/")[2].partition(" in there")[0] for text in told["warnings"]] == [
         "bad.crt: a certificate",
         "cut.crt: a certificate",
-        "x.pem cannot be read: No such file or directory",
     ]
+
+
+@pytest.mark.parametrize("how", [["-outform", "der"], ["-trustout", "-addtrust", "serverAuth"]])
+def test_certificates_of_other_forms(certificate, how):
+    other = certificate / "other.form"
+    subprocess.run(["openssl", "x509", "-in", certificate / "cert.pem", *how, "-out", other], check=True)
+    assert [row["subject"] for row in read(str(other))] == ["www.example.org"]
+
+
+def test_a_named_file_must_hold_a_certificate(certificate):
+    (certificate / "key.der").write_bytes(b"0\x81\x87\x02\x01\x00")
+    named = ["key.pem", "key.der", "gone.pem", "cut.pem"]
+    (certificate / "cut.pem").write_text((certificate / "cert.pem").read_text()[:300])
+    told = run_step(Certificates, {"files": [str(certificate / name) for name in named]}, False)
+    assert [text.rpartition("/")[2] for text in told["error"].split("; ")] == [
+        "key.pem holds no certificate",
+        "key.der holds no certificate",
+        "gone.pem cannot be read: No such file or directory",
+        "cut.pem: a certificate in there is cut off",
+    ]
+    (certificate / "cut.pem").unlink()
+    assert run_step(Certificates, {"files": [str(certificate / "key.*")]}, False)["warnings"] == []
 
 
 def test_certificates_behind_ports(certificate):

@@ -12,9 +12,12 @@ short_description: Look at the certificates in files and behind TLS ports of or 
 version_added: 0.1.0
 description:
   - All certificates of a file count, so a chain with an expired link is found. What a port
-    shows is read without checking who signed it. A file that holds no certificate (a key, a
-    request) is passed over. Nothing is changed.
-  - 'Errors: a port that does not answer or speaks no TLS. Sources: RFC 5280, Python''s ssl.'
+    shows is read without checking who signed it. Files are read as PEM and as DER. Of files
+    found by a pattern, one that holds no certificate (a key, a request) is passed over, and
+    one that cannot be read is warned of. Nothing is changed.
+  - 'Errors: a port that does not answer or speaks no TLS; a file that is named, without * and
+    the like, and is missing, cannot be read or holds no certificate. Sources: RFC 5280, RFC
+    7468, x509(1) of OpenSSL, Python''s ssl.'
 author:
   - opslib contributors (@opslib)
 options:
