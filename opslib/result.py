@@ -68,7 +68,8 @@ class StepResult:
     """How one step ended on one host.
 
     reason: in words why nothing was to be done, what a check found, or why the step was skipped; error: what went
-    wrong and what to do; data: the task's facts; seconds: time on the host; ignored: it failed, but was told to go on.
+    wrong and what to do; data: the task's facts; seconds: time on the host; ignored: it failed, but was told to go on;
+    check: whether it ran in check mode, None for the run's own mode: a step may say otherwise.
     """
 
     name: str
@@ -82,6 +83,11 @@ class StepResult:
     error: str | None = None
     seconds: float = 0.0
     ignored: bool = False
+    check: bool | None = None
+
+    def planned(self, *, check: bool) -> bool:
+        """Whether its changes are only what it would do. check: the run's mode."""
+        return check if self.check is None else self.check
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as JSON-like data."""
@@ -97,6 +103,7 @@ class StepResult:
             "error": self.error,
             "seconds": self.seconds,
             "ignored": self.ignored,
+            "check": self.check,
         }
 
     @classmethod
@@ -118,6 +125,7 @@ class StepResult:
             error=None if error is None else _text(error),
             seconds=_clean(float(data.get("seconds") or 0)) or 0.0,
             ignored=bool(data.get("ignored")),
+            check=None if data.get("check") is None else bool(data["check"]),
         )
 
 
@@ -138,6 +146,11 @@ class HostResult:
             if step.status is Status.FAILED and not step.ignored:
                 return f"{step.name}: {step.error}"
         return self.error
+
+    def planned(self, *, check: bool) -> bool:
+        """Whether all its changes are only what it would do. check: the run's mode."""
+        found = [step.planned(check=check) for step in self.steps if step.changed]
+        return all(found) if found else check
 
     @classmethod
     def of_steps(cls, name: str, steps: Iterable[StepResult], *, error: str | None = None, seconds: float = 0) -> Self:

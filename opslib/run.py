@@ -197,7 +197,12 @@ class _Run:
         return work
 
     def _say_why(self) -> None:
-        """Tell what sent a play to ansible-runner."""
+        """Tell what sent a play to ansible-runner, and which tasks will not keep to check mode."""
+        for play in self.compiled.plays if self.options.check else ():
+            for task in play.for_real:
+                told = f"task {task}, runs for real, though this is a check: it has check_mode: false"
+                self.emit.say(told)
+                self.emit.warn(told)
         for notice in self.notices:
             self.emit.say(notice)
         for name, plays in self.parts:

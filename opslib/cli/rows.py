@@ -37,12 +37,14 @@ def heading_line(heading: Heading, event: RunStarted) -> Line:
 
 def host_line(host: HostResult, *, check: bool, place: str = "") -> Line:
     """Return how a host ended, in one line."""
-    word = "would change" if check and host.status is Status.CHANGED else host.status.value
+    word = "would change" if host.status is Status.CHANGED and host.planned(check=check) else host.status.value
     pieces: list[str | tuple[str, Style]] = [(place, "dim"), (host.name, "place"), ": ", (word, STYLES[host.status])]
     if host.failure and host.status in (Status.FAILED, Status.UNREACHABLE):
         pieces.append(f": {shorten(' '.join(host.failure.split()), MAX_REASON)}")
     elif host.status is Status.CHANGED:
-        pieces.append(f": {shorten(_changed(host.steps), MAX_REASON)}")
+        planned = host.planned(check=check)
+        told = [step for step in host.steps if step.planned(check=check) is planned]
+        pieces.append(f": {shorten(_changed(told), MAX_REASON)}")
     warnings = sum(len(step.warnings) for step in host.steps)
     if warnings:
         pieces.append((f" ({warnings} warning{'s' * (warnings > 1)})", "warning"))

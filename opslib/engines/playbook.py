@@ -250,6 +250,7 @@ class _Loading:
                     policy=each.policy,
                     obstacle=each.obstacle,
                     carries_state=each.carries_state,
+                    for_real=each.for_real,
                 )
             )
 

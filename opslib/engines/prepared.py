@@ -30,6 +30,7 @@ class Prepared:
     obstacle: str | None = None
     reads_facts: bool = False
     carries_state: bool = False
+    for_real: tuple[str, ...] = ()
     policy: Policy = field(default_factory=Policy)
     work: dict[str, HostWork] = field(default_factory=dict)
 
@@ -62,7 +63,9 @@ def prepare(play: Any, manager: Any, loader: core.Loader, variables: core.Variab
         _scan(blocks)
     except NeedsAnsibleError as problem:
         each.obstacle = of_play(ready, problem)
-    each.carries_state = any(obstacles.carries_state(task) for block in blocks for task in block.get_tasks())
+    tasks = [task for block in blocks for task in block.get_tasks()]
+    each.carries_state = any(obstacles.carries_state(task) for task in tasks)
+    each.for_real = tuple(f"{obstacles.task_name(task)!r}{place_of(task)}" for task in tasks if not _checks(task))
     return each
 
 
@@ -98,6 +101,12 @@ def _batches(manager: Any, play: Any) -> list[list[Any]]:
         found.append(left[:size])
         left = left[size:]
     return found
+
+
+def _checks(task: Any) -> bool:
+    """Whether a task may run in check mode: not when it says `check_mode: false`, in whatever words."""
+    said = core.plain(task.check_mode)
+    return said is None or str(said).strip().lower() not in ("false", "no", "off", "0", "n", "f")
 
 
 def _gathers(play: Any) -> bool:

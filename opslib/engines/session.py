@@ -160,7 +160,8 @@ class Session:
             if step.no_log:
                 masked.update(reason=_HIDDEN, changes=[], warnings=[], data={}, error=_HIDDEN if failed else None)
             masked.update(name=self._masked(step.title), task=step.task.name, ignored=failed and step.ignore_errors)
-            result = StepResult.from_dict(masked)
+            own = None if step.check == self._check else step.check
+            result = StepResult.from_dict({**masked, "check": own})
         except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
             raise CarrierError(f"the host's answer to {step.title!r} makes no sense: {error}") from error
         self._course.take(_conduct(step), failed=failed, changed=result.changed)

@@ -76,7 +76,8 @@ class Play:
 
     source, line: where it stands; hosts: those it targets, in order; batches: the same, cut up by `serial`;
     obstacle: the construct that the ssh engine does not carry, in words, or None; carries_state: later plays may
-    depend on what this one learns (facts, registered results), so they cannot be run apart from it.
+    depend on what this one learns (facts, registered results), so they cannot be run apart from it; for_real: its tasks
+    that say that they are not to run in check mode, with where they stand.
     """
 
     index: int
@@ -88,6 +89,7 @@ class Play:
     policy: Policy = field(default_factory=Policy)
     obstacle: str | None = None
     carries_state: bool = False
+    for_real: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,7 +46,7 @@ def detail(report: Report) -> Iterator[Line]:
 
 def step_line(step: StepResult, *, check: bool, indent: int = 2) -> Line:
     """Return a step's status, name, task and time on one line."""
-    word = "would" if check and step.status is Status.CHANGED else step.status.value
+    word = "would" if step.planned(check=check) and step.status is Status.CHANGED else step.status.value
     word = "ignored" if step.ignored and step.status is Status.FAILED else word
     task = f"  {step.task}" if step.task and step.task != step.name else ""
     spent = f"  {duration(step.seconds)}" if step.seconds >= 0.05 else ""
@@ -60,7 +60,8 @@ def intended(change: Change, *, check: bool) -> str:
 
 
 def _host(host: HostResult, report: Report) -> Line:
-    word = "would change" if report.check and host.status is Status.CHANGED else host.status.value
+    would = host.status is Status.CHANGED and host.planned(check=report.check)
+    word = "would change" if would else host.status.value
     pieces: list[str | tuple[str, Style]] = [
         (host.name, "place"),
         ": ",
@@ -80,7 +81,7 @@ def _step(step: StepResult, *, check: bool) -> Iterator[Line]:
         said.append((step.error, "failed"))
     if step.reason:
         said.append((step.reason, "plain"))
-    said += [(intended(change, check=check), "changed") for change in step.changes]
+    said += [(intended(change, check=step.planned(check=check)), "changed") for change in step.changes]
     said += [(f"warning: {warning}", "warning") for warning in step.warnings]
     for text, style in said:
         for row in visible_lines(text):

@@ -96,7 +96,7 @@ def _step(step: StepResult, *, check: bool) -> ET.Element:
         _verdict(case, tag, step.task or step.status.value, step.error or "the step gave no reason", step.data)
     elif step.status is Status.SKIPPED:
         _verdict(case, "skipped", "", step.reason or "skipped")
-    said = list(_remarks(step, check=check))
+    said = list(_remarks(step, check=step.planned(check=check)))
     if said:
         ET.SubElement(case, "system-out").text = _body("\n".join(said))
     return case

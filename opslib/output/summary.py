@@ -55,7 +55,8 @@ def summary(report: Report, *, diff: bool = False, verbose: bool = False) -> lis
     """
     report = _with_short_names(report)
     sections: list[tuple[str, Style, Iterator[_Saying]]] = [
-        ("Would change" if report.check else "Changed", "changed", _changes(report, diff=diff)),
+        ("Changed", "changed", _changes(report, planned=False, diff=diff)),
+        ("Would change", "changed", _changes(report, planned=True, diff=diff)),
         ("Warnings", "warning", _warnings(report)),
         ("Not done", "failed", _not_done(report)),
         ("Unreachable", "unreachable", _unreachable(report)),
@@ -79,11 +80,15 @@ def last_line(report: Report) -> Line:
     if report.interrupted:
         pieces.append(("Interrupted. ", "failed"))
     if report.check:
-        pieces.append(("Check, nothing was changed. ", "bold"))
+        real = sum(step.changed and not step.planned(check=True) for _host, step in _steps(report))
+        changed = f"{real} step{'s' * (real != 1)} changed something all the same, not being in check mode"
+        pieces.append((f"Check, {changed if real else 'nothing was changed'}. ", "bold"))
     pieces.append((f"{count} host{'s' * (count != 1)}: ", "bold"))
     for number, (status, hosts) in enumerate(_by_status(report).items()):
-        word = "would change" if report.check and status is Status.CHANGED else status.value
-        pieces += [", " if number else "", (f"{len(hosts)} {word}", STYLES[status])]
+        would = [host for host in hosts if status is Status.CHANGED and host.planned(check=report.check)]
+        words = [(len(hosts) - len(would), status.value), (len(would), "would change")]
+        told = ", ".join(f"{number} {word}" for number, word in words if number)
+        pieces += [", " if number else "", (told, STYLES[status])]
     seconds = (report.ended - report.started).total_seconds()
     pieces.append((f" in {duration(seconds)} (exit code {code}: {_MEANING.get(code, 'unknown')})", "dim"))
     return line(*pieces)
@@ -121,11 +126,13 @@ def _found(report: Report) -> Iterator[_Saying]:
             yield _Saying(host=host, step=step.name, text=step.reason)
 
 
-def _changes(report: Report, *, diff: bool) -> Iterator[_Saying]:
+def _changes(report: Report, *, planned: bool, diff: bool) -> Iterator[_Saying]:
     for host, step in _steps(report):
+        if step.planned(check=report.check) is not planned:
+            continue
         then = " (then the step failed)" if step.status is Status.FAILED else ""
         for change in step.changes:
-            text = intended(change, check=report.check)
+            text = intended(change, check=planned)
             yield _Saying(host=host, step=step.name, text=text + then, diff=tuple(_diff(change)) if diff else ())
         if step.changed and not step.changes:
             cut_short = "perhaps something, before the step was cut short"

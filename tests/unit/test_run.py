@@ -13,7 +13,8 @@ from opslib.engines import runner
 from opslib.engines.batch import BatchEngine
 from opslib.errors import InventoryError, ParamError, PlaybookError, UsageError
 from opslib.events import Notice, RunEnded, RunStarted
-from opslib.result import HostResult
+from opslib.output.summary import last_line, summary
+from opslib.result import HostResult, Report
 
 CHECK = "    - name: Memory is there\n      opslib.runbook.memory_usage: {fail: 0}\n"
 OURS = "- name: Ours\n  hosts: all\n  gather_facts: false\n  tasks:\n" + CHECK
@@ -211,3 +212,29 @@ def test_wrong_arguments_are_refused_by_name(book, inventory, words, arguments):
 def test_missing_playbook_is_named(inventory, tmp_path):
     with pytest.raises(PlaybookError, match=r"no playbook"):
         run_playbook(tmp_path / "nowhere.yml", inventory)
+
+
+@pytest.mark.parametrize("engine", ["ssh", "ansible"])
+@pytest.mark.parametrize("check", [True, False])
+def test_a_task_with_a_mode_of_its_own(book, inventory, tmp_path, engine, check):
+    """Nothing says of it what holds for the run only; a real one in a check is told of beforehand."""
+    task = "    - name: {0}\n      opslib.runbook.env_file: {{path: '%s/{{{{ inventory_hostname }}}}-{0}', set: {{A: '1'}}}}\n"
+    task %= tmp_path
+    modes = {"real": "      check_mode: false\n", "dry": "      check_mode: true\n", "plain": ""}
+    play = "- hosts: all\n  gather_facts: false\n  tasks:\n"
+    play += "".join(task.format(name) + mode for name, mode in modes.items())
+    events = []
+    report = run_playbook(book(play), inventory, engine=engine, check=check, on_event=events.append)
+    written = {path.name.partition("-")[2] for path in tmp_path.glob("one-*")}
+    assert written == ({"real"} if check else {"real", "plain"})
+    assert {step.name for step in report.hosts["one"].steps if not step.planned(check=report.check)} == written
+    assert Report.from_dict(report.to_dict()).hosts == report.hosts
+    told = f"task 'real', {tmp_path}/play.yml:5, runs for real, though this is a check: it has check_mode: false"
+    assert ([told] if check else []) == list(report.warnings)
+    assert [event.text for event in events if isinstance(event, Notice)] == list(report.warnings)
+    words = "\n".join(row.text for row in [*summary(report), last_line(report)])
+    assert ("2 steps changed something all the same" in words) is check
+    assert "nothing was changed" not in words
+    changed, would = words.partition("Would change")[::2]
+    assert [name in changed for name in ("-real", "-dry", "-plain")] == [True, False, not check]
+    assert [f"-{name}" in would for name in ("dry", "plain")] == [True, check]

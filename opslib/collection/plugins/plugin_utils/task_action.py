@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ansible import constants
+from ansible import constants, context
 from ansible.errors import AnsibleActionFail
 from ansible.parsing.vault import EncryptedString, VaultHelper
 from ansible.plugins.action import ActionBase
@@ -73,6 +73,9 @@ class TaskAction(ActionBase):
                     confide=teller.confide,
                 )
             )
+        check, of_run = bool(self._task.check_mode), bool(context.CLIARGS.get("check"))
+        if check is not of_run and isinstance(result.get("opslib"), dict):
+            result["opslib"]["check"] = check
         return result
 
     def _interpreter(self, task_vars: dict[str, Any]) -> str | None:
