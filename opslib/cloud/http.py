@@ -213,10 +213,10 @@ def _retry_after(answer: Answer) -> float | None:
     if text.isascii() and text.isdigit() and len(text) < 8:
         return float(text)
     try:
-        when = email.utils.parsedate_to_datetime(text)
-    except (TypeError, ValueError):
+        when = email.utils.parsedate_to_datetime(text).timestamp()
+    except (TypeError, ValueError, OverflowError):
         return None
-    return max(0.0, when.timestamp() - time.time())
+    return max(0.0, when - time.time())
 
 
 def _document(answer: Answer) -> Any:

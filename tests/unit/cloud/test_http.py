@@ -84,6 +84,8 @@ def test_reading_goes_through_trouble(site):
         (429, {"Retry-After": "0"}, b""),
         (503, {"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}, b""),
         (429, {"Retry-After": "soon"}, b""),
+        (429, {"Retry-After": "Mon, 01 Jan 99999999999999999999 00:00:00 GMT"}, b""),
+        (429, {"Retry-After": "Mon, 01 Jan 0001 00:00:00"}, b""),
         (500, {}, b"oops"),
         None,
         (200, {"X-Thing": "1"}, b'{"a": 1}'),
