@@ -331,6 +331,16 @@ def test_endless_throttling_leaves_the_old_value(vault: Vault, consumer: Consume
     assert "Rate exceeded" in str(done.error)
 
 
+def test_a_quota_that_is_used_up_is_told_at_once(moto: Moto, consumer: Consumer) -> None:
+    vault = Vault(STORES[0])
+    vault.make()
+    vault.age()
+    moto.fail("PutSecretValue", times=None, status=400, code="LimitExceededException", message="the quota is used up")
+    done = rotate(vault, consumer, wait=0.3)
+    assert (done.status, vault.value(), len(moto.calls("PutSecretValue"))) == ("failed", OLD, 1)
+    assert "the quota is used up" in str(done.error)
+
+
 def test_a_promotion_that_is_refused_leaves_the_old_value(moto: Moto, consumer: Consumer) -> None:
     vault = Vault(STORES[0])
     vault.make()

@@ -29,10 +29,11 @@ _NEXT = ("NextToken", "nextToken", "NextMarker", "nextMarker", "Marker")
 _CONNECT = 10
 _READ = 60
 # What services call it when they want fewer requests; from the retry handlers of botocore and the services' own models.
+# LimitExceededException, which botocore repeats, is not among it: in the models of all services that are asked here it
+# is a quota that is used up, which no waiting mends.
 _THROTTLING = frozenset(
     {
         "BandwidthLimitExceeded",
-        "LimitExceededException",
         "PriorRequestNotComplete",
         "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
