@@ -111,20 +111,29 @@ def test_limits_and_what_is_accepted(account: Any) -> None:
     assert review(fail_on="never").status == "ok"
 
 
+def root_row(*, password: str = "not_supported", used: str = "no_information", key: str = NO_KEY) -> bytes:
+    """A report of the root account alone, whose password AWS calls `not_supported`."""
+    row = f"<root_account>,arn:aws:iam::123456789012:root,2020-01-01T00:00:00+00:00,{password},{used},"
+    row += f"not_supported,not_supported,false,{key},{NO_KEY},false,N/A,false,N/A"
+    return f"{COLUMNS}\n{row}\n".encode()
+
+
 def test_the_root_account(moto: Moto) -> None:
-    row = (
-        f"<root_account>,arn:x,2020-01-01T00:00:00+00:00,true,{NOW:%Y-%m-%dT%H:%M:%S+00:00},2020-01-01T00:00:00+00:00,"
-    )
-    row += f"not_supported,false,true,2020-01-01T00:00:00+00:00,N/A,N/A,N/A,{NO_KEY},false,N/A,false,N/A"
-    moto.answer(
-        "GetCredentialReport",
-        {"Content": f"{COLUMNS}\n{row}\n".encode(), "ReportFormat": "text/csv", "GeneratedTime": NOW},
-    )
+    key = "true,2020-01-01T00:00:00+00:00,N/A,N/A,N/A"
+    for content in (
+        root_row(used=f"{NOW:%Y-%m-%dT%H:%M:%S+00:00}", key=key),
+        root_row(),
+        root_row(password="FALSE"),
+    ):
+        answer = {"Content": content, "ReportFormat": "text/csv", "GeneratedTime": NOW}
+        moto.answer("GetCredentialReport", answer)
     assert found(review()) == [
         ("high", "root_key", "root"),
         ("high", "root_no_mfa", "root"),
         ("medium", "root_used", "root"),
     ]
+    assert found(review()) == [("high", "root_no_mfa", "root")]
+    assert found(review()) == []
     assert moto.calls("GetAccountSummary") == []
     moto.answer("GetAccountSummary", {"SummaryMap": {"AccountAccessKeysPresent": 1, "AccountMFAEnabled": 0}})
     boto3.client("iam").create_user(UserName="ann")

@@ -35,7 +35,10 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A user, or the root of the account. password: whether there is one; password_used: None for never."""
+    """A user, or the root of the account. password: whether there is one; password_used: None for never.
+
+    Of a root AWS says `not_supported` instead of whether it has a password; it has one, unless the report says FALSE.
+    """
 
     name: str
     made: float | None
@@ -122,10 +125,11 @@ def _user(row: Mapping[str, str | None], doing: str) -> User:
         for number in (1, 2)
         if flag(f"access_key_{number}_active")
     ]
+    name = text("user")
     return User(
-        name=text("user"),
+        name=name,
         made=time("user_creation_time"),
-        password=flag("password_enabled"),
+        password=flag("password_enabled") or (name == ROOT and text("password_enabled") == "not_supported"),
         password_used=time("password_last_used"),
         password_set=time("password_last_changed"),
         mfa=flag("mfa_active"),
