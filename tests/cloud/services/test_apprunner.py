@@ -205,8 +205,10 @@ def test_auto_scaling_configurations_have_revisions(apprunner: AppRunner, client
     ends(client, arn)
     summary = client.describe_service(ServiceArn=arn)["Service"]["AutoScalingConfigurationSummary"]
     assert (summary["AutoScalingConfigurationName"], summary["AutoScalingConfigurationRevision"]) == ("spendsense", 2)
-    latest = client.list_auto_scaling_configurations(AutoScalingConfigurationName="spendsense", LatestOnly=True)
-    assert [each["AutoScalingConfigurationRevision"] for each in latest["AutoScalingConfigurationSummaryList"]] == [2]
+    for asked, revisions in (({}, {2}), ({"LatestOnly": True}, {2}), ({"LatestOnly": False}, {1, 2})):
+        told = client.list_auto_scaling_configurations(AutoScalingConfigurationName="spendsense", **asked)
+        listed = told["AutoScalingConfigurationSummaryList"]
+        assert {each["AutoScalingConfigurationRevision"] for each in listed} == revisions
     by_name = first["AutoScalingConfigurationArn"].rpartition("/")[0].rpartition("/")[0]
     found = client.describe_auto_scaling_configuration(AutoScalingConfigurationArn=by_name)["AutoScalingConfiguration"]
     assert (found["MaxConcurrency"], found["Latest"]) == (50, True)

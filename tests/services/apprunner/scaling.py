@@ -106,7 +106,7 @@ class ScalingOperations(JsonService):
     def do_ListAutoScalingConfigurations(self, body: dict[str, Any]) -> dict[str, Any]:
         name = body.get("AutoScalingConfigurationName")
         found = [each for each in self.scalings.all if each.active and name in (None, each.name)]
-        if body.get("LatestOnly"):
+        if body.get("LatestOnly", True):
             newest = {each.name: each.revision for each in sorted(found, key=lambda each: each.revision)}
             found = [each for each in found if each.revision == newest[each.name]]
         listed = [self.scalings.summary(each, self._used(each)) for each in found]

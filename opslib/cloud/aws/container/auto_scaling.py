@@ -41,6 +41,7 @@ def revisions(task: AwsTask, name: str) -> list[Scaling]:
         "AutoScalingConfigurationSummaryList",
         doing=doing,
         AutoScalingConfigurationName=name,
+        LatestOnly=False,  # without it App Runner lists the newest revision alone
     )
     found = sorted((summary(each, doing) for each in pages), key=lambda each: -each.revision)
     return [describe(task, each.arn) for each in found if each.name == name]
