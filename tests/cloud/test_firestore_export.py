@@ -94,6 +94,13 @@ def test_an_export_under_way_to_the_same_place_is_followed(world, monkeypatch):
     assert "which is under way" in done.summaries[0]
 
 
+def test_an_export_of_a_part_to_the_same_place_is_not_followed(world):
+    world.firestore.somebody_else(PROD["project"], "ExportDocuments", looks=2, address=DAILY, collectionIds=["users"])
+    assert "of a part only, begun" in (done := export()).error
+    assert done.error.endswith("is under way to the same place; name another destination")
+    assert world.mutations == []
+
+
 def test_somebody_elses_import_is_waited_for(world):
     other = world.firestore.somebody_else(PROD["project"], looks=2)
     checked = export(check=True)

@@ -132,6 +132,36 @@ def test_an_import_under_way_from_this_backup_is_followed_and_another_waited_for
     assert (done.error, other.done) == (None, True)
 
 
+@pytest.mark.parametrize("filters", [{"collectionIds": ["users"]}, {"namespaceIds": ["n"]}])
+@pytest.mark.parametrize("looks", [0, 2], ids=["done", "under way"])
+def test_an_import_of_a_part_is_none_of_the_backup(world, filters, looks):
+    part = world.firestore.somebody_else(SANDBOX["project"], looks=looks, address=DAILY, **filters)
+    if looks == 0:
+        assert run("firestore_operations", {**SANDBOX, "mode": "follow"}).data["operations"][0]["filtered"] is True
+        assert part.done
+    else:
+        assert "of a part only, begun" in import_(check=True).warnings[0]
+    done = import_()
+    assert (done.status, done.data["documents"], operations(world)) == ("changed", 6, ["databases.importDocuments"])
+    assert part.done
+    assert (import_().status, paths(SANDBOX["project"])) == ("ok", paths())
+
+
+def test_a_lost_answer_is_not_found_in_an_import_of_a_part(world, monkeypatch):
+    monkeypatch.setattr("opslib.cloud.gcp.firestore_operations._LOOKS", 2)
+    world.firestore.fail("databases.importDocuments", status=500, code="INTERNAL")
+    parts = [lambda: world.firestore.somebody_else(SANDBOX["project"], looks=0, address=DAILY, collectionIds=["users"])]
+    listed = []
+
+    def begun(_body):
+        listed.append(1)
+        if len(listed) == 2:  # before the beginning, after it is known what was there
+            parts.pop()()
+
+    world.firestore.twist("operations.list", begun, times=None)
+    assert "no such import has appeared since" in import_().error
+
+
 def test_fewer_documents_than_the_backup_holds_are_a_failure(world, monkeypatch):
     read = world.firestore._read_back
 

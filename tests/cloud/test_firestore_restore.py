@@ -118,6 +118,17 @@ def test_the_service_is_resumed_when_the_import_is_refused_or_throttled(world, m
     assert powers(world)[1] == "RUNNING"
 
 
+@pytest.mark.parametrize("looks", [0, 2], ids=["done", "under way"])
+def test_an_import_of_a_part_by_somebody_else_is_no_restore(world, looks):
+    part = world.firestore.somebody_else(PROD["project"], looks=looks, address=DAILY, collectionIds=["users"])
+    if looks == 0:
+        run("firestore_operations", {**PROD, "mode": "follow"})
+    done = restore(service=None, account=None, region=None)
+    assert (done.status, part.done) == ("changed", True)
+    assert operations(world) == ["databases.exportDocuments", "databases.importDocuments"]
+    assert client().document("recommendations/rec_001").get().to_dict()["status"] == "wrong"
+
+
 def test_a_lost_answer_of_the_import_is_looked_up(world):
     world.firestore.fail("databases.importDocuments", status=500, code="INTERNAL", after_effect=True)
     assert restore().error is None

@@ -105,9 +105,16 @@ class FirestoreService(Google):
         """Let the next operation fail; after_effect: when its work is done."""
         self._failure = (code, message, after_effect)
 
-    def somebody_else(self, project: str, kind: str = "ImportDocuments", looks: int | None = None) -> Operation:
-        """Let somebody else's operation be under way in the default database."""
-        metadata = {"inputUriPrefix" if kind == "ImportDocuments" else "outputUriPrefix": "gs://others/backup"}
+    def somebody_else(
+        self,
+        project: str,
+        kind: str = "ImportDocuments",
+        looks: int | None = None,
+        address: str = "gs://others/backup",
+        **filters: list[str],
+    ) -> Operation:
+        """Let somebody else's operation be under way in the default database; it does nothing."""
+        metadata = {"inputUriPrefix" if kind == "ImportDocuments" else "outputUriPrefix": address, **filters}
         return self._begin(f"projects/{project}/databases/(default)", kind, metadata, lambda _it: {}, looks=looks)
 
     def count(self, project: str, database: str = "(default)") -> int:

@@ -94,8 +94,8 @@ def last_import(operations: Sequence[Operation]) -> Operation | None:
 
 
 def of_backup(operation: Operation | None, proof: Proof) -> Operation | None:
-    """Return the newest import if it was of this backup and went well, else None."""
-    if operation is None or not operation.good or operation.address != proof.url or operation.began is None:
+    """Return the newest import if it was of all of this backup and went well, else None."""
+    if operation is None or not operation.good or not operation.whole(IMPORT, proof.url) or operation.began is None:
         return None
     return None if proof.finished is not None and operation.began < proof.finished else operation
 

@@ -45,7 +45,8 @@ class Operation:
     """An operation as it was told.
 
     kind: `export`, `import` or `other`; failure: why it failed, "" if it did not; address: where its files lie;
-    documents, bytes: done so far, None where the service does not tell.
+    documents, bytes: done so far, None where the service does not tell; filtered: whether it is of chosen collections
+    or namespaces only.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Operation:
     documents: int | None = None
     expected: int | None = None
     bytes: int | None = None
+    filtered: bool = False
 
     @property
     def id(self) -> str:
@@ -70,11 +72,16 @@ class Operation:
         """Whether it has ended, and well."""
         return self.done and not self.failure
 
+    def whole(self, kind: str, address: str) -> bool:
+        """Whether it is the export or import of all documents to or from an address."""
+        return (self.kind, self.address) == (kind, address) and not self.filtered
+
     @property
     def shown(self) -> str:
         """What it is, in words for people."""
         since = f", begun {stamp(self.began)}" if self.began else ""
-        return f"{self.kind} {self.id} {self._relation} {said(self.address)}{since}".replace("  ", " ")
+        part = ", of a part only" if self.filtered else ""
+        return f"{self.kind} {self.id} {self._relation} {said(self.address)}{part}{since}".replace("  ", " ")
 
     @property
     def _relation(self) -> str:
@@ -94,6 +101,7 @@ class Operation:
             "documents": self.documents,
             "expected": self.expected,
             "bytes": self.bytes,
+            "filtered": self.filtered,
         }
 
 
@@ -128,6 +136,7 @@ def operation_of(told: Any) -> Operation:
         documents=documents,
         expected=expected,
         bytes=size,
+        filtered=bool(metadata.get("collectionIds") or metadata.get("namespaceIds")),
     )
 
 
@@ -143,7 +152,7 @@ def begin(firestore: Firestore, kind: str, address: str, snapshot: datetime | No
         doing = f"looking for the {kind} whose beginning was not answered"
         for _look, _turn in zip(range(_LOOKS), firestore.task.patience.pauses(doing), strict=False):
             for each in firestore.operations():
-                if each.name not in known and (each.kind, each.address) == (kind, address):
+                if each.name not in known and each.whole(kind, address):
                     return each
         raise UnknownOutcomeError(
             f"{error}; no such {kind} has appeared since: look at the operations before trying again"

@@ -31,7 +31,7 @@ class _State:
     snapshot: datetime | None
     database: Database
     proof: Proof | None
-    ours: Operation | None
+    there: Operation | None
     importing: Operation | None
     outcome: dict[str, Any]
 
@@ -89,7 +89,7 @@ class FirestoreExport(FirestoreTask, name="firestore_export"):
             snapshot=Snapshot.moment(self.snapshot, self.began),
             database=self.firestore.describe(),
             proof=proof if proof.items else None,
-            ours=next((each for each in running if each.kind == EXPORT and each.address == address), None),
+            there=next((each for each in running if each.kind == EXPORT and each.address == address), None),
             importing=next((each for each in running if each.kind == IMPORT), None),
             outcome=self._outcome or {},
         )
@@ -103,8 +103,8 @@ class FirestoreExport(FirestoreTask, name="firestore_export"):
         warnings = []
         if state.importing is not None:
             warnings.append(f"an {state.importing.shown} is under way; it is waited for")
-        if state.ours is not None:
-            summary = f"follow the {state.ours.shown}, which is under way"
+        if state.there is not None and not state.there.filtered:
+            summary = f"follow the {state.there.shown}, which is under way"
             return Plan(changes=[Change(kind=CREATE, summary=summary, detail=state)], data=data, warnings=warnings)
         failure = _obstacle(state)
         if failure:
@@ -126,13 +126,17 @@ class FirestoreExport(FirestoreTask, name="firestore_export"):
             doing = f"waiting for the {state.importing.shown} to end"
             name = state.importing.name
             self.patience.until(lambda: self.firestore.operation(name), lambda found: found.done, doing=doing)
-        done = export(self.firestore, self.storage, state.address, state.snapshot, seen=self.seen, under_way=state.ours)
+        done = export(
+            self.firestore, self.storage, state.address, state.snapshot, seen=self.seen, under_way=state.there
+        )
         object.__setattr__(self, "_outcome", done)
 
 
 def _obstacle(state: _State) -> str:
     if state.database.kind != "FIRESTORE_NATIVE":
         return f"{state.database.name} is in Datastore mode; only native databases are exported"
+    if state.there is not None:
+        return f"an {state.there.shown} is under way to the same place; name another destination"
     if state.proof is not None:
         problems = listed(list(state.proof.problems), 2)
         return f"{state.address} is not empty, and no complete export ({problems}); name another destination"

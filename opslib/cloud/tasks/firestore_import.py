@@ -72,7 +72,7 @@ class FirestoreImport(ImportTask, name="firestore_import"):
         if not state.proof.complete:
             problems = listed(list(state.proof.problems), 3)
             return Plan(failure=f"{state.proof.url} must not be relied on: {problems}", data=data, warnings=warnings)
-        mine = state.running is not None and (state.running.kind, state.running.address) == (IMPORT, state.proof.url)
+        mine = state.running is not None and state.running.whole(IMPORT, state.proof.url)
         if state.documents and self.into == EMPTY and not mine:
             held = count(state.documents, "document")
             failure = f"the database holds {held}, over which an import would write; say into: any if that is meant"

@@ -23,7 +23,8 @@ class FirestoreOperations(FirestoreTask, name="firestore_operations"):
     under way, tells how far they are, and fails if one of them fails. Nothing is changed.
 
     data: `operations`, the newest first, each with `id`, `kind` (export, import, other), `state`, `done`, `failure`,
-    `address`, `began`, `ended` (UTC), `documents`, `expected`, `bytes`; `running`, how many are under way.
+    `address`, `began`, `ended` (UTC), `documents`, `expected`, `bytes`, `filtered` (of chosen collections or namespaces
+    only); `running`, how many are under way.
     """
 
     mode: str = param(Choice(LIST, FOLLOW), "List them, or wait for their end.", default=LIST)

@@ -302,6 +302,5 @@ def _inside(address: str) -> tuple[str, str]:
 
 
 def _mine(state: _State) -> bool:
-    """Whether an import of this backup is under way, such as from a run that was killed."""
-    running = state.running
-    return running is not None and (running.kind, running.address) == (IMPORT, state.proof.url)
+    """Whether an import of all of this backup is under way, such as from a run that was killed."""
+    return state.running is not None and state.running.whole(IMPORT, state.proof.url)
