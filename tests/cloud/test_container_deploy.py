@@ -125,6 +125,14 @@ def test_an_image_must_exist(service: Service, image: str, words: str) -> None:
     assert words in ran.error
 
 
+@pytest.mark.parametrize("status", ["ARCHIVED", "ACTIVATING"])
+def test_an_image_must_not_be_archived(on_app_runner: Service, moto: Any, status: str) -> None:
+    moto.twist("DescribeImages", lambda body: body["imageDetails"][0].update(imageStatus=status))
+    ran = on_app_runner.run("container_deploy", image="spendsense-api:v2")
+    assert (ran.status, on_app_runner.writes) == ("failed", [])
+    assert f"'{status}'; restore it there first" in str(ran.error)
+
+
 def test_a_tag_and_a_digest_must_belong_together(on_app_runner: Service) -> None:
     digest = on_app_runner.v3.partition("@")[2]
     ran = on_app_runner.run("container_deploy", image=f"spendsense-api:v2@{digest}")

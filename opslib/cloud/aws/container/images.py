@@ -114,4 +114,7 @@ def _digest(task: AwsTask, name: ImageName, registry: str, region: str) -> str:
     digest = line(found[0] if found else None, "imageDigest", doing)
     if not _DIGEST.fullmatch(digest):
         raise MalformedError(f"{doing}: {shown(digest)} is no digest")
+    status = found[0].get("imageStatus", "ACTIVE")
+    if status != "ACTIVE":
+        raise TaskError(f"the image {name.short} cannot be pulled: ECR says {shown(status)}; restore it there first")
     return digest
