@@ -160,3 +160,16 @@ def test_what_vercel_refuses_is_told(vercel):
     vercel.twist("list_variables", lambda body: {"envs": [{**each, "type": "odd"} for each in body["envs"]]})
     vercel.variable("A", "1")
     assert "the answer makes no sense: envs.0.type" in env(set={"A": "1"}).error
+
+
+def test_a_listing_that_is_cut_is_not_taken_for_the_whole(vercel):
+    """What it leaves out would pass for removed."""
+    vercel.variable("A", "1")
+    whole = {"count": 1, "next": None, "prev": None}
+    vercel.twist("list_variables", lambda body: {**body, "pagination": whole})
+    assert env().status == "ok"
+    cut = {"envs": [], "pagination": {**whole, "next": 1700000000000}}
+    vercel.twist("list_variables", lambda _body: cut)
+    done = env(unset=["A"])
+    assert (done.status, vercel.values()) == ("failed", {"A": "1"})
+    assert "the list of environment variables is cut after 0" in done.error

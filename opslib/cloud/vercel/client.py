@@ -77,9 +77,12 @@ class Client:
         self._send("POST", path, **more)
 
     def variables(self) -> list[kinds.Variable]:
-        """Return the environment variables of all environments."""
+        """Return the environment variables of all environments. Raises MalformedError for a part of them."""
         path = f"/v10/projects/{self._project}/env"
-        return self._read(self._models.Variables, path, "the environment variables").envs
+        page = self._read(self._models.Variables, path, "the environment variables")
+        if page.pagination is not None and page.pagination.next is not None:
+            raise MalformedError(f"Vercel: the list of environment variables is cut after {len(page.envs)}")
+        return page.envs
 
     def value(self, variable: str) -> str:
         """Return the value of a variable that can be read, by its id."""

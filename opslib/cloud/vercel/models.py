@@ -167,6 +167,7 @@ class Variables(_Model):
     """The environment variables of a project."""
 
     envs: list[Variable]
+    pagination: _Pagination | None = None
 
 
 class Created(_Model):
