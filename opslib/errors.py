@@ -17,7 +17,7 @@ Foreign exceptions are turned into these at the edge, with the original as `__ca
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from opslib.host.params import OpslibError, ParamError, UsageError
 
@@ -67,6 +67,9 @@ class _ReportError(OpslibError):
     def __init__(self, message: str, report: Report) -> None:
         super().__init__(message)
         self.report = report
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, Report]]:  # else it does not come out of a pool of processes
+        return type(self), (str(self), self.report)
 
 
 class InterruptedRunError(_ReportError):

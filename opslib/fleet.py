@@ -8,7 +8,7 @@ import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 from opslib.carriers import controller, payload
 from opslib.engines.batch import BatchEngine
@@ -19,10 +19,10 @@ from opslib.events import OnEvent, RunEnded, RunStarted
 from opslib.host.params import shown
 from opslib.host.task import Task
 from opslib.result import Report
-from opslib.step import Step
-from opslib.target import Target
+from opslib.step import Become, Step
+from opslib.target import HostKeyPolicy, Target
 
-__all__ = ["Fleet", "check_limits", "new_run_id"]
+__all__ = ["Fleet", "check_limits", "check_modes", "check_watchers", "new_run_id"]
 
 MAX_FORKS = 1000
 
@@ -40,6 +40,21 @@ def check_limits(forks: object, timeout: object) -> None:
         isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 < timeout < 1e7
     ):
         raise UsageError(f"timeout {shown(timeout)} is no number of seconds above 0")
+
+
+def check_modes(**modes: object) -> None:
+    """Refuse what is neither True nor False, such as the text "false". Raises UsageError."""
+    for name, mode in modes.items():
+        if not isinstance(mode, bool):
+            raise UsageError(f"{name} is {shown(mode)}; give True or False")
+
+
+def check_watchers(on_event: object, cancel: object) -> None:
+    """Refuse what cannot be told of events, or asked whether to stop. Raises UsageError."""
+    if on_event is not None and not callable(on_event):
+        raise UsageError(f"on_event is {shown(on_event)}; give a function that takes an event")
+    if cancel is not None and not callable(getattr(cancel, "is_set", None)):
+        raise UsageError(f"cancel is {shown(cancel)}; give a threading.Event")
 
 
 def _all(items: Any, kinds: type | tuple[type, ...], words: str) -> tuple[Any, ...]:
@@ -60,12 +75,38 @@ def _check_steps(steps: Sequence[Step]) -> None:
         if not isinstance(step.task, Task):
             raise UsageError(f"a step's task is {shown(step.task)}; make one with opslib.tasks")
         check_limits(1, step.timeout)
+        _check_texts(step)
         for number in _all(step.handler_of or (), int, "the number of a step"):
             if number not in range(len(steps)):
                 raise UsageError(f"{step.title!r} is a handler of step {number}; there are steps 0 to {len(steps) - 1}")
     tasks = {type(step.task) for step in steps}
     payload.encode(payload.Job(steps=(), tasks=[task for task in tasks if task.runs_on == "host"]))
     controller.encode(payload.Job(steps=(), tasks=[task for task in tasks if task.runs_on == "controller"]))
+
+
+def _check_texts(step: Step) -> None:
+    if not isinstance(step.name, str):
+        raise UsageError(f"a step's name is {shown(step.name)}; give a text")
+    if not (step.become is None or isinstance(step.become, bool | Become)):
+        raise UsageError(f"{step.title!r}: become is {shown(step.become)}; give opslib.Become(user=...), or False")
+    check_modes(ignore_errors=step.ignore_errors, no_log=step.no_log, always=step.always)
+    if step.check is not None:
+        check_modes(check=step.check)
+
+
+def _check_target(target: Target) -> None:
+    """Refuse what the types of a target leave out, where it was made by hand. Raises InventoryError."""
+    for name, choices in (("carrier", ("ssh", "local")), ("host_keys", get_args(HostKeyPolicy))):
+        value = getattr(target, name)
+        if value not in choices:
+            raise InventoryError(f"{target.name}: {name} {shown(value)} is none of {', '.join(choices)}")
+    port, become, address = target.port, target.become, target.address
+    if port is not None and (isinstance(port, bool) or not isinstance(port, int) or not 0 < port < 65536):
+        raise InventoryError(f"{target.name}: port {shown(port)} is no number from 1 to 65535")
+    if become is not None and not isinstance(become, Become):
+        raise InventoryError(f"{target.name}: become is {shown(become)}; give opslib.Become(user=...)")
+    if address is not None and (not isinstance(address, str) or address.startswith("-")):
+        raise InventoryError(f"{target.name}: {shown(address)} is no address of a host")
 
 
 class Fleet:
@@ -91,14 +132,15 @@ class Fleet:
         self._targets = _all(targets, Target, "a target; get them from Inventory.select, or make them")
         if not self._targets:
             raise InventoryError("the fleet has no host; select at least one")
-        if on_event is not None and not callable(on_event):
-            raise UsageError(f"on_event is {shown(on_event)}; give a function that takes an event")
+        check_watchers(on_event, cancel)
         names = [target.name for target in self._targets]
         if not all(isinstance(name, str) and name for name in names):
             raise InventoryError("a host of the fleet has no name")
         twice = {name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else set()
         if twice:
             raise InventoryError(f"the fleet has more than one host named {min(twice)!r}")
+        for target in self._targets:
+            _check_target(target)
         self._timeout = timeout
         self._on_event = on_event
         self._engine = BatchEngine(forks=forks, cancel=cancel)
@@ -125,8 +167,7 @@ class Fleet:
         nothing; timeout: in place of the fleet's; name: the report's source. Raises UsageError for a wrong argument.
         """
         check_limits(1, timeout)
-        if not isinstance(check, bool):
-            raise UsageError(f"check is {shown(check)}; give True or False")
+        check_modes(check=check)
         given = _all(steps, (Task, Step), "a task or a step; make one with opslib.tasks")
         if not given:
             raise UsageError("give run() a list of at least one task or step")

@@ -18,7 +18,8 @@ from opslib.engines.playlog import NOT_STARTED
 from opslib.engines.work import Compiled, HostWork, Play
 from opslib.errors import UsageError
 from opslib.events import OnEvent, RunEnded, RunStarted
-from opslib.fleet import check_limits, new_run_id
+from opslib.fleet import check_limits, check_modes, check_watchers, new_run_id
+from opslib.host.params import shown
 from opslib.result import HostResult, Report, Status
 from opslib.step import Step
 
@@ -77,6 +78,12 @@ def run_playbook(
     Raises UsageError (InventoryError, PlaybookError, ParamError) before anything is touched.
     """
     check_limits(forks, timeout)
+    check_modes(check=check, diff=diff)
+    check_watchers(on_event, cancel)
+    if isinstance(verbosity, bool) or not isinstance(verbosity, int):
+        raise UsageError(f"verbosity is {shown(verbosity)}; give a whole number")
+    if not isinstance(extra_vars or {}, Mapping):
+        raise UsageError(f"extra_vars is {shown(extra_vars)}; give names with values")
     if engine not in ("auto", "ssh", "ansible"):
         raise UsageError(f"engine {engine!r} is none of auto, ssh, ansible")
     from opslib.engines import playbook as compiler
@@ -86,8 +93,8 @@ def run_playbook(
         inventory = Inventory.load(inventory, vault_password_files=vault_password_files, extra_vars=extra_vars)
     options = Options(
         limit=limit,
-        tags=tuple(tags),
-        skip_tags=tuple(skip_tags),
+        tags=_listed(tags),
+        skip_tags=_listed(skip_tags),
         extra_vars=dict(extra_vars or {}),
         check=check,
         diff=diff,
@@ -106,6 +113,16 @@ def run_playbook(
         diff=diff,
     ) as compiled:
         return _Run(str(playbook), inventory, compiled, options, engine, Emitter(on_event), cancel).run()
+
+
+def _listed(tags: Sequence[str] | None) -> tuple[str, ...]:
+    """Return tags as a tuple; a text is one list of them, with commas, and no list of letters."""
+    if tags is None or isinstance(tags, str):
+        return (tags,) if tags else ()
+    try:
+        return tuple(tags)
+    except TypeError:
+        raise UsageError(f"tags are {shown(tags)}; give a list of texts") from None
 
 
 class _Run:

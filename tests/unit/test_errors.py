@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 
 import pytest
@@ -49,3 +50,9 @@ def test_errors_about_a_run_carry_its_report(kind):
     report = object.__new__(Report)
     error = kind("it failed", report)
     assert (str(error), error.report) == ("it failed", report)
+
+
+@pytest.mark.parametrize("kind", [errors.RunFailedError, errors.InterruptedRunError])
+def test_errors_about_a_run_come_out_of_a_pool_of_processes(kind):
+    error = pickle.loads(pickle.dumps(kind("it failed", {"as": "a report"})))
+    assert (type(error), str(error), error.report) == (kind, "it failed", {"as": "a report"})

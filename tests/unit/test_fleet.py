@@ -93,6 +93,24 @@ def test_a_fleet_of_anything_else_is_refused(value):
             Fleet(local("a"), on_event=value)
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [{"carrier": "sssh"}, {"port": "22"}, {"port": 0}, {"address": "-oProxyCommand=x"}, {"host_keys": "no"}]
+    + [{"become": "root"}],
+)
+def test_a_target_has_values_of_its_types(wrong):
+    [(name, value)] = wrong.items()
+    with pytest.raises(InventoryError, match=re.escape(repr(value))):
+        Fleet([Target(name="h", **wrong)])
+
+
+@pytest.mark.parametrize("wrong", [{"name": 5}, {"become": "root"}, {"check": "no"}, {"no_log": "no"}])
+def test_a_step_has_values_of_its_types(wrong):
+    [(name, value)] = wrong.items()
+    with Fleet(local("a")) as fleet, pytest.raises(UsageError, match=f"{name}.*{value!r}"):
+        fleet.run([Step(task=FINE, **wrong)])
+
+
 def test_an_empty_fleet_is_an_error():
     """No host is never a success."""
     for nothing in ([], (), iter([]), {}):

@@ -238,3 +238,31 @@ def test_a_task_with_a_mode_of_its_own(book, inventory, tmp_path, engine, check)
     changed, would = words.partition("Would change")[::2]
     assert [name in changed for name in ("-real", "-dry", "-plain")] == [True, False, not check]
     assert [f"-{name}" in would for name in ("dry", "plain")] == [True, check]
+
+
+def test_tags_may_be_one_text(book, inventory):
+    """As on the command line; it is no list of letters, by which what is to be skipped would run."""
+    play = OURS.replace("fail: 0}\n", "fail: 0}\n      tags: [dangerous]\n")
+    play += CHECK.replace("Memory is there", "Other").replace("fail: 0}\n", "fail: 0}\n      tags: [daily]\n")
+    path = book(play)
+    assert steps(run_playbook(path, inventory, skip_tags="dangerous")) == ["Other"]
+    assert steps(run_playbook(path, inventory, tags="daily, weekly")) == ["Other"]
+    assert len(steps(run_playbook(path, inventory, tags=None, skip_tags=None))) == 2
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"tags": 5},
+        {"tags": [5]},
+        {"extra_vars": ["a=b"]},
+        {"cancel": True},
+        {"verbosity": "x"},
+        {"check": "false"},
+        {"diff": 1},
+        {"on_event": 5},
+    ],
+)
+def test_what_makes_no_sense_is_refused(book, inventory, wrong):
+    with pytest.raises(UsageError, match=next(iter(wrong))[:3]):
+        run_playbook(book(OURS), inventory, **wrong)
