@@ -173,3 +173,20 @@ def test_a_listing_that_is_cut_is_not_taken_for_the_whole(vercel):
     done = env(unset=["A"])
     assert (done.status, vercel.values()) == ("failed", {"A": "1"})
     assert "the list of environment variables is cut after 0" in done.error
+
+
+@pytest.mark.parametrize("asked", [{"set": {"A": "2"}}, {"unset": ["A"]}])
+def test_a_variable_without_an_id_stops_only_what_would_change_it(vercel, asked):
+    """Vercel may leave the id out, and then there is no way to the variable."""
+    vercel.variable("A", "1")
+    vercel.variable("B", "1")
+
+    def without(body):
+        body["envs"][0].pop("id")
+
+    vercel.twist("list_variables", without, times=None)
+    assert [row["key"] for row in env(unset=["C"]).data["variables"]] == ["A", "B"]
+    assert env(set={"B": "2"}).status == "changed"
+    done = env(**asked)
+    assert (done.status, vercel.values()) == ("failed", {"A": "1", "B": "2"})
+    assert "Vercel tells no id of the variable A" in done.error

@@ -141,9 +141,12 @@ class Project(_Model):
 
 
 class Variable(_Model):
-    """An environment variable. `value` is what the API cares to show: for most types not the value itself."""
+    """An environment variable. `value` is what the API cares to show: for most types not the value itself.
 
-    id: str
+    id: empty where the API tells none; such a one can be neither read nor changed.
+    """
+
+    id: str = ""
     key: Shown
     type: VariableType = _WORD
     target: list[str] | str = Field(default_factory=list)
@@ -160,7 +163,7 @@ class Variable(_Model):
     @property
     def readable(self) -> bool:
         """Whether the API tells its value."""
-        return self.type in (VariableType.ENCRYPTED, VariableType.PLAIN)
+        return bool(self.id) and self.type in (VariableType.ENCRYPTED, VariableType.PLAIN)
 
 
 class Variables(_Model):

@@ -48,6 +48,7 @@ def edits_to_set(
     """Return what to do so that a variable has a value in these environments, and is as it was in others.
 
     values: those that can be read, by the variables' ids. One that cannot is taken to be right, unless `rewrite`.
+    Raises TaskError for one without an id.
     """
     edits: list[Edit] = []
     missing = [target for target in targets if in_force(variables, key, target) is None]
@@ -55,6 +56,7 @@ def edits_to_set(
         inside = [target for target in each.targets if target in targets]
         if each.key != key or each.git_branch or not inside:
             continue
+        _must_have_id(each)
         right = values[each.id] == value if each.id in values else not rewrite
         if right:
             continue
@@ -70,14 +72,20 @@ def edits_to_set(
 
 
 def edits_to_remove(variables: list[Variable], key: str, targets: list[str]) -> list[Edit]:
-    """Return what to do so that a variable is in none of these environments, and stays in others."""
+    """Return what to do so that a variable is in none of these environments, and stays in others. Raises TaskError."""
     edits = []
     for each in variables:
         if each.key != key or each.git_branch or not {*each.targets} & {*targets}:
             continue
+        _must_have_id(each)
         outside = [target for target in each.targets if target not in targets]
         edits.append(Edit("narrow" if outside else "remove", key, outside or each.targets, each.id))
     return edits
+
+
+def _must_have_id(variable: Variable) -> None:
+    if not variable.id:
+        raise TaskError(f"Vercel tells no id of the variable {variable.key}; change it in the project's settings")
 
 
 def read_file(path: str) -> dict[str, str]:
