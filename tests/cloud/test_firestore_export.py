@@ -51,6 +51,17 @@ def test_the_state_of_a_moment_is_exported_and_counted(world):
     assert world.firestore.count(PROD["project"]) == 7
 
 
+def test_a_page_of_collections_may_be_empty_and_a_circle_is_none(world):
+    world.firestore.granularity = 0
+    moment = datetime.now(UTC).isoformat()
+    pages = [{"collectionIds": ["users"], "nextPageToken": "1"}, {"nextPageToken": "2"}]
+    for page in (*pages, {"collectionIds": ["recommendations"]}, *pages, pages[0]):
+        world.firestore.answer("documents.listCollectionIds", page)
+    done = export(snapshot=moment)
+    assert (done.error, done.data.get("collections")) == (None, {"recommendations": 1, "users": 4})
+    assert "goes round in circles" in export(snapshot=moment, destination=f"{DAILY}-2").error
+
+
 def test_by_default_it_is_the_last_full_minute_and_the_destination_may_hold_the_time(world):
     done = export(snapshot="now", destination="gs://spendsense-backups/manual-%Y%m%d_%H%M%S")
     assert re.fullmatch(r"gs://spendsense-backups/manual-\d{8}_\d{6}", done.data["url"])

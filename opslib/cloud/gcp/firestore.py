@@ -122,6 +122,7 @@ class Firestore:
     def collections(self, *, at: datetime | None = None) -> list[str]:
         """Return the ids of the collections at the root, sorted."""
         found: set[str] = set()
+        seen: set[str] = set()
         asked: dict[str, Any] = {"pageSize": 300} | ({"readTime": _stamp(at)} if at else {})
         while True:
             page = _mapping(self._ask("listCollectionIds", asked, "listing collections"), "a listing of collections")
@@ -130,12 +131,13 @@ class Firestore:
                 raise MalformedError("listing collections: the answer makes no sense")
             if len(found | set(ids)) > _MOST_COLLECTIONS:
                 raise RefusedError(f"there are more than {_MOST_COLLECTIONS} collections at the root")
-            token, before = page.get("nextPageToken"), len(found)
+            token = page.get("nextPageToken")
             found.update(ids)
             if not token:
                 return sorted(found)
-            if len(found) == before or not isinstance(token, str):
+            if not isinstance(token, str) or token in seen or len(seen) > _MOST_COLLECTIONS:
                 raise MalformedError("listing collections: the listing goes round in circles")
+            seen.add(token)
             asked["pageToken"] = token
 
     def counts(self, *, at: datetime | None = None) -> dict[str, int]:
