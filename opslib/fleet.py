@@ -22,14 +22,20 @@ from opslib.result import Report
 from opslib.step import Become, Step
 from opslib.target import HostKeyPolicy, Target
 
-__all__ = ["Fleet", "check_limits", "check_modes", "check_watchers", "new_run_id"]
+__all__ = ["Fleet", "check_limits", "check_modes", "check_watchers", "new_run_id", "now"]
 
 MAX_FORKS = 1000
 
 
-def new_run_id(now: datetime) -> str:
+def now() -> datetime:
+    """Return the present time in whole milliseconds, as a report writes it."""
+    moment = datetime.now(UTC)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def new_run_id(moment: datetime) -> str:
     """Return an id that sorts by time and is never used twice."""
-    return f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+    return f"{moment.astimezone(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
 
 
 def check_limits(forks: object, timeout: object) -> None:
@@ -174,7 +180,7 @@ class Fleet:
         rows = [step if isinstance(step, Step) else Step(task=step) for step in given]
         rows = [dataclasses.replace(step, id=number, position=number) for number, step in enumerate(rows)]
         _check_steps(rows)
-        started = datetime.now(UTC)
+        started = now()
         run_id = new_run_id(started)
         source = name or ", ".join(dict.fromkeys(step.title for step in rows))
         emit = self._engine.emit = Emitter(self._on_event)
@@ -192,7 +198,7 @@ class Fleet:
             engine="ssh",
             check=check,
             started=started,
-            ended=datetime.now(UTC),
+            ended=now(),
             hosts=hosts,
             warnings=emit.warnings,
             interrupted=self._engine.cancel.is_set(),

@@ -7,7 +7,6 @@ import dataclasses
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,7 +17,7 @@ from opslib.engines.playlog import NOT_STARTED
 from opslib.engines.work import Compiled, HostWork, Play
 from opslib.errors import UsageError
 from opslib.events import OnEvent, RunEnded, RunStarted
-from opslib.fleet import check_limits, check_modes, check_watchers, new_run_id
+from opslib.fleet import check_limits, check_modes, check_watchers, new_run_id, now
 from opslib.host.params import shown
 from opslib.result import HostResult, Report, Status
 from opslib.step import Step
@@ -174,7 +173,7 @@ class _Run:
         """Run all parts and return the report."""
         work = self._prepare()
         names = tuple(dict.fromkeys(name for play in self.compiled.plays for name in play.hosts))
-        started = datetime.now(UTC)
+        started = now()
         run_id = new_run_id(started)
         self.emit(RunStarted(run_id=run_id, source=self.source, check=self.options.check, hosts=names))
         for warning in self.inventory.warnings:
@@ -196,7 +195,7 @@ class _Run:
             engine="+".join(self.engines) or "ssh",
             check=self.options.check,
             started=started,
-            ended=datetime.now(UTC),
+            ended=now(),
             hosts={name: self.results[name] for name in dict.fromkeys((*names, *self.results))},  # a play may add some
             warnings=self.emit.warnings,
             interrupted=self.cancel.is_set(),

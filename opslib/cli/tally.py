@@ -42,6 +42,8 @@ class Tally:
                 self.hosts = event.hosts
                 self._began = self._clock()
             case HostStarted():
+                if event.host not in self.hosts:  # a play may add some
+                    self.hosts = (*self.hosts, event.host)
                 self._status.pop(event.host, None)
                 self._at(event.host, CONNECTING)
             case StepStarted():

@@ -14,12 +14,17 @@ from opslib.host.task import Task
 __all__ = ["parse_assignments", "task_from_words"]
 
 MAX_FILE = 1 << 20
+_MANY = ("list", "dict")
 
 
 def task_from_words(task_type: type[Task], words: Sequence[str]) -> Task:
     """Make a task from its parameters as words of a command line; ParamError when one is wrong."""
     known = task_type.parameters()
     given = parse_assignments(words, near=list(known), what=f"parameter of {task_type.name}")
+    for name, value in given.items():
+        if known[name].kind.ansible in _MANY and isinstance(value, str) and _is_structure(value):
+            commas = ", or items with commas between" if known[name].kind.ansible == "list" else ""
+            raise ParamError(f"{task_type.name}: {name}: this is JSON; write {name}:=... for it{commas}")
     try:
         return task_type(**given)
     except ValueError as error:
@@ -68,6 +73,14 @@ def _json(text: str, name: str) -> Any:
     except (ValueError, RecursionError) as error:
         where = f" at character {error.pos + 1}: {error.msg}" if isinstance(error, json.JSONDecodeError) else ""
         raise UsageError(f"{name}: the value is no JSON{where}") from None
+
+
+def _is_structure(text: str) -> bool:
+    """Whether a text is a JSON list or mapping, which nobody means as a text."""
+    try:
+        return isinstance(json.loads(text), list | dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _hint(name: str, near: Sequence[str]) -> str:

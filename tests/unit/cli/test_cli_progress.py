@@ -72,6 +72,13 @@ def test_a_host_of_two_plays_counts_once_and_the_last_play_counts() -> None:
     assert tally.counts() == {Status.OK: 1}
 
 
+def test_hosts_that_a_play_adds_count() -> None:
+    tally = Tally()
+    for event in (started(hosts=("a",)), HostStarted(host="a"), HostStarted(host="b")):
+        tally.take(event)
+    assert tally.hosts == ("a", "b")
+
+
 def test_events_out_of_order_are_no_trouble() -> None:
     tally = Tally()
     tally.take(StepEnded(host="x", result=step("one")))

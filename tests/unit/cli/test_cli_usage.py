@@ -47,6 +47,8 @@ def run(*args: str, library: FakeLibrary | None = None) -> tuple[int, FakeLibrar
             "'nginx' is no assignment; a parameter of service is given as NAME=VALUE",
         ),
         (["task", "service", "unit=a", "unit=b", "-i", "x"], "unit is given twice"),
+        (["task", "log_size", 'paths=["/a", "/b"]', "-i", "x"], "this is JSON; write paths:=... for it, or items with"),
+        (["task", "env_file", "path=/a", 'set={"A": "b"}', "-i", "x"], "set: this is JSON; write set:=... for it"),
         (["task", "service", "state=started", "-i", "x"], "service: unit is required"),
         (["task", "service", "unit=-x", "-i", "x"], "see `opslib show service`"),
         (["task", "provider_status", "--engine", "ansible"], "--engine ansible: give an inventory with -i"),
