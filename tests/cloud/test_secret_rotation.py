@@ -305,6 +305,27 @@ def test_a_staged_value_gives_way_to_one_that_is_given(vault: Vault, consumer: C
         assert (vault.value(), vault.value("AWSPENDING")) == (GIVEN, None)
 
 
+@pytest.mark.parametrize("others", [["AWSCURRENT", "AWSPENDING"], ["AWSPENDING"]], ids=["in force", "staged"])
+def test_what_somebody_else_staged_is_no_rotation_of_ours(moto: Moto, consumer: Consumer, others: list[str]) -> None:
+    vault = Vault(STORES[0])
+    vault.make()
+    vault.client.put_secret_value(SecretId="jwt", SecretString="theirs-since-months", VersionStages=others)
+    before = vault.value()
+    moto.requests.clear()
+    consumer.healthy = False
+    done = rotate(vault, consumer)
+    assert (done.status, moto.mutations, vault.value()) == ("failed" if len(others) == 1 else "ok", [], before)
+    assert len(others) == 2 or "was staged by somebody else" in str(done.error)
+    if len(others) == 2:
+        vault.age()
+        assert "and going back failed, too: http_check" in str(rotate(vault, consumer).error)
+        assert (vault.value(), vault.value("AWSPENDING")) == (before, None)
+        consumer.healthy = True
+        assert rotate(vault, consumer).status == "changed"
+        labels = vault.client.describe_secret(SecretId="jwt")["VersionIdsToStages"].values()
+        assert {label for each in labels for label in each} == {"AWSCURRENT", "AWSPREVIOUS"}
+
+
 # --- what services do
 
 

@@ -1,8 +1,10 @@
 """A secret of AWS Secrets Manager under rotation.
 
 Its versions bear staging labels: AWSCURRENT the one in force, AWSPENDING the staged one (it keeps that label until it
-is confirmed), AWSPREVIOUS the one before, which Secrets Manager itself moves along. Source: "Rotate AWS Secrets Manager
-secrets" and "Secret versions" in the user guide; UpdateSecretVersionStage in the API reference.
+is confirmed), AWSPREVIOUS the one before, which Secrets Manager itself moves along. Others stage with AWSPENDING, too,
+and functions of Lambda leave it behind: what we staged bears a label of our own beside it.
+Source: "Rotate AWS Secrets Manager secrets" and "Secret versions" in the user guide; UpdateSecretVersionStage in the
+API reference.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from opslib.host.words import printable
 __all__ = ["SecretStore"]
 
 _CURRENT, _PENDING, _PREVIOUS = "AWSCURRENT", "AWSPENDING", "AWSPREVIOUS"
+_OURS = "opslib-pending"
 _ABSENT = "ResourceNotFoundException"
 
 
@@ -45,7 +48,13 @@ class SecretStore:
         current = stages.get(_CURRENT)
         if current is None:
             return Standing(hindrance=f"{self._name} has no value yet")
-        pending = stages.get(_PENDING)
+        pending = stages.get(_OURS)
+        if stages.get(_PENDING, current) not in (pending, current):
+            version = printable(stages[_PENDING])
+            return Standing(
+                hindrance=f"version {version} of {self._name} was staged by somebody else: let that be finished, or "
+                f"take {_PENDING} from it"
+            )
         return Standing(
             current=current,
             made=made[current],
@@ -97,7 +106,7 @@ class SecretStore:
         return self._value(_CURRENT)
 
     def pending(self) -> str:
-        return self._value(_PENDING)
+        return self._value(_OURS)
 
     def _value(self, label: str) -> str:
         doing = f"reading the value of {self._name} at {label}"
@@ -117,24 +126,27 @@ class SecretStore:
             SecretId=self._name,
             ClientRequestToken=token,
             SecretString=value,
-            VersionStages=[_PENDING],
+            VersionStages=[_PENDING, _OURS],
         )
-        settle(self._task, put, lambda: self._at(_PENDING) == token, doing=doing)
-        self._task.patience.until(lambda: self._at(_PENDING), lambda found: found == token, doing=doing)
+        settle(self._task, put, lambda: self._at(_OURS) == token, doing=doing)
+        self._task.patience.until(lambda: self._at(_OURS), lambda found: found == token, doing=doing)
         if self.pending() != value:
             raise TaskError(f"{doing}: what was read back is not what was put")
 
     def promote(self, before: Standing) -> None:
-        pending = self._at(_PENDING)
+        pending = self._at(_OURS)
         if pending is None:
             raise TaskError(f"{self._name}: the staged value is gone: somebody else is at work")
         self._move(_CURRENT, pending, before.current)
 
     def confirm(self) -> None:
-        self._take_away(_PENDING)
+        self.withdraw()
 
     def withdraw(self) -> None:
-        self._take_away(_PENDING)
+        stages = self._versions()[1]
+        if _OURS in stages and stages.get(_PENDING) == stages[_OURS]:
+            self._take_away(_PENDING)
+        self._take_away(_OURS)
 
     def back(self, before: Standing) -> None:
         now = self._at(_CURRENT)
@@ -144,7 +156,7 @@ class SecretStore:
         if now != good:
             self._move(_CURRENT, good, now)
             self._give_previous(None if before.promoted else before.previous)
-        self._take_away(_PENDING)
+        self.withdraw()
 
     def _give_previous(self, older: str | None) -> None:
         """Take AWSPREVIOUS from the version that did not prove itself, and give it to who had it before."""

@@ -62,9 +62,10 @@ class SecretRotation(AwsTask, name="secret_rotation"):
     Only then is it confirmed. A run that was cut short is gone on with by the next. No value is ever shown, and none
     stands in an argument vector, an environment or a file.
 
-    In Secrets Manager the staged value is AWSPENDING, the old one stays AWSPREVIOUS for `grace`; in the Parameter Store
-    it is a parameter beside the secret, named `NAME.opslib-pending`, and the old one stays in the history with the
-    label `previous`. Secrets that Secrets Manager rotates with a function of its own are left alone.
+    In Secrets Manager the staged value is AWSPENDING and, to be known as ours, `opslib-pending`; the old one stays
+    AWSPREVIOUS for `grace`, and what somebody else has staged is left alone. In the Parameter Store it is a parameter
+    beside the secret, named `NAME.opslib-pending`, and the old one stays in the history with the label `previous`.
+    Secrets that Secrets Manager rotates with a function of its own are left alone.
 
     data: `secret`, `store`, `version`, `age` (seconds), `pending`, `previous` (versions or null). Sources: "Rotate AWS
     Secrets Manager secrets" in its user guide; PutParameter in the API reference of Systems Manager.
