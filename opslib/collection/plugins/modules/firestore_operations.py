@@ -111,7 +111,8 @@ reason:
 data:
   description: C(operations), the newest first, each with C(id), C(kind) (export, import, other),
     C(state), C(done), C(failure), C(address), C(began), C(ended) (UTC), C(documents), C(expected),
-    C(bytes); C(running), how many are under way.
+    C(bytes), C(filtered) (of chosen collections or namespaces only); C(running), how many are
+    under way.
   returned: always
   type: dict
 opslib:

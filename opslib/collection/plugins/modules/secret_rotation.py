@@ -18,8 +18,9 @@ description:
     fails, the old value is put in force again and the consumers run once more. Only then is
     it confirmed. A run that was cut short is gone on with by the next. No value is ever shown,
     and none stands in an argument vector, an environment or a file.'
-  - In Secrets Manager the staged value is AWSPENDING, the old one stays AWSPREVIOUS for O(grace);
-    in the Parameter Store it is a parameter beside the secret, named C(NAME.opslib-pending),
+  - In Secrets Manager the staged value is AWSPENDING and, to be known as ours, C(opslib-pending);
+    the old one stays AWSPREVIOUS for O(grace), and what somebody else has staged is left alone.
+    In the Parameter Store it is a parameter beside the secret, named C(NAME.opslib-pending),
     and the old one stays in the history with the label C(previous). Secrets that Secrets Manager
     rotates with a function of its own are left alone.
 author:
