@@ -82,7 +82,7 @@ def parse_journal(text: str) -> list[Event]:
     import json
 
     events = []
-    for line in text.splitlines():
+    for line in text.split("\n"):  # and at no other sign that ends a line, which may stand in a message
         try:
             row = json.loads(line)
             message = row["MESSAGE"]

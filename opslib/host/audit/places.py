@@ -93,7 +93,7 @@ def _accounts(names: Sequence[str], notes: list[str]) -> list[Account]:
 
 
 def _rows(text: str) -> list[Account]:
-    rows = (line.split(":") for line in text.splitlines())
+    rows = (line.split(":") for line in text.split("\n"))
     return [Account(name=row[0], uid=row[2], home=row[5]) for row in rows if len(row) > 6 and row[5].startswith("/")]
 
 

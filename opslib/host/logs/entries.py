@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 _LONGEST, _SHOWN = 64 << 10, 16 << 10
 _HEAD = 200
 _MEMBERS = 200
-_SECRET_NAME = re.compile(r"(?i)pass(word|wd|phrase)?|secret|token|api[_-]?key|access[_-]?key|credential|cookie")
+_SECRET_NAME = re.compile(
+    r"(?i)pass(word|wd|phrase)?|secret|token|(api|access|private)[_-]?key|credential|cookie|authorization"
+)
+_SECRET_NUMBER = re.compile(r"(?i)pass(word|wd|phrase)|secret")  # the others count tokens and the like
 
 
 def head(line: bytes, clock: Clock, dated: bool) -> tuple[bool, float | None]:
@@ -118,19 +121,18 @@ class Filter:
         return first + newline + unsecret(rest)
 
 
-def _hidden(value: Any, depth: int = 0) -> Any:
-    """Return a JSON value without what looks like a secret."""
+def _hidden(value: Any, name: str = "", depth: int = 0) -> Any:
+    """Return a JSON value without what looks like a secret. name: the secret's that it is, or is a part of."""
     if isinstance(value, str):
-        return unsecret(value)
-    if depth > 20:
-        return value
+        return "***" if name else unsecret(value)
+    if isinstance(value, (dict, list)) and depth > 20:
+        return "***"
     if isinstance(value, dict):
-        return {
-            key: "***" if _SECRET_NAME.search(key) and isinstance(item, str) else _hidden(item, depth + 1)
-            for key, item in value.items()
-        }
+        return {key: _hidden(item, key if _SECRET_NAME.search(key) else name, depth + 1) for key, item in value.items()}
     if isinstance(value, list):
-        return [_hidden(item, depth + 1) for item in value]
+        return [_hidden(item, name, depth + 1) for item in value]
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and _SECRET_NUMBER.search(name):
+        return "***"
     return value
 
 

@@ -15,8 +15,8 @@ MOST_PATTERNS = 5000
 SAMPLE = 1000
 OTHERS = "(others)"
 _SECRET = re.compile(
-    r"(?i)((?:pass(?:word|wd|phrase)?|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credential|cookie)[\w-]{0,40}[\"']?\s{0,3}[=:]\s{0,3})"
-    r"(\"[^\"]*\"|'[^']*'|[^\s,;&}\])\"']+)"
+    r"(?i)((?:pass(?:word|wd|phrase)?|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credential|cookie)[\w-]{0,40}\\?[\"']?\s{0,3}[=:]\s{0,3})"
+    r"(\\\"[^\"\\]*\\\"|\"(?:[^\"\\]|\\.)*(?:\"|$)|'(?:[^'\\]|\\.)*(?:'|$)|[^\s,;&}\])\"']+)"
     r"|((?:\b(?:bearer|basic)|authorization[\"']?\s{0,3}[=:]\s{0,3}[\"']?token)\s+)[\w.~+/=-]{6,}"
     # A password in a URL may hold @ and /: it ends at the last @ of the word. What begins as a port does is none.
     r"|(://[^/\s:@]{0,100}:)(?!\d{1,5}[/?#])(?:[^\s\"'<>]{1,200}|[^@\s/]{1,200})(?=@)"

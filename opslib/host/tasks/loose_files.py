@@ -41,7 +41,8 @@ class LooseFiles(Task, name="loose_files"):
     data: `writable` and `readable_secrets` (at most `top` each): `path`, `mode`, `kind` (file, folder, other), `uid`;
     `writable_count`, `readable_secrets_count`, `looked_at`, `complete` (false when there were more than `most` files).
 
-    Errors: none; folders that are missing or cannot be entered are told. Source: inode(7).
+    Errors: none; folders that cannot be entered are told, as are missing ones, but for those of the default. Source:
+    inode(7).
     """
 
     folders: list[str] = param(
@@ -71,7 +72,7 @@ class LooseFiles(Task, name="loose_files"):
             try:
                 root = tree.open_folder(folder)
             except OSError as error:
-                if error.errno != 2:
+                if error.errno != 2 or folder not in _FOLDERS:  # not every host has all of those
                     state["problems"].append("%s cannot be entered: %s" % (folder, error.strerror))
                 continue
             try:
@@ -83,31 +84,28 @@ class LooseFiles(Task, name="loose_files"):
     def _walk(self, root: int, folder: str, state: dict[str, Any]) -> None:
         if not _open_to_others(folder):
             return
+        self._judge(folder, folder, os.fstat(root), state)
         told = state["problems"]
         problem = lambda text: told.append("%s/%s" % (folder, text)) if len(told) < 50 else None  # noqa: E731
         for entry in tree.walk(root, enter=lambda entry: bool(entry.stat.st_mode & 0o001), problem=problem):
             if state["looked"] >= self.most:
                 return
             state["looked"] += 1
-            mode = entry.stat.st_mode
-            if stat.S_ISLNK(mode):
-                continue
-            loose = mode & 0o002 and not (stat.S_ISDIR(mode) and mode & stat.S_ISVTX) and not stat.S_ISSOCK(mode)
-            secret = (
-                stat.S_ISREG(mode)
-                and mode & 0o004
-                and any(globs.matches(entry.name, each) for each in self.secrets_named)
-            )
-            if not loose and not secret:
-                continue
-            path = "%s/%s" % (folder.rstrip("/"), entry.path)
-            if any(globs.matches(path, each) for each in self.ignore):
-                continue
-            for number, name in enumerate(("writable", "readable")):
-                if (loose, secret)[number]:
-                    state["counts"][number] += 1
-                    if len(state[name]) < self.top:
-                        state[name].append(_row(path, entry.stat))
+            self._judge("%s/%s" % (folder.rstrip("/"), entry.path), entry.name, entry.stat, state)
+
+    def _judge(self, path: str, name: str, status: os.stat_result, state: dict[str, Any]) -> None:
+        mode = status.st_mode
+        if stat.S_ISLNK(mode):
+            return
+        loose = mode & 0o002 and not (stat.S_ISDIR(mode) and mode & stat.S_ISVTX) and not stat.S_ISSOCK(mode)
+        secret = stat.S_ISREG(mode) and mode & 0o004 and any(globs.matches(name, each) for each in self.secrets_named)
+        if (not loose and not secret) or any(globs.matches(path, each) for each in self.ignore):
+            return
+        for number, kind in enumerate(("writable", "readable")):
+            if (loose, secret)[number]:
+                state["counts"][number] += 1
+                if len(state[kind]) < self.top:
+                    state[kind].append(_row(path, status))
 
     def plan(self, state: dict[str, Any]) -> Plan:
         writable, readable = state["counts"]

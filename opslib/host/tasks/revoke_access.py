@@ -170,7 +170,7 @@ class RevokeAccess(Task, name="revoke_access"):
 def _accounts() -> dict[str, tuple[int, str]]:
     found = {}
     with open("/etc/passwd", "rb") as file:
-        for line in file.read(4 << 20).decode("utf-8", "replace").splitlines():
+        for line in file.read(4 << 20).decode("utf-8", "replace").split("\n"):
             row = line.split(":")
             if len(row) > 6 and row[2].isdigit():
                 found[row[0]] = (int(row[2]), row[5])
@@ -181,7 +181,7 @@ def _locked(user: str) -> bool:
     """Whether an account has no password that matches and is expired. Raises TaskError without root."""
     try:
         with open("/etc/shadow", "rb") as file:
-            rows = [line.split(":") for line in file.read(4 << 20).decode("utf-8", "replace").splitlines()]
+            rows = [line.split(":") for line in file.read(4 << 20).decode("utf-8", "replace").split("\n")]
     except OSError as error:
         raise TaskError("/etc/shadow: %s; run this as root (become)" % error.strerror) from None
     return any(row[0] == user and row[1].startswith(("!", "*")) and row[7:8] == ["1"] for row in rows)

@@ -264,6 +264,13 @@ def test_journal_lines():
     assert [one.at for one in logins.parse_journal(text)] == [1.0, 2.0]
 
 
+def test_a_message_cannot_hide_itself_from_the_audit():
+    message = "ops : PWD=/ ; USER=root ; COMMAND=/bin/sh -c \u2028 \u2029 \x85"
+    row = {"MESSAGE": message, "SYSLOG_IDENTIFIER": "sudo", "__REALTIME_TIMESTAMP": "2000000"}
+    (one,) = logins.parse_journal(json.dumps(row, ensure_ascii=False) + "\n")  # as journalctl writes it
+    assert (one.kind, one.text) == ("sudo", "/bin/sh")
+
+
 def test_a_log_that_may_not_be_read_is_no_quiet_night(tmp_path, monkeypatch):
     """Not even where the journal has a part of one's own, or nobody was asked about failures."""
     journal = tmp_path / "5" / "system.journal"

@@ -135,6 +135,15 @@ def test_what_looks_like_a_secret_is_masked():
     assert row(b"login password=hunter2 ok", None, "s")["text"] == "login password=*** ok"
     json_row = row(b'{"msg": "x", "api_key": "hunter2", "deep": [{"token": "hunter2"}], "token": 5}', None, "s")
     assert json.loads(json_row["text"]) == {"msg": "x", "api_key": "***", "deep": [{"token": "***"}], "token": 5}
+    more = b'{"private_key": "x", "authorization": "Token x", "password": 123456, "tokens": ["x", 7], "secret": {"a": "x"}}'
+    assert json.loads(row(more, None, "s")["text"]) == {
+        "private_key": "***",
+        "authorization": "***",
+        "password": "***",
+        "tokens": ["***", 7],
+        "secret": {"a": "***"},
+    }
+    assert "geheim" not in row(b'{"a":' * 30 + b'{"secret": "geheim"}' + b"}" * 30, None, "s")["text"]
     bare = Filter([], None, {}, masked=False).row
     assert bare(b"password=hunter2", None, "s")["text"] == "password=hunter2"
 

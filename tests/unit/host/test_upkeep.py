@@ -398,5 +398,9 @@ def test_loose_files(public):
         False,
     )
     assert "anybody can write to 2 files (folders count too)" in strict["error"]
+    assert "/nowhere-at-all cannot be entered: No such file or directory" in result["warnings"]
+    tmp_path.chmod(0o777)
+    itself = run_step(LooseFiles, {"folders": [str(tmp_path)], "strict": True}, False)
+    assert str(tmp_path) in [row["path"] for row in itself["data"]["writable"]]
     few = run_step(LooseFiles, {"folders": [str(tmp_path)], "most": 2}, False)
     assert few["data"]["complete"] is False

@@ -14,7 +14,8 @@ description:
   - Folders that nobody but their owner and group can enter hide what is in them. A folder with
     the sticky bit (/tmp) is as it should be. What counts as a secret goes by its name. Links
     are not followed, and other file systems below a folder are not entered. Nothing is changed.
-  - 'Errors: none; folders that are missing or cannot be entered are told. Source: inode(7).'
+  - 'Errors: none; folders that cannot be entered are told, as are missing ones, but for those
+    of the default. Source: inode(7).'
 author:
   - opslib contributors (@opslib)
 options:
