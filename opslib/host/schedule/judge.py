@@ -17,6 +17,7 @@ OK, LATE, NEVER, FAILING, STUCK, MISSING, INVALID = "ok", "late", "never", "fail
 UNSURE = "unsure"
 BAD = (LATE, NEVER, FAILING, STUCK, MISSING, INVALID)
 EARLY = 1.0
+AHEAD = 60.0  # seconds that clocks may differ
 
 
 class Due(Record):
@@ -57,14 +58,15 @@ def judge(
             )
         was = ", although it was due at %s" % utc(due.last) if due.last is not None else ""
         return Verdict(state=NEVER, words="never ran" + was)
+    when = newest.started if newest.started is not None else newest.finished
+    if when is not None and when > now + AHEAD:
+        words = "has a run of %s, which is still to come: a clock or a time zone is wrong" % utc(when)
+        return Verdict(state=UNSURE, words=words, failures=streak)
     if newest.status == RUNNING and newest.started is not None and now - newest.started > stuck:
         words = "has been running since %s, longer than %g s" % (utc(newest.started), stuck)
         return Verdict(state=STUCK, words=words, failures=streak)
-    if newest.status != RUNNING and due.last is not None and (newest.started or 0.0) < due.last - EARLY:
-        words = "is late: it was due at %s and ran last at %s" % (
-            utc(due.last),
-            utc(newest.started) or "an unknown time",
-        )
+    if newest.status != RUNNING and due.last is not None and (when or 0.0) < due.last - EARLY:
+        words = "is late: it was due at %s and ran last at %s" % (utc(due.last), utc(when) or "an unknown time")
         return Verdict(state=LATE, words=words, failures=streak)
     if streak >= failures:
         last = next(run for run in runs if run.status == FAILED)
@@ -74,7 +76,7 @@ def judge(
     words = {RUNNING: "is running", SUCCEEDED: "ran well", FAILED: "failed"}.get(
         newest.status, "ran, it is not known how"
     )
-    return Verdict(state=OK, words="%s at %s" % (words, utc(newest.started)), failures=streak)
+    return Verdict(state=OK, words="%s at %s" % (words, utc(when)), failures=streak)
 
 
 def _streak(runs: Sequence[Run]) -> int:

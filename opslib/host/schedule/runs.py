@@ -145,7 +145,8 @@ def run_of(row: dict[str, Any], clock: Clock) -> Run:
     """Return the run that an object tells of; its job is empty where it tells of none."""
     started, finished = _time(_first(row, _STARTED), clock), _time(_first(row, _FINISHED), clock)
     word = _first(row, _STATUS)
-    status = _MEANINGS.get(word.strip().lower(), UNKNOWN) if isinstance(word, str) else UNKNOWN
+    # Python writes an enumeration's member as `JobStatus.FAILED`.
+    status = _MEANINGS.get(word.strip().lower().rpartition(".")[2], UNKNOWN) if isinstance(word, str) else UNKNOWN
     if status == UNKNOWN and isinstance(row.get("success"), bool):
         status = SUCCEEDED if row["success"] else FAILED
     error = _first(row, _ERROR) if status in (FAILED, UNKNOWN) else None
@@ -166,7 +167,7 @@ def newest_first(runs: list[Run]) -> tuple[Run, ...]:
 
 
 def _age(run: Run) -> tuple[float, int]:
-    return -(run.started or 0.0), -int(run.id) if run.id.isdigit() and len(run.id) < 19 else 0
+    return -(run.started or run.finished or 0.0), -int(run.id) if run.id.isdigit() and len(run.id) < 19 else 0
 
 
 def _first(row: Any, names: Sequence[str]) -> Any:

@@ -232,12 +232,21 @@ def verdict(*newest, due=600.0, complete=True, oldest=None, failures=1, stuck=36
         ([run(3500, "running")], "ok", "is running"),
         ([run(10, "unknown")], "ok", "it is not known how"),
         ([], "never", "never ran, although it was due at"),
+        ([run(-3600)], "unsure", "has a run of 2026-11-24T07:00:00Z, which is still to come"),
+        ([run(-3600, "running")], "unsure", "which is still to come"),
+        ([run(-30)], "ok", "ran well"),
+        ([Run(job="j", id="1", started=None, finished=NOW - 5, status="succeeded")], "ok", "at 2026-11-24T05:59:55Z"),
     ],
 )
 def test_verdicts(given, state, words):
     found = verdict(*given)
     assert found[0] == state, found
     assert words in found[1]
+
+
+@pytest.mark.parametrize("word", ["JobStatus.FAILED", "status.error", "Failed"])
+def test_the_member_of_an_enumeration_is_understood(word):
+    assert runs.run_of({"job": "j", "status": word}, CLOCK).status == "failed"
 
 
 def test_failures_in_a_row_are_counted_to_the_first_success():
