@@ -21,7 +21,10 @@ import json, os, sys
 folders, restless = json.load(sys.stdin)
 found = {}
 def look(path):
-    status = os.lstat(path)
+    try:
+        status = os.lstat(path)
+    except FileNotFoundError:  # gone since its folder was listed, as databases' files are: two looks show that as well
+        return
     row = [oct(status.st_mode), status.st_uid, status.st_gid, status.st_nlink, status.st_size]
     row += [status.st_mtime_ns, status.st_ctime_ns]  # the kernel moves the latter at any change; nobody can set it
     found[ascii(path)] = " ".join(map(str, row))
