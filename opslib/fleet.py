@@ -81,7 +81,7 @@ def _check_steps(steps: Sequence[Step]) -> None:
         if not isinstance(step.task, Task):
             raise UsageError(f"a step's task is {shown(step.task)}; make one with opslib.tasks")
         check_limits(1, step.timeout)
-        _check_texts(step)
+        _check_circumstances(step)
         for number in _all(step.handler_of or (), int, "the number of a step"):
             if number not in range(len(steps)):
                 raise UsageError(f"{step.title!r} is a handler of step {number}; there are steps 0 to {len(steps) - 1}")
@@ -90,7 +90,7 @@ def _check_steps(steps: Sequence[Step]) -> None:
     controller.encode(payload.Job(steps=(), tasks=[task for task in tasks if task.runs_on == "controller"]))
 
 
-def _check_texts(step: Step) -> None:
+def _check_circumstances(step: Step) -> None:
     if not isinstance(step.name, str):
         raise UsageError(f"a step's name is {shown(step.name)}; give a text")
     if not (step.become is None or isinstance(step.become, bool | Become)):

@@ -119,15 +119,8 @@ class Compiler:
     # Going through the play
 
     def _blocks(self, blocks: Sequence[Any], hosts: Sequence[HostItems]) -> None:
-        for block in blocks:
-            problem = obstacles.of_block(block)
-            if problem:
-                raise NeedsAnsibleError(problem)
-            for entry in (*block.block, *block.always):
-                if isinstance(entry, core.Block):
-                    self._blocks([entry], hosts)
-                else:
-                    self._task(entry, hosts)
+        for task in obstacles.tasks_in(blocks):
+            self._task(task, hosts)
 
     def _task(self, task: Any, hosts: Sequence[HostItems]) -> None:
         sheet = self._sheet(task)

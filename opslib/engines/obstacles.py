@@ -7,7 +7,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple, Self
 
 from opslib.engines import ansible_core as core
@@ -209,6 +209,16 @@ def of_block(block: Any) -> str | None:
     else:
         return None
     return f"block {block.name or ''!r} {problem}{where(*core.origin(block.get_ds()))}"
+
+
+def tasks_in(blocks: Iterable[Any]) -> Iterator[Any]:
+    """Yield the tasks of blocks, in order. Raises NeedsAnsibleError for a block that the ssh engine does not carry."""
+    for block in blocks:
+        problem = of_block(block)
+        if problem:
+            raise NeedsAnsibleError(problem)
+        for entry in (*block.block, *block.always):
+            yield from tasks_in([entry]) if isinstance(entry, core.Block) else [entry]
 
 
 def _flat(entry: Any) -> Iterator[Any]:

@@ -126,14 +126,7 @@ def _scan_play(play: Any, prompts: Any) -> None:
 
 def _scan(blocks: Sequence[Any]) -> None:
     """Raise NeedsAnsibleError for the first construct that needs Ansible, before any template is worked out."""
-    for block in blocks:
-        problem = obstacles.of_block(block)
+    for task in obstacles.tasks_in(blocks):
+        problem = obstacles.of_task(task)
         if problem:
-            raise NeedsAnsibleError(problem)
-        for entry in (*block.block, *block.always):
-            if isinstance(entry, core.Block):
-                _scan([entry])
-                continue
-            problem = obstacles.of_task(entry)
-            if problem:
-                raise NeedsAnsibleError(f"task {obstacles.task_name(entry)!r} {problem}{place_of(entry)}")
+            raise NeedsAnsibleError(f"task {obstacles.task_name(task)!r} {problem}{place_of(task)}")

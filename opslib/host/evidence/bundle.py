@@ -87,11 +87,15 @@ def write(path: str, name: str, sections: Sequence[Section], now: float) -> int:
         os.close(folder)
 
 
-def prune(path: str, keep: int) -> list[str]:
-    """Remove the oldest bundles beyond so many, and return their names."""
+def prune(path: str, keep: int, newest: str) -> list[str]:
+    """Remove the oldest bundles beyond so many, and return their names.
+
+    newest: the one that was just written, whatever the names of others say of their time.
+    """
     folder = tree.open_folder(path)
     try:
-        old = sorted(name for name in os.listdir(folder) if is_ours(name))[:-keep]
+        others = sorted(name for name in os.listdir(folder) if is_ours(name) and name != newest)
+        old = others[: max(len(others) - keep + 1, 0)]
         for name in old:
             tree.remove(folder, name)
         return old

@@ -6,12 +6,13 @@ Whatever cannot be looked at is said in its section and does not stop the rest.
 from __future__ import annotations
 
 import os
+import re
 import time
 
 from opslib.host import wire
 from opslib.host.command import run
 from opslib.host.logs.files import LogFiles
-from opslib.host.logs.patterns import unsecret
+from opslib.host.logs.patterns import fold, unsecret
 from opslib.host.task import TaskError
 from opslib.host.tasks.disk_usage import DiskUsage
 from opslib.host.tasks.http_check import HttpCheck
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from .environ import Environ
 
+_PLACE, _LEFT = re.compile(r"<\w+>"), 4
 _TAIL = 1 << 20
 _LINE = 2000
 _MOST_FILES = 50
@@ -202,7 +204,12 @@ class Evidence:
             self.sections[name] = wire.dumps(self._clean(document)) + "\n"
 
     def _clean(self, value: Any) -> Any:
-        return _folded(wire.mask(value, self.secrets))
+        return _folded(wire.mask(value, self.secrets | self._in_patterns()))
+
+    def _in_patterns(self) -> set[str]:
+        """Return the secrets as they stand in patterns of messages, where more than placeholders is left of them."""
+        found = {secret: fold(secret) for secret in self.secrets}
+        return {text for secret, text in found.items() if text != secret and len(_PLACE.sub("", text)) >= _LEFT}
 
 
 def _folded(value: Any) -> Any:

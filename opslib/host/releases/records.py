@@ -81,10 +81,12 @@ class Book:
 
     def pending(self) -> Pending | None:
         """Return what has begun and not ended."""
-        row = self._object(PENDING)
+        import json
+
+        text = self._read(PENDING)
         try:
-            return Pending(**row) if row else None
-        except TypeError as error:
+            return Pending(**json.loads(text)) if text else None
+        except (TypeError, ValueError) as error:
             words = "%s/%s cannot be understood (%s); look at the application, then remove the file"
             raise TaskError(words % (self.folder, PENDING, error)) from None
 

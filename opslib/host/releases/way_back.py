@@ -6,7 +6,7 @@ import os
 
 from opslib.host.task import TaskError
 
-from .records import BUILDING, CUT, FAILED, title
+from .records import BUILDING, CUT, FAILED, FOUND, GOOD, title
 from .serving import Serving
 
 TYPE_CHECKING = False
@@ -68,7 +68,8 @@ class _WayBack:
             words.append("%s still serves, nothing else was touched" % old if old else "nothing serves")
             if at.migrated:
                 words = [words[0].partition(", ")[0], *self._schema()]
-            self._cleared(ground.abandon)
+            if not self._was_kept():
+                self._cleared(ground.abandon)
             return words
         deploy = at.act == "deploy"
         words += self._schema() if deploy else []
@@ -87,9 +88,15 @@ class _WayBack:
             run.serving.stop()
             run.unit_files.restore(at)
             words.append("there is no earlier release, so nothing serves")
-        if deploy:
+        if deploy and not self._was_kept():
             self._cleared(lambda at: ground.discard(at.id))
         return words
+
+    def _was_kept(self) -> bool:
+        """Whether an earlier run built what was to be deployed, so that it stays as it was before this one."""
+        at = self.run.at
+        known = (row["id"] for row in self.run.book.history() if row["outcome"] in (GOOD, FOUND))
+        return at.act == "deploy" and at.id in known
 
     def _previous_title(self) -> str:
         at = self.run.at

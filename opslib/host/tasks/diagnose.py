@@ -172,7 +172,7 @@ class Diagnose(Asking, Task, name="diagnose"):
         sections, left_out = self._sections(state)
         try:
             written = bundle.write(self.to, name, sections, state["now"])
-            removed = bundle.prune(self.to, self.keep)
+            removed = bundle.prune(self.to, self.keep, name)
         except TaskError as error:
             raise TaskError("%s; found: %s" % (error, state["reason"]), **state["data"]) from None
         done = {"bundle": change.after, "bundle_bytes": written, "left_out": left_out, "removed": removed}

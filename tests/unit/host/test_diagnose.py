@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from opslib.host.evidence import bundle, changes, environ, findings, spans
 from opslib.host.evidence.environ import Environ
 from opslib.host.evidence.findings import Finding
+from opslib.host.evidence.gather import Evidence
+from opslib.host.logs.patterns import fold
 from opslib.host.params import ParamError
 from opslib.host.system.listeners import Holder, Listening
 from opslib.host.task import TaskError
@@ -131,6 +133,15 @@ def test_a_title_over_the_environment_blames_nothing():
 )
 def test_parts_of_secrets(value, parts):
     assert list(environ.secret_parts(value)) == parts
+
+
+def test_a_secret_does_not_show_in_patterns_of_messages():
+    """Where its digits are put as placeholders."""
+    found = Evidence(0.0)
+    found.secrets = {"Tr0ub4dor&Zeta", "12345678"}
+    found.data = {"pattern": fold("rejected key Tr0ub4dor&Zeta, 7 of 12345678")}
+    found.masked()
+    assert found.data == {"pattern": "rejected key ***, <n> of <n>"}
 
 
 # What changed
@@ -260,7 +271,10 @@ def test_bundles_are_private_and_old_ones_go(tmp_path):
     with tarfile.open(str(path / names[2])) as tar:
         assert sorted(tar.getnames()) == ["evidence-20270115-080002/logs/x.log", "evidence-20270115-080002/summary.txt"]
     (path / "mine.tar.gz").write_text("x")
-    assert bundle.prune(folder, 1) == names[:2]
+    (path / "evidence-20990101-000000.tar.gz").write_text("of a wrong clock")
+    assert bundle.prune(folder, 4, names[2]) == []
+    assert bundle.prune(folder, 2, names[2]) == names[:2]
+    assert bundle.prune(folder, 1, names[2]) == ["evidence-20990101-000000.tar.gz"]
     assert sorted(os.listdir(folder)) == sorted([names[2], bundle.LATEST, "mine.tar.gz"])
 
 

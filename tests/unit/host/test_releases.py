@@ -23,7 +23,7 @@ from opslib.host.releases import unit_file as unit_files
 from opslib.host.releases.application import State
 from opslib.host.releases.checkout import Checkout
 from opslib.host.releases.folders import Folders
-from opslib.host.releases.git import Resolved
+from opslib.host.releases.git import Git, Resolved
 from opslib.host.releases.ground import Ground, Served
 from opslib.host.releases.kinds import Inside, Place, Program, Ref, Repository
 from opslib.host.releases.records import Book, Pending
@@ -471,9 +471,10 @@ def test_lock_is_free_when_its_holder_dies(tmp_path):
 
 def test_pending_that_cannot_be_understood(tmp_path):
     book = Book(str(tmp_path))
-    (tmp_path / "pending").write_text('{"what": 1}')
-    with pytest.raises(TaskError, match="cannot be understood"):
-        book.pending()
+    for text in ('{"what": 1}', "{cut", "[]", "null"):
+        (tmp_path / "pending").write_text(text)
+        with pytest.raises(TaskError, match="cannot be understood"):
+            book.pending()
 
 
 # --- deploying and going back
@@ -606,6 +607,26 @@ def test_missing_ref(at_v1):
 
 
 @pytest.mark.parametrize("at_v1", ["releases"], indirect=True)
+def test_a_release_that_is_kept_outlives_a_deployment_of_it_that_fails(at_v1, monkeypatch):
+    """Whether it fails before the switch or after it: another run built it, and the way back may lead to it."""
+    at_v1.good("deploy", ref="v2")
+    (kept,) = (path for path in (at_v1.path / "releases").iterdir() if (path / "app.txt").read_text() == "good 1")
+    with monkeypatch.context() as patch:
+        patch.setattr(Git, "fetch", lambda git, repository: git.call("fetch", "--", "/nowhere"))
+        assert "git fetch failed" in fails(at_v1, "v1", V2)
+    assert kept.is_dir()
+    migrate = migration(at_v1, "exit 3\n")
+    assert "migration up failed" in fails(at_v1, "v1", V2, migrate=migrate)
+    with monkeypatch.context() as patch:
+        answers = iter([False, True])  # that which is deployed does not, what served before does
+        patch.setattr(Serving, "begin", lambda serving: next(answers) or stopped("it does not answer"))
+        assert "it does not answer; v2" in fails(at_v1, "v1", V2)
+    assert kept.is_dir()
+    assert at_v1.good("deploy", ref="v1")["status"] == "changed"
+    assert os.path.realpath(str(at_v1.code)) == str(kept)
+
+
+@pytest.mark.parametrize("at_v1", ["releases"], indirect=True)
 def test_ambiguous_ref(at_v1):
     at_v1.source.git("branch", "v2")
     assert "both a branch and a tag" in fails(at_v1, "v2")
@@ -655,6 +676,10 @@ def test_packages_that_cannot_be_installed(at_v1, requirements, words):
 @pytest.mark.parametrize("at_v1", ["releases"], indirect=True)
 def test_requirements_that_must_be_there(at_v1):
     assert "has no needs.txt" in fails(at_v1, "v2", requirements="needs.txt")
+
+
+def stopped(words):
+    raise TaskError(words)
 
 
 def migration(site, text):
