@@ -180,6 +180,17 @@ def test_crash_at_start(server: LabHost, units: Units, apply: Apply) -> None:
     assert "I cannot find my settings" in log(result)
 
 
+def test_secrets_of_a_unit_in_its_last_words(server: LabHost, units: Units, apply: Apply) -> None:
+    """Those that its environment file gives, and those that look like one, are masked before lines are cut."""
+    server.write("/etc/talker.env", "BROKER=amqp://u:kaninchen@mq/\nAPI_KEY=canary-of-the-key\n")
+    cries = "echo cannot reach $BROKER, not even with pass kaninchen; printf %%0470d 0; echo $API_KEY; exit 3"
+    units.add("talker", "EnvironmentFile=/etc/talker.env", f"ExecStart=/bin/sh -c '{cries}'")
+    said = log(apply(server, tasks.service(unit="talker", state="started")))
+    assert "cannot reach ***, not even with pass ***\n" in said
+    assert "canary" not in said
+    assert "kanin" not in said
+
+
 def test_crash_loop_at_start(server: LabHost, units: Units, apply: Apply) -> None:
     unit = units.add("loop", CRASHES, "Restart=always", "RestartSec=500ms", unit="StartLimitIntervalSec=0")
     result = apply(server, tasks.service(unit="loop", state="started", settle=2))

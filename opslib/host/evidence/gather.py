@@ -20,11 +20,11 @@ from opslib.host.tasks.listening_ports import ListeningPorts
 from opslib.host.tasks.log_errors import LogErrors
 from opslib.host.tasks.memory_usage import MemoryUsage
 from opslib.host.tasks.processes import Processes
-from opslib.host.units import systemd
+from opslib.host.units import environ, journal, systemd
 from opslib.host.units import watch as unit_watch
 from opslib.host.words import printable, utc
 
-from . import changes, environ, findings
+from . import changes, findings
 from .bundle import member_name
 from .findings import NOTE, SEVERE, Finding
 
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
     from opslib.host.plan import Plan
     from opslib.host.task import Task
+    from opslib.host.units.environ import Environ
 
-    from .environ import Environ
 
 _PLACE, _LEFT = re.compile(r"<\w+>"), 4
 _TAIL = 1 << 20
@@ -64,7 +64,7 @@ class Evidence:
         """Look at a unit and the end of its journal."""
         look = unit_watch.look(name)
         unit = look.unit
-        log = systemd.journal(unit, max(lines, 10), whole=True)
+        log = journal.tail(unit, max(lines, 10), whole=True)
         self.found += findings.of_unit(unit, log, look.now)
         facts = {
             "unit": unit.name,
@@ -187,7 +187,7 @@ class Evidence:
         """Keep the kernel's last messages."""
         argv = ("journalctl", "--quiet", "--no-pager", "--dmesg", "--output", "short-iso", "--lines", "200")
         try:
-            lines = systemd.parse_journal(run(argv, timeout=20).out)
+            lines = journal.parse(run(argv, timeout=20).out)
         except TaskError as error:
             lines = [str(error)]
         self.sections["kernel.log"] = _lines(lines)
@@ -199,7 +199,7 @@ class Evidence:
         """Mask the secrets in all that was gathered, and write documents as sections. To be called once, at the end."""
         self.data = self._clean(self.data)
         self.found = [Finding(kind=one.kind, severity=one.severity, words=self._clean(one.words)) for one in self.found]
-        self.sections = {name: self._clean(text) for name, text in self.sections.items()}
+        self.sections = {name: _cut(self._clean(text)) for name, text in self.sections.items()}
         for name, document in self.documents.items():
             self.sections[name] = wire.dumps(self._clean(document)) + "\n"
 
@@ -243,4 +243,9 @@ def _tail(fd: int, size: int, most: int) -> str:
         found = found[1:]
     if found and not found[-1]:
         found.pop()
-    return _lines(printable(line[:_LINE].decode("utf-8", "replace")) for line in found[-most:])
+    return _lines(printable(line.decode("utf-8", "replace")) for line in found[-most:])
+
+
+def _cut(text: str) -> str:
+    """Return text with its lines cut to a length for reading: after masking, which must see secrets whole."""
+    return _lines(line[:_LINE] for line in text.splitlines())

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from opslib.host.files import env_file
 from opslib.host.params import Choice, Duration, Kind, Name, ParamError, Path, Port, Text, shown
 from opslib.host.record import Record
 from opslib.host.task import Task, TaskError, param
 from opslib.host.words import printable
 
-from . import env_file
 from .faults import PostgresError
 
 TYPE_CHECKING = False

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 
 from opslib.host.files import tree
+from opslib.host.words import printable
 
 from .git import Git
 from .ground import Ground, Served
@@ -44,8 +45,11 @@ class Folders(Ground):
         except OSError:
             return Served()
         folder, _slash, name = target.rpartition("/")
-        if folder not in (FOLDER, self.path + "/" + FOLDER) or not is_identity(name):
-            return Served(problem="%s/%s leads to %s, which is no release" % (self.path, LINK, ascii(target)[1:80]))
+        ours = folder in (FOLDER, self.path + "/" + FOLDER) and is_identity(name)
+        if not ours or not os.path.isdir(self.code(name)):
+            words = "%s/%s leads to %s, which is %s"
+            what = "not there any more" if ours else "no release"
+            return Served(link=target, problem=words % (self.path, LINK, printable(target)[:80], what))
         commit = str(self.book.built(name).get("commit", ""))
         return Served(id=name, commit=commit, problem="" if commit else "release %s has no record" % name)
 
@@ -71,22 +75,22 @@ class Folders(Ground):
         return packages
 
     def switch(self, pending: Pending) -> None:
-        self._link(pending.id)
+        self._link("%s/%s" % (FOLDER, pending.id))
 
     def restore(self, pending: Pending) -> None:
-        self._link(pending.previous)
+        self._link("%s/%s" % (FOLDER, pending.previous) if pending.previous else pending.previous_link)
 
-    def _link(self, identity: str) -> None:
-        """Have the link lead to a release; to none, when the name is empty."""
+    def _link(self, target: str) -> None:
+        """Have the link lead somewhere; remove it, when the target is empty."""
         folder = tree.open_folder(self.path)
         try:
-            for name in (_NEW,) if identity else (_NEW, LINK):
+            for name in (_NEW,) if target else (_NEW, LINK):
                 try:
                     os.unlink(name, dir_fd=folder)
                 except FileNotFoundError:
                     pass
-            if identity:
-                os.symlink("%s/%s" % (FOLDER, identity), _NEW, dir_fd=folder)
+            if target:
+                os.symlink(target, _NEW, dir_fd=folder)
                 os.rename(_NEW, LINK, src_dir_fd=folder, dst_dir_fd=folder)
             os.fsync(folder)
         finally:

@@ -22,10 +22,14 @@ ASIDE = "@"
 
 
 class Served(Record):
-    """The release that is in place: its name, empty when it is not one of ours, and its commit; problem: why unsure."""
+    """The release that is in place: its name, empty when it is not one of ours, and its commit; problem: why unsure.
+
+    link: where the link leads that is none of ours, empty when there is none.
+    """
 
     id: str = ""
     commit: str = ""
+    link: str = ""
     problem: str = ""
 
 

@@ -35,8 +35,8 @@ class Pending(Record):
 
     act: deploy or rollback; phase: `build` while nothing that serves is touched, `switch` from then on (switched_at);
     migrated: the schema was changed for it: "" no, "begun", "done"; unit_kept: the unit file may be another by now,
-    and the one before is kept. For in_place, branch and previous_branch: what is to be checked out, and was; venv:
-    there was an environment before.
+    and the one before is kept; previous_link: where the link led that was none of ours. For in_place, branch and
+    previous_branch: what is to be checked out, and was; venv: there was an environment before.
     """
 
     act: str
@@ -51,9 +51,15 @@ class Pending(Record):
     unit_kept: bool = False
     previous: str = ""
     previous_commit: str = ""
+    previous_link: str = ""
     previous_branch: str = ""
     branch: str = ""
     venv: bool = False
+
+    @property
+    def replaces(self) -> bool:
+        """Whether something was in place before."""
+        return bool(self.previous or self.previous_commit or self.previous_link)
 
 
 class Book:

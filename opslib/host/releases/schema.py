@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 
-from opslib.host.postgres import env_file
+from opslib.host.files import env_file
 from opslib.host.record import Record
+from opslib.host.units.environ import secret_parts
 
 from .venv import environment
 
@@ -42,5 +43,5 @@ class Schema(Record):
             program = own if os.access(own, os.X_OK) else program
         elif not program.startswith("/"):
             program = folder + "/" + program
-        secrets = [each for each in values.values() if each]
+        secrets = [part for each in values.values() if each for part in (each, *secret_parts(each))]
         ground.actor.run([program, *words[1:]], timeout=self.timeout, env=env, cwd=folder, secrets=secrets)

@@ -8,7 +8,7 @@ from opslib.host.record import Record
 from opslib.host.task import TaskError
 from opslib.host.tasks.http_check import HttpCheck
 from opslib.host.tasks.service import Service
-from opslib.host.units import systemd
+from opslib.host.units import journal, systemd
 from opslib.host.units import watch as unit_watch
 from opslib.host.units.watch import Asked
 
@@ -95,7 +95,7 @@ class Serving(Record):
                 bad = bad + 1 if seen.fault else 0
                 fault = seen.fault if bad == TWICE or (seen.fault and left <= 0) else ""
             if fault:
-                log = systemd.journal(seen.unit, task.log_lines, whole=True)
+                log = journal.tail(seen.unit, task.log_lines, whole=True)
                 raise TaskError("%s %s" % (seen.unit.label, fault), log=log)
             if left <= 0:
                 return

@@ -88,6 +88,7 @@ class Transition:
             who=who(),
             previous=before,
             previous_commit=served.commit,
+            previous_link=served.link,
             previous_branch=branch,
             branch=target.branch,
             venv=venv,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from opslib.host.task import TaskError
+from opslib.host.words import printable
 
 from .records import BUILDING, CUT, FAILED, FOUND, GOOD, title
 from .serving import Serving
@@ -75,14 +76,14 @@ class _WayBack:
         words += self._schema() if deploy else []
         try:
             ground.restore(at)
-            if at.previous_commit or at.previous:
+            if at.replaces:
                 run.unit_files.restore(at)
         except (TaskError, OSError) as error:
             raise TaskError(
                 "%s could not be put back: %s; run again, or mend it by hand" % (old or "the state before", error)
             ) from None
         words += [] if deploy else self._schema()
-        if at.previous_commit or at.previous:
+        if at.replaces:
             words.append(self._serve_again(old, verify))
         else:
             run.serving.stop()
@@ -101,7 +102,7 @@ class _WayBack:
     def _previous_title(self) -> str:
         at = self.run.at
         if not at.previous_commit:
-            return ""
+            return printable(at.previous_link)
         return title({"ref": self.run.book.built(at.previous).get("ref", ""), "commit": at.previous_commit})
 
     def _serve_again(self, old: str, verify: bool) -> str:

@@ -10,8 +10,8 @@ from opslib.host.plan import Change, Plan
 from opslib.host.record import Record
 from opslib.host.task import Task, TaskError, param
 from opslib.host.units import faults as unit_faults
+from opslib.host.units import journal, systemd
 from opslib.host.units import plan as unit_plan
-from opslib.host.units import systemd
 from opslib.host.units import watch as unit_watch
 from opslib.host.units.plan import STARTS, Wanted
 from opslib.host.units.watch import Asked, Look
@@ -265,7 +265,7 @@ class Service(Asking, Task, name="service"):
 
     def _log(self, unit: Unit) -> list[str]:
         """Return the unit's last lines, those of earlier runs too when it was restarted; never too few to judge it."""
-        return systemd.journal(unit, max(self.log_lines, LEAST_LOG), whole=unit.restarts > 0)
+        return journal.tail(unit, max(self.log_lines, LEAST_LOG), whole=unit.restarts > 0)
 
     def _shown(self, log: Sequence[str]) -> list[str]:
         return list(log[-self.log_lines :]) if self.log_lines else []

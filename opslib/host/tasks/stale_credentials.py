@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from opslib.host.files import env_file
 from opslib.host.params import Duration, ListOf, Path
 from opslib.host.plan import MODIFY, Change, Plan
-from opslib.host.postgres import env_file
 from opslib.host.postgres.settings import EnvKey
 from opslib.host.system import processes
 from opslib.host.task import Task, TaskError, param

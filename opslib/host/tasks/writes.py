@@ -9,7 +9,7 @@ from opslib.host.params import Choice, Duration, ListOf, Name
 from opslib.host.plan import CREATE, MODIFY, REMOVE, Change, Plan
 from opslib.host.task import Task, TaskError, param
 from opslib.host.units import faults as unit_faults
-from opslib.host.units import hold, systemd
+from opslib.host.units import hold, journal, systemd
 from opslib.host.units import watch as unit_watch
 from opslib.host.units.hold import Book, Held
 from opslib.host.units.systemd import UnitName
@@ -187,7 +187,7 @@ class Writes(Task, name="writes"):
         ends = time.monotonic() + self.start_timeout
         look = unit_watch.watch(name, Asked(), settle=self.settle, ends=ends)
         if look.fault:
-            log = systemd.journal(look.unit, 20)
+            log = journal.tail(look.unit, 20)
             words = look.fault
             if unit_faults.unmet(log):
                 words = "was not started: a condition in its unit file is not met; is it stopped under another name?"

@@ -6,13 +6,11 @@ Sources: systemctl(1), org.freedesktop.systemd1(5), systemd.unit(5), systemd.ser
 from __future__ import annotations
 
 import os
-import time
 
 from opslib.host.command import run
 from opslib.host.params import Name, ParamError, shown
 from opslib.host.record import Record
 from opslib.host.task import TaskError
-from opslib.host.words import printable
 
 from . import bus
 
@@ -22,8 +20,6 @@ if TYPE_CHECKING:
 
 _KINDS = ("service", "socket", "timer", "target", "mount", "automount", "swap", "path", "slice", "scope", "device")
 SUFFIXES = tuple("." + kind for kind in _KINDS)
-MAX_LOG_LINE = 500
-_LAST_WORDS = 0.15  # seconds until what a program said last, before it died, is in the journal
 _SPANS = {
     "us": 1e-6,
     "ms": 1e-3,
@@ -231,28 +227,3 @@ def parse_span(text: str) -> float:
 
 def _number(text: str | None) -> int:
     return int(text) if text and text.isascii() and text.isdigit() and len(text) < 20 else 0
-
-
-def journal(unit: Unit, lines: int, whole: bool = False) -> list[str]:
-    """Return a unit's last lines from the journal: of its current or last run where known, unless `whole`.
-
-    Never raises: a log that cannot be read is one line that says so.
-    """
-    if not lines:
-        return []
-    time.sleep(_LAST_WORDS)
-    tail = ["journalctl", "--quiet", "--no-pager", "--output=short-iso", "--lines=%d" % lines, "--unit=" + unit.id]
-    # Not by INVOCATION_ID: the journal cannot tell that of what a program said just before it died.
-    # A unit that systemd is about to start again has begun anew with its failure, so its words are from before that.
-    recent = bool(unit.started) and not (whole or unit.restarting)
-    began = "--since=@%d" % (time.time() - time.monotonic() + unit.started)
-    try:
-        found = parse_journal(run((*tail, began), timeout=20).out) if recent else []
-        return found or parse_journal(run(tail, timeout=20).out)
-    except TaskError as error:
-        return ["the journal cannot be read: %s" % error]
-
-
-def parse_journal(text: str) -> list[str]:
-    """Return journal lines fit to be shown: printable, not too long, without journalctl's own remarks."""
-    return [printable(line[:MAX_LOG_LINE]) for line in text.split("\n") if line and not line.startswith("-- ")]

@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opslib.host.evidence import bundle, changes, environ, findings, spans
-from opslib.host.evidence.environ import Environ
+from opslib.host.evidence import bundle, changes, findings, spans
 from opslib.host.evidence.findings import Finding
 from opslib.host.evidence.gather import Evidence
 from opslib.host.logs.patterns import fold
@@ -20,6 +19,8 @@ from opslib.host.params import ParamError
 from opslib.host.system.listeners import Holder, Listening
 from opslib.host.task import TaskError
 from opslib.host.tasks.diagnose import Diagnose
+from opslib.host.units import environ
+from opslib.host.units.environ import Environ
 from opslib.host.units.systemd import Unit
 
 HOSTILE = ["-oProxyCommand=x", "$(id)", "../x", "a\nb", "a\0b", "\udcff\x1b[31m", "", "x" * 70000]
@@ -109,7 +110,7 @@ def test_names_are_told_and_values_are_not():
 def test_a_title_over_the_environment_blames_nothing():
     assert environ.parse_block(b"nginx: master process x=y\0\0\0") is None
     begun = b"PATH=/bin\0INVOCATION_ID=5\0A=\xff\0=x\0"
-    assert environ.parse_block(begun) == {"PATH": "/bin", "INVOCATION_ID": "5", "A": "\ufffd"}
+    assert environ.parse_block(begun) == {"PATH": "/bin", "INVOCATION_ID": "5", "A": "\udcff"}
     found = Environ(known=False, given={"A": ""}, problems=["it is not known"])
     facts = found.facts(["A", "B"])
     assert (facts["missing"], facts["empty"], facts["changed_since_start"]) == ([], [], [])
@@ -120,7 +121,7 @@ def test_a_title_over_the_environment_blames_nothing():
 @pytest.mark.parametrize(
     ("value", "parts"),
     [
-        ("plain-secret", ["plain-secret"]),
+        ("plain-text", []),
         ("https://status.example.com/x", []),
         ("postgresql://u:geheim@h/d", ["postgresql://u:geheim@h/d", "geheim"]),
         ("postgresql://u:a%40b@h/d", ["postgresql://u:a%40b@h/d", "a%40b", "a@b"]),
@@ -129,10 +130,35 @@ def test_a_title_over_the_environment_blames_nothing():
         ("postgresql://u:g@h@e/im@h/d", ["postgresql://u:g@h@e/im@h/d", "g@h@e/im"]),
         ("https://h:8080/@me", []),
         ("https://h/users/@me", []),
+        ("https://key@errors.example.com/1", ["https://key@errors.example.com/1", ""]),
+        (
+            "https://tok3n-of-somebody@git.example.com/x",
+            ["https://tok3n-of-somebody@git.example.com/x", "tok3n-of-somebody"],
+        ),
+        ("host=db user=u password=geheim dbname=d", ["host=db user=u password=geheim dbname=d", "geheim"]),
+        ("host=db password = 'ge heim'", ["host=db password = 'ge heim'", "ge heim"]),
+        ("Server=db;Pwd=geheim;Database=d", ["Server=db;Pwd=geheim;Database=d", "geheim"]),
+        (
+            "postgresql://h/d?password=geheim&sslmode=require",
+            ["postgresql://h/d?password=geheim&sslmode=require", "geheim"],
+        ),
     ],
 )
 def test_parts_of_secrets(value, parts):
     assert list(environ.secret_parts(value)) == parts
+
+
+def test_what_is_secret_by_its_name_or_by_its_form():
+    given = {
+        "SLACK_WEBHOOK_URL": "https://hooks.example.com/T0/B0/xyz",
+        "STATUS_URL": "https://status.example.com/x",
+        "BROKER": "amqp://u:kaninchen@mq/",
+        "API_TOKEN": "tokentoken",
+        "PWD": "/srv/secret",
+        "MODE": "production",
+    }
+    found = {"https://hooks.example.com/T0/B0/xyz", "amqp://u:kaninchen@mq/", "kaninchen", "tokentoken"}
+    assert Environ(given=given).secrets == found
 
 
 def test_a_secret_does_not_show_in_patterns_of_messages():

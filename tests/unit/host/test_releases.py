@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import json
 import os
+import pathlib
 import shutil
 import subprocess
 import threading
@@ -624,6 +625,34 @@ def test_a_release_that_is_kept_outlives_a_deployment_of_it_that_fails(at_v1, mo
     assert kept.is_dir()
     assert at_v1.good("deploy", ref="v1")["status"] == "changed"
     assert os.path.realpath(str(at_v1.code)) == str(kept)
+
+
+def test_a_link_of_somebody_else_comes_back_with_what_served(folders, monkeypatch):
+    by_hand = folders.path / "by-hand"
+    by_hand.mkdir(parents=True)
+    (folders.path / "current").symlink_to("by-hand")
+    answers = iter([False, True])
+    monkeypatch.setattr(Serving, "begin", lambda serving: next(answers) or stopped("it does not answer"))
+    result = folders.deploy("v1")
+    assert (result["status"], result["error"].partition("failed: ")[2]) == (
+        "failed",
+        "it does not answer; by-hand serves again",
+    )
+    assert os.readlink(str(folders.path / "current")) == "by-hand"
+    assert folders.run("releases")["warnings"] == [
+        "%s/current leads to by-hand, which is no release" % folders.path,
+    ]
+
+
+@pytest.mark.parametrize("at_v1", ["releases"], indirect=True)
+def test_a_release_whose_folder_is_gone_serves_no_more(at_v1):
+    served = pathlib.Path(os.path.realpath(str(at_v1.code)))
+    shutil.rmtree(str(served))
+    result = at_v1.run("releases")
+    assert result["data"]["release"] == ""
+    assert result["warnings"][0].endswith("releases/%s, which is not there any more" % served.name)
+    assert at_v1.good("deploy", ref="v1")["status"] == "changed"
+    assert at_v1.serves() == V1
 
 
 @pytest.mark.parametrize("at_v1", ["releases"], indirect=True)

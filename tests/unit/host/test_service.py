@@ -25,8 +25,8 @@ from opslib.host.system.listeners import Holder, Listening
 from opslib.host.tasks.http_check import HttpCheck
 from opslib.host.tasks.service import Asking, Seen, Service
 from opslib.host.units import faults as unit_faults
+from opslib.host.units import journal, systemd
 from opslib.host.units import plan as unit_plan
-from opslib.host.units import systemd
 from opslib.host.units import watch as unit_watch
 from opslib.host.units.plan import Wanted
 from opslib.host.units.systemd import Unit, UnitName
@@ -44,7 +44,7 @@ def captured(name):
 
 
 def log(name):
-    return systemd.parse_journal((DATA / "journal" / (name + ".txt")).read_text())
+    return journal.parse((DATA / "journal" / (name + ".txt")).read_text())
 
 
 def unit(name, **changed):
@@ -116,10 +116,12 @@ def test_a_span_that_is_no_number_never_ends():
 
 
 def test_journal_lines_are_fit_to_be_shown():
-    text = "-- Journal begins --\n2026-01-01T00:00:00+0000 h a[1]: \x1b[31mred\n\n%s\n-- No entries --\n" % ("x" * 9999)
-    first, second = systemd.parse_journal(text)
-    assert first.endswith("a[1]: \\x1b[31mred")
-    assert len(second) == systemd.MAX_LOG_LINE
+    text = "-- Journal begins --\n2026-01-01T00:00:00+0000 h a[1]: \x1b[31mred\x07\n\n%s\n-- No entries --\n" % (
+        "x" * 9999
+    )
+    first, second = journal.parse(text)
+    assert first.endswith("a[1]: red\\x07")
+    assert len(second) == journal.MAX_LINE
 
 
 # --- judging

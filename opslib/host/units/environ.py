@@ -6,8 +6,10 @@ EnvironmentFile=), proc_pid_environ(5).
 
 from __future__ import annotations
 
+import os
+
 from opslib.host.command import run
-from opslib.host.files import env_text
+from opslib.host.files import env_file
 from opslib.host.record import Record
 from opslib.host.system import apart, processes
 from opslib.host.task import TaskError
@@ -21,7 +23,9 @@ _PATIENCE = 3
 _LONGEST = 1 << 20
 _MOST_NAMES = 500
 _SHORTEST = 6
-_TELLING = ("KEY", "SECRET", "TOKEN", "PASS", "PWD", "CRED", "DSN", "URL", "URI", "AUTH", "COOKIE", "PRIVATE", "SALT")
+_LONG = 16  # of an account without a password that is a token rather than a name
+_TELLING = ("KEY", "SECRET", "TOKEN", "PASS", "PWD", "CRED", "DSN", "AUTH", "COOKIE", "PRIVATE", "SALT", "HOOK")
+_SAID = r"(?i)(?:^|[\s;?&])(?:password|passwd|pwd)\s*=\s*('(?:[^'\\]|\\.)*'|[^\s;&#]+)"
 _HARMLESS = ("PATH", "PWD", "OLDPWD", "HOME", "INVOCATION_ID", "JOURNAL_STREAM", "SYSTEMD_EXEC_PID", "MAINPID")
 
 
@@ -39,12 +43,13 @@ class Environ(Record):
 
     @property
     def secrets(self) -> set[str]:
-        """The values that are secret by their names, and the passwords in URLs among them."""
+        """The values that are secret by their names, or hold a password as a URL does, and these passwords."""
         found: set[str] = set()
         for values in (self.running or {}, self.given):
             for name, value in values.items():
-                if name not in _HARMLESS and any(word in name.upper() for word in _TELLING):
-                    found.update(part for part in secret_parts(value) if len(part) >= _SHORTEST)
+                telling = name not in _HARMLESS and any(word in name.upper() for word in _TELLING)
+                plain = telling and ("://" not in value or "HOOK" in name.upper())
+                found.update(part for part in ([value] if plain else secret_parts(value)) if len(part) >= _SHORTEST)
         return found
 
     def facts(self, required: Sequence[str]) -> dict[str, Any]:
@@ -87,32 +92,37 @@ def of_unit(unit: str, main_pid: int) -> Environ:
         problems.append(str(error))
     for path, optional in files:
         try:
-            with open(path, "rb") as file:
-                text = file.read(_LONGEST).decode("utf-8", "replace")
-            given.update(env_text.values(env_text.parse(text)))
-        except OSError as error:
-            if not optional or error.errno != 2:
-                problems.append("EnvironmentFile %s: %s" % (printable(path), error.strerror))
+            given.update(env_file.read(path))
+        except TaskError as error:
+            if not optional or os.path.lexists(path):
+                problems.append(printable(str(error)))
     return Environ(running=running, known=not main_pid or running is not None, given=given, problems=problems)
 
 
 def secret_parts(value: str) -> Iterator[str]:
-    """Yield a secret value and, of a URL with a password, the password; a URL without one is no secret."""
-    if "://" not in value:
+    """Yield the value of a variable, when it is a URL or a connection string that holds a secret, and the secret.
+
+    These are the password or token before the @ of a URL, all of a URL with a query, and what `password=` says.
+    """
+    import re
+
+    said = [found.strip("'") for found in re.findall(_SAID, value)]
+    if said:
         yield value
-        return
+        yield from said
     place = value.partition("://")[2].partition("?")[0]
     host = place.partition("/")[0]
     account, sign, _rest = place.rpartition("@")  # a password may hold @ and /, by mistake
     if sign and ("@" in host or not (":" not in host or host.rpartition(":")[2].isdigit())):
         yield value
-        password = account.partition(":")[2]
-        yield password
-        if "%" in password:
+        name, colon, password = account.partition(":")
+        secret = password if colon else name if len(name) >= _LONG else ""
+        yield secret
+        if "%" in secret:
             from urllib.parse import unquote
 
-            yield unquote(password)
-    elif "?" in value:
+            yield unquote(secret)
+    elif place and "?" in value and not said:
         yield value
 
 
@@ -152,7 +162,7 @@ def _environ(pid: int) -> bytes:
 
 
 def _text(raw: bytes) -> str:
-    return raw.decode("utf-8", "replace")
+    return raw.decode("utf-8", "surrogateescape")
 
 
 def _show(unit: str) -> str:

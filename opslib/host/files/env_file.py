@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 
-from opslib.host.files import env_text
 from opslib.host.task import TaskError
+
+from . import env_text
 
 _LONGEST = 1 << 20
 
