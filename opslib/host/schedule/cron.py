@@ -179,7 +179,7 @@ def _span(number: int, body: str, dialect: str) -> _Range:
         return low, high - (number == 4 and dialect == "cron")
     begin, dash, end = body.partition("-")
     ends = _value(number, begin, low, high, dialect), _value(number, end if dash else begin, low, high, dialect)
-    if number == 4 and dialect == "cron" and ends[1] == 0 and end.lower() == "sun":
+    if number == 4 and dialect == "cron" and ends[1] == 0 < ends[0] and end.lower() == "sun":
         ends = ends[0], 7
     if ends[0] > ends[1]:
         raise ParamError("%s %s: the range ends before it begins" % (_FIELDS[number], shown(body)))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from opslib.host import wire
 from opslib.host.logs.patterns import unsecret
 from opslib.host.logs.times import Clock, epoch
 from opslib.host.record import Record
@@ -157,8 +158,16 @@ def run_of(row: dict[str, Any], clock: Clock) -> Run:
         started=started,
         finished=finished,
         status=status,
-        error=printable(" ".join(unsecret(error[: 4 * LONGEST]).split()))[:LONGEST] if isinstance(error, str) else "",
+        error=_words(error),
     )
+
+
+def _words(error: Any) -> str:
+    """Return what went wrong on one line, whether it is a text or a structure."""
+    if not error:
+        return ""
+    text = error if isinstance(error, str) else wire.dumps(error)
+    return printable(" ".join(unsecret(text[: 4 * LONGEST]).split()))[:LONGEST]
 
 
 def newest_first(runs: list[Run]) -> tuple[Run, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 
+from opslib.host.files.sizes import is_pattern
 from opslib.host.logs.files import LogFiles
 from opslib.host.logs.levels import Entry, Levels
 from opslib.host.logs.patterns import Patterns
@@ -125,6 +126,7 @@ class LogErrors(Task, name="log_errors"):
             slack=SLACK + turned,
         )
         files = LogFiles(since)
+        named = [printable(path) for path in self.paths if self.paths != _USUAL and not is_pattern(path)]
         rows, undated, written = [], [], 0.0
         for file in files.find(self.paths):
             before = found.count
@@ -133,6 +135,7 @@ class LogErrors(Task, name="log_errors"):
             written = max(written, file.modified)
             if file.size and file.modified >= since and file.path not in window.dated:
                 undated.append(printable(file.path))
+        problems = list(dict.fromkeys(files.problems + window.problems))
         return {
             "now": now,
             "since": since,
@@ -151,7 +154,8 @@ class LogErrors(Task, name="log_errors"):
             "missing": files.missing if self.paths != _USUAL or not rows else [],
             "undated": undated,
             "cut": [printable(path) for path in window.cut],
-            "problems": files.problems + window.problems,
+            "problems": problems,
+            "closed": [words for words in problems if words.startswith(tuple(path + ": " for path in named))],
             "left_out": files.left_out,
         }
 
@@ -159,6 +163,7 @@ class LogErrors(Task, name="log_errors"):
         number, rows = state["count"], state["files"]
         warnings = self._remarks(state)
         failures = [words for words in state["missing"] if words.endswith("does not exist")]
+        failures += state["closed"]
         if not rows and not failures:
             failures.append("no log file was found: " + listed(state["missing"] + state["problems"]))
         elif rows and len(state["undated"]) == len(rows):
@@ -225,7 +230,7 @@ class LogErrors(Task, name="log_errors"):
         warnings = (
             [words for words in state["missing"] if not words.endswith("does not exist")] if state["files"] else []
         )
-        warnings += state["problems"][:_LISTED]
+        warnings += [words for words in state["problems"] if words not in state["closed"]][:_LISTED]
         if state["undated"] and len(state["undated"]) < len(state["files"]):
             warnings.append("no times were found in %s: not looked through" % listed(state["undated"]))
         if state["cut"]:

@@ -25,7 +25,8 @@ class NftBlock(Task, name="nft_block"):
 
     Works in a table of its own, `inet opslib`, so that no other rule is touched. Blocked are new and established
     connections, to this host and through it. An address that is blocked already stays as it is, also as part of a
-    blocked network; a network takes the place of the addresses in it that were blocked before. After `expires` the
+    blocked network; a network takes the place of the addresses in it that were blocked before, and is refused when it
+    would let them in again sooner. After `expires` the
     kernel lets it in again by itself. Nothing survives a reboot, a flush of all rules included: run it again then.
 
     Refused, before anything is changed, is every address or network that holds an address from where somebody is
@@ -106,7 +107,13 @@ class NftBlock(Task, name="nft_block"):
             if any(block.expires is None or self.expires for block in around):
                 already.append(one)
                 continue
-            inside = [block.net for block in table.blocks if networks.within(net(block.net), wanted)]
+            parts = [block for block in table.blocks if networks.within(net(block.net), wanted)]
+            longer = [part for part in parts if self.expires and (part.expires is None or part.expires > self.expires)]
+            if longer:
+                left = "for ever" if longer[0].expires is None else "for another " + ago(longer[0].expires)
+                words = "%s in %s is blocked %s; block all of it as long, or let that in first; nothing was blocked"
+                return Plan(failure=words % (longer[0].net, one, left), data=data)
+            inside = [part.net for part in parts]
             if around and not inside:  # part of a network whose block ends, and this one's is to have no end
                 words = "%s is part of %s, whose block ends in %s; block that one without an end"
                 return Plan(failure=words % (one, around[0].net, ago(around[0].expires or 0)), data=data)

@@ -146,7 +146,8 @@ class PostgresBackup(PostgresTask, name="postgres_backup"):
             return
         with store.Locked(self.folder) as folder:
             if "leftover" in detail:
-                tree.remove(folder, detail["leftover"])
+                if detail["leftover"] in store.look(self.folder, self.settings().database).leftovers:
+                    tree.remove(folder, detail["leftover"])  # and not completed meanwhile by the run that wrote it
             elif "backup" in detail:
                 store.discard(folder, detail["backup"])
                 self._note(removed=[*(self._outcome or {}).get("removed", ()), detail["backup"].name])

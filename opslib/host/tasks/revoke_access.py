@@ -95,7 +95,7 @@ class RevokeAccess(Task, name="revoke_access"):
             "uids": {user: accounts[user][0] for user in self.users if user in accounts},
             "locked": {user: _locked(user) for user in self.users if user in accounts},
             "running": {user: len(running.get(accounts[user][0], ())) for user in self.users if user in accounts},
-            "own": {os.environ.get("SUDO_USER", ""), *_own_users(accounts)},
+            "own": _own_uids() | {accounts[user][0] for user in (os.environ.get("SUDO_USER"),) if user in accounts},
         }
 
     def plan(self, state: dict[str, Any]) -> Plan:
@@ -107,7 +107,7 @@ class RevokeAccess(Task, name="revoke_access"):
             ],
         }
         missing = [user for user in self.users if user not in state["uids"]]
-        mine = [user for user in self.users if user in state["own"]]
+        mine = [user for user in self.users if state["uids"].get(user) in state["own"]]
         zero = [user for user in self.users if state["uids"].get(user) == 0]
         failure = ""
         if mine or zero:
@@ -198,9 +198,8 @@ def _running(uids: set[int]) -> dict[int, list[int]]:
     return found
 
 
-def _own_users(accounts: dict[str, tuple[int, str]]) -> set[str]:
-    """Return the users as whom our ancestors run: whoever logged in to start this."""
-    names = {uid: user for user, (uid, _home) in accounts.items()}
+def _own_uids() -> set[int]:
+    """Return the ids of the users as whom our ancestors run: whoever logged in to start this, by any name."""
     found = set()
     pid = os.getpid()
     for _level in range(64):
@@ -208,7 +207,7 @@ def _own_users(accounts: dict[str, tuple[int, str]]) -> set[str]:
         fields = dict(line.split(b":", 1) for line in status if b":" in line)
         if not fields:
             break
-        found.add(names.get(int(fields.get(b"Uid", b"0").split()[0]), ""))
+        found.add(int(fields.get(b"Uid", b"0").split()[0]))
         pid = int(fields.get(b"PPid", b"0"))
         if pid <= 1:
             break

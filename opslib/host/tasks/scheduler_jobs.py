@@ -73,7 +73,7 @@ class SchedulerJobs(PostgresTask, name="scheduler_jobs"):
     `grace` ago; `failing` when its last `failures` runs failed; `stuck` when it has run for longer than `stuck`;
     `never` when no run is known; `missing` when the scheduler does not list it; `invalid` when its expression cannot be
     read; `unsure` (a warning) when the page's history does not reach back far enough, or its newest run has a time that
-    is still to come. Expressions have five fields, or
+    is still to come, or runs and it is not told since when. Expressions have five fields, or
     are @daily and the like; what APScheduler says of its triggers (`cron[minute='5']`, `interval[0:15:00]`) is read as
     well. A scheduler that says it does not run is a failure, and there is a warning when it means to
     run a job at another time than the expression says.

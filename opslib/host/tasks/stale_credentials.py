@@ -100,6 +100,8 @@ class StaleCredentials(Asking, Task, name="stale_credentials"):
 
     def verify(self, plan: Plan) -> None:
         state = self.probe()
+        if not state["pid"]:
+            raise TaskError("%s was restarted, and has no running process any more" % self.unit)
         if state["stale"]:
             words = "%s was restarted, and still runs with another %s than %s holds: its unit file sets it elsewhere"
             raise TaskError(words % (self.unit, ", ".join(state["stale"]), self.env_file))

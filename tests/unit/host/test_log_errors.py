@@ -196,6 +196,15 @@ def test_what_is_missing_or_has_no_times(tmp_path):
     assert both["warnings"] == ["no times were found in %s: not looked through" % other]
 
 
+def test_a_log_that_is_named_and_cannot_be_read_is_no_success(tmp_path):
+    path = log(tmp_path / "a.log", stamp(5) + " INFO x")
+    (tmp_path / "b.log").symlink_to("b.log")  # not even root can open it
+    words = "%s/b.log: Too many levels of symbolic links" % tmp_path
+    assert look(tmp_path / "b.log", path)["error"] == words
+    by_pattern = look(tmp_path / "*.log", path)
+    assert (by_pattern["status"], by_pattern["warnings"]) == ("ok", [words])
+
+
 def test_what_is_left_out_is_told(tmp_path):
     path = log(tmp_path / "a.log", *[stamp(5) + " ERROR x" for _number in range(5000)])
     result = look(path, read_limit="10K")
@@ -226,7 +235,7 @@ def state(number, buckets=12, **more):
         "pattern_count": 0, "buckets": [number // buckets + (n < rest) for n in range(buckets)],
         "newest": 1767323040.0, "written": 1767323040.0, "bytes_read": 10, "lines_read": 1,
         "files": [{"path": "/a.log", "size_bytes": 10, "count": number}], "missing": [], "undated": [], "cut": [],
-        "problems": [], "left_out": 0,
+        "problems": [], "closed": [], "left_out": 0,
     }  # fmt: skip
     return dict(found, **more)
 

@@ -134,6 +134,14 @@ def test_what_is_blocked_already():
     assert "block that one without an end" in plan(["10.1.2.3"], [("10.1.0.0/16", 5)], expires=0).failure
 
 
+def test_a_network_ends_no_longer_block_in_it():
+    found = plan(["10.1.0.0/16"], [("10.1.2.3", None)], expires="1h")
+    assert found.changes == ()
+    assert found.failure.startswith("10.1.2.3 in 10.1.0.0/16 is blocked for ever;")
+    assert "blocked for another 2 hours" in plan(["10.1.0.0/16"], [("10.1.2.3", 7200)], expires="1h").failure
+    assert len(plan(["10.1.0.0/16"], [("10.1.2.3", None)], expires=0).changes) == 1
+
+
 def test_letting_in():
     (text,) = commands(plan(["10.1.0.0/16"], [("10.1.2.3", 5), ("10.2.0.1", 9)], state="open"))
     assert text == "delete element inet opslib blocked4 { 10.1.2.3 }\n"

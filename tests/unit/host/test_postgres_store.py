@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from opslib.host.plan import Change
 from opslib.host.postgres import store
 from opslib.host.postgres.store import Backup, Store
 from opslib.host.task import TaskError
@@ -256,6 +257,24 @@ def test_what_a_clock_that_was_ahead_dated_counts_for_nothing():
     assert (
         "whether it is younger than max_backup_age is not known" in prove([one], max_backup_age="2d", **named).failure
     )
+
+
+def test_what_another_run_completed_meanwhile_is_not_removed(tmp_path):
+    """A dump gets its name before its manifest does, and lies there without one for a moment."""
+    name = "a-20250303-000000"
+    (tmp_path / (name + ".dump")).write_text("all that there is")
+    (tmp_path / (name + ".json.partial")).write_text("{}")
+    task = PostgresBackup(user="a", folder=str(tmp_path))
+    seen = store.look(str(tmp_path), "a").leftovers
+    assert seen == [name + ".dump", name + ".json.partial"]
+    os.rename(str(tmp_path / (name + ".json.partial")), str(tmp_path / (name + ".json")))
+    for leftover in seen:
+        task.apply(Change(kind="remove", summary="", detail={"leftover": leftover}))
+    assert sorted(os.listdir(str(tmp_path))) == [name + ".dump", name + ".json"]
+    (tmp_path / (name + ".json")).unlink()
+    (tmp_path / (name + ".json.partial")).write_text("{}")
+    task.apply(Change(kind="remove", summary="", detail={"leftover": name + ".dump"}))
+    assert os.listdir(str(tmp_path)) == [name + ".json.partial"]
 
 
 def test_space_is_looked_at_before():

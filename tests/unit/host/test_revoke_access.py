@@ -42,7 +42,7 @@ def test_contradictions_are_refused(args, words):
         RevokeAccess(**args)
 
 
-def plan(*, used=(), own=("ops",), locked=False, running=2, uid=1005, problems=(), elsewhere=(), **args):
+def plan(*, used=(), own=(1000,), locked=False, running=2, uid=1005, problems=(), elsewhere=(), **args):
     known = [user for user in args.get("users", []) if user != "nobody-knows"]
     state = {
         "keys": [{"user": "eve", "path": "/home/eve/.ssh/authorized_keys", "fingerprint": PRINT, "comment": "evil"}],
@@ -67,7 +67,7 @@ def test_what_is_revoked():
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        ({"users": ["ops"]}, "ops is who runs this"),
+        ({"users": ["ops"], "uid": 1000}, "ops is who runs this"),
         ({"users": ["toor"], "uid": 0}, "root by another name"),
         ({"keys": [PRINT], "used": [PRINT]}, "somebody logged in from where this run comes from"),
     ],
@@ -77,6 +77,21 @@ def test_nobody_locks_themselves_out(args, words):
     assert words in found.failure
     assert found.failure.endswith("nothing was revoked")
     assert found.changes == ()
+
+
+def test_whoever_runs_this_is_known_under_every_name(monkeypatch):
+    """Two names may stand for one user: what it would lock out counts, not what it is called."""
+    me = os.getuid()
+    monkeypatch.setattr(
+        revoke_access, "_accounts", lambda: {"anna": (me, "/"), "anna2": (me, "/"), "eve": (54321, "/")}
+    )
+    monkeypatch.setattr(revoke_access, "_locked", lambda user: False)
+    monkeypatch.setattr(revoke_access.sessions, "ssh_peers", set)
+    for user in ("anna", "anna2"):
+        task = RevokeAccess(users=[user])
+        assert "is who runs this" in task.plan(task.probe()).failure
+    task = RevokeAccess(users=["eve"])
+    assert not task.plan(task.probe()).failure
 
 
 def test_a_user_whom_this_host_lacks_keeps_nothing_from_being_revoked():

@@ -235,6 +235,7 @@ def verdict(*newest, due=600.0, complete=True, oldest=None, failures=1, stuck=36
         ([run(-3600)], "unsure", "has a run of 2026-11-24T07:00:00Z, which is still to come"),
         ([run(-3600, "running")], "unsure", "which is still to come"),
         ([run(-30)], "ok", "ran well"),
+        ([Run(job="j", status="running")], "unsure", "is running, it is not told since when"),
         ([Run(job="j", id="1", started=None, finished=NOW - 5, status="succeeded")], "ok", "at 2026-11-24T05:59:55Z"),
     ],
 )
@@ -247,6 +248,12 @@ def test_verdicts(given, state, words):
 @pytest.mark.parametrize("word", ["JobStatus.FAILED", "status.error", "Failed"])
 def test_the_member_of_an_enumeration_is_understood(word):
     assert runs.run_of({"job": "j", "status": word}, CLOCK).status == "failed"
+
+
+def test_an_error_that_is_a_structure_keeps_its_words():
+    found = runs.run_of({"job": "j", "status": "failed", "error": {"type": "ValueError", "token": "abcdef"}}, CLOCK)
+    assert found.error == '{"type":"ValueError","token":***}'
+    assert runs.run_of({"job": "j", "status": "failed", "error": {}}, CLOCK).error == ""
 
 
 def test_failures_in_a_row_are_counted_to_the_first_success():
