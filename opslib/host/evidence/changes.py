@@ -107,6 +107,18 @@ def releases(paths: Sequence[str]) -> list[Release]:
     return sorted(unique.values(), key=lambda one: one.at)[-MOST:]
 
 
+def unread(paths: Sequence[str]) -> list[str]:
+    """Return in words which of these paths cannot be read; that the usual folder is not there yet is no fault."""
+    words = []
+    for path in paths:
+        try:
+            os.close(os.open(path, _READ))
+        except OSError as error:
+            if path != RELEASES or error.errno != 2:
+                words.append("releases: %s: %s" % (printable(path), error.strerror))
+    return words
+
+
 def parse_records(text: str) -> list[Release]:
     """Return the releases in a JSON document, a list of them, or JSON lines; what is none of that is left out."""
     import json

@@ -153,13 +153,17 @@ class Evidence:
             return
         tails: list[dict[str, Any]] = []
         files = LogFiles(self.now)
+        more = 0
         for file in files.find(paths):
-            if file.live and len(tails) < _MOST_FILES:
+            if file.live and len(tails) == _MOST_FILES:
+                more += 1
+            elif file.live:
                 name = "logs/" + member_name(file.path, {row["name"][5:] for row in tails})
                 tails.append({"name": name, "path": printable(file.path), "size_bytes": file.size})
                 self.sections[name] = _tail(file.fd, file.size, lines)
         self.data["logs"] = tails
-        for words in [*files.missing, *files.problems]:
+        left = ["files: the ends of %d more are not kept; name fewer" % more] if more else []
+        for words in [*files.missing, *files.problems, *left]:
             self.found.append(Finding(kind="logs", severity=NOTE, words="log " + words))
         if not tails:
             return
@@ -180,6 +184,7 @@ class Evidence:
         self.documents["changes.json"] = rows
         self.data["releases"] = rows["releases"][-_MOST_LISTED:]
         self.data["packages_changed"] = packages[-_MOST_LISTED:]
+        self.found += [Finding(kind="changes", severity=NOTE, words=words) for words in changes.unread(releases)]
         newest = [row for row in packages if row["at"] >= utc(self.now - RECENT)]
         self.found += findings.of_changes(made, newest, self.now)
 

@@ -109,6 +109,7 @@ class ErrorRate(Task, name="error_rate"):
             "before": before,
             "logged": logged,
             "packages": changes.packages(ends - self.since),
+            "unread": changes.unread(self.releases),
             "resources": self._resources(),
         }
 
@@ -173,7 +174,7 @@ class ErrorRate(Task, name="error_rate"):
             "bytes_read": sum(state[key]["bytes_read"] for key in ("recent", "before")),
         }
         words = self._words(state, times, worst, late)
-        warnings = list(recent["warnings"])
+        warnings = [*recent["warnings"], *state["unread"]]
         if not state["logged"]:
             words_ = "the logs hold nothing of the time before (from %s on), so there is nothing to compare with"
             warnings.append(words_ % utc(before["since"]))

@@ -226,6 +226,20 @@ def test_records_are_found_and_links_are_not_followed(tmp_path):
     os.mkfifo(str(tmp_path / "shop" / "pipe.json"))
     assert [one.id for one in changes.releases([str(tmp_path / "shop"), str(tmp_path / "nowhere")])] == ["r1"]
     assert [one.id for one in changes.releases([str(tmp_path / "outside.json")])] == ["r2"]
+    unread = changes.unread([str(tmp_path), str(tmp_path / "nowhere"), changes.RELEASES])
+    assert unread == ["releases: %s/nowhere: No such file or directory" % tmp_path]
+
+
+def test_of_too_many_logs_it_is_told_how_many_are_left_out(tmp_path):
+    for number in range(52):
+        (tmp_path / ("%d.log" % number)).write_text("x\n")
+    found = Evidence(0.0)
+    found.logs([str(tmp_path)], 10, 3600)
+    assert len(found.data["logs"]) == 50
+    words = [one.words for one in found.found]
+    assert "log files: the ends of 2 more are not kept; name fewer" in words
+    found.changes([str(tmp_path / "nowhere")], 60)
+    assert "releases: %s/nowhere: No such file or directory" % tmp_path in [one.words for one in found.found]
 
 
 # Findings

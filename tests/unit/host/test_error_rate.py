@@ -186,6 +186,12 @@ def test_hostile_records_are_left_out(site, tmp_path):
     assert site.look(releases=[str(tmp_path)])["data"]["release"] is None
 
 
+def test_records_that_cannot_be_read_are_a_warning(site, tmp_path):
+    site.say(5, "boom")
+    nowhere = str(tmp_path / "nowhere")
+    assert "releases: %s: No such file or directory" % nowhere in site.look(releases=[nowhere])["warnings"]
+
+
 def state(patterns, since, until):
     rows = [{"pattern": name, "count": n, "first": since, "last": until, "samples": []} for name, n in patterns.items()]
     return {"patterns": rows, "since": since, "until": until}
