@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from opslib.host.task import TaskError
-from opslib.host.words import printable
+from opslib.host.words import printable, size
 
 from .records import BUILDING, CUT, FAILED, FOUND, GOOD, title
 from .serving import Serving
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .transition import Transition
 
 _MOST_ERROR = 600
+_LITTLE = 64 << 20  # bytes of free space, with which a failure is likely for want of more
 
 
 def give_up(run: Transition, words: str) -> str:
@@ -26,10 +27,22 @@ def give_up(run: Transition, words: str) -> str:
     if at is None:
         return words
     new = title({"ref": at.ref, "commit": at.commit})
+    words += _want_of_room(run.ground.path)
     back = _WayBack(run).go(verify=True)
     said = "%s of %s failed: %s; %s" % (at.act, new, words, "; ".join(back))
     _ended(run, FAILED, words)
     return said
+
+
+def _want_of_room(path: str) -> str:
+    """Return in words that hardly any space is left: not every program says that this is what it failed for."""
+    try:
+        space = os.statvfs(path)
+    except OSError:
+        return ""
+    free = space.f_bavail * space.f_frsize
+    full = free < _LITTLE or (space.f_files and not space.f_favail)
+    return " (%s has %s and %d inodes free)" % (path, size(free), space.f_favail) if full else ""
 
 
 def recover(run: Transition, pending: Pending) -> list[str]:
