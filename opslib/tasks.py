@@ -82,6 +82,7 @@ if TYPE_CHECKING:
     from opslib.host.tasks.os_packages import OsPackages as os_packages
     from opslib.host.tasks.postgres_backup import PostgresBackup as postgres_backup
     from opslib.host.tasks.postgres_check import PostgresCheck as postgres_check
+    from opslib.host.tasks.postgres_compare import PostgresCompare as postgres_compare
     from opslib.host.tasks.postgres_proof import PostgresProof as postgres_proof
     from opslib.host.tasks.postgres_queries import PostgresQueries as postgres_queries
     from opslib.host.tasks.postgres_refresh import PostgresRefresh as postgres_refresh
@@ -158,6 +159,7 @@ __all__ = [
     "os_packages",
     "postgres_backup",
     "postgres_check",
+    "postgres_compare",
     "postgres_proof",
     "postgres_queries",
     "postgres_refresh",
@@ -246,6 +248,7 @@ _MODULES = {
     "os_packages": "opslib.host.tasks.os_packages",
     "postgres_backup": "opslib.host.tasks.postgres_backup",
     "postgres_check": "opslib.host.tasks.postgres_check",
+    "postgres_compare": "opslib.host.tasks.postgres_compare",
     "postgres_proof": "opslib.host.tasks.postgres_proof",
     "postgres_queries": "opslib.host.tasks.postgres_queries",
     "postgres_refresh": "opslib.host.tasks.postgres_refresh",

@@ -22,6 +22,7 @@ import urllib.parse
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
 from xml.sax import saxutils
 
 from opslib import openssh, verify_reach
@@ -56,6 +57,8 @@ def verify(
     on_output: Callable[[str], object] | None = None,
 ) -> int:
     """Run the suite of `ROLE` or `ROLE:ENTRY` against hosts; return 0 when all is as promised, 2 when it is not.
+
+    Where every test left itself out nothing was verified, and that is not as promised either.
 
     Of an entry point that builds on others, theirs are run too; of a role all suites are. Hosts that do not answer are
     found out first, all at once; they are not as promised, and the others are looked at all the same.
@@ -97,6 +100,9 @@ def verify(
             if code not in (_AS_PROMISED, _NOT_AS_PROMISED) or not report.is_file():
                 raise PlaybookError(f"the suite of {role} cannot be run (exit code {code} of pytest); see its output")
             text = report.read_text(encoding="utf-8")
+            if _nothing_was_looked_at(text):
+                tell("nothing was verified: all tests left themselves out, for the reasons above")
+                code = _NOT_AS_PROMISED
         if kept is not None:
             _write(kept, _masked_xml(verify_reach.with_silent(text, silent), secrets))
     return 0 if code == _AS_PROMISED and not silent else 2
@@ -199,6 +205,12 @@ def _pytest(
         except BaseException:
             process.kill()
             raise
+
+
+def _nothing_was_looked_at(report: str) -> bool:
+    """Whether all tests of a JUnit report left themselves out."""
+    cases = list(ET.fromstring(report).iter("testcase"))  # noqa: S314 - pytest's own
+    return bool(cases) and all(case.find("skipped") is not None for case in cases)
 
 
 def _hand_over(writer: int, variables: Mapping[str, Mapping[str, Any]]) -> None:

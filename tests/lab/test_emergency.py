@@ -113,7 +113,8 @@ def test_outage(standing_system: System, inventory: Path, engine: str) -> None:
         planned = run(inventory, "outage", check=True, emergency_restart=False)
         assert status(planned) is Status.CHANGED, failure(planned)
         after = system.look()
-        assert {key for key in before if before[key] != after.get(key) and not key.startswith("unit")} == set()
+        differ = {key for key in {**before, **after} if before.get(key) != after.get(key)}
+        assert {key for key in differ if not key.startswith("unit")} == set()  # they are being started all the time
     else:  # evidence that cannot be kept holds nothing up
         system.host.run(["sh", "-c", "mkdir -p /var/lib/opslib/evidence; chmod 755 /var/lib/opslib/evidence"])
     report = run(inventory, "outage", engine)
@@ -129,10 +130,10 @@ def test_outage(standing_system: System, inventory: Path, engine: str) -> None:
     assert began(system, DATABASE) < began(system, SERVICE)
 
 
-def test_an_outage_that_does_not_end(standing_system: System, inventory: Path) -> None:
+def test_an_outage_that_does_not_end(standing_system: System, inventory: Path, engine: str) -> None:
     system = standing_system
     system.configure(DATABASE_URL="postgresql://ai_cost:wrong-password-77@127.0.0.1:5432/ai_cost")
-    report = run(inventory, "outage", emergency_endpoint_wait=1, emergency_start_timeout=5)
+    report = run(inventory, "outage", engine, emergency_endpoint_wait=1, emergency_start_timeout=5)
     assert status(report) is Status.FAILED
     assert verify("emergency:outage", inventory) == 2
     assert "wrong-password-77" not in json.dumps(report.to_dict())
@@ -141,8 +142,11 @@ def test_an_outage_that_does_not_end(standing_system: System, inventory: Path) -
 def test_data_loss(standing_system: System, inventory: Path) -> None:
     system = standing_system
     system.host.run(["sh", "-c", f"date -u +'%FT%TZ INFO DELETE FROM cost_records' >> {system.folder}/logs/error.log"])
+    before = system.look()
     planned = run(inventory, "data_loss", check=True)
     assert status(planned) is Status.CHANGED, failure(planned)
+    after = system.look()
+    assert {key for key in {**before, **after} if before.get(key) != after.get(key)} == set()
     assert active(system, SERVICE)
     report = run(inventory, "data_loss")
     assert status(report) is Status.CHANGED, failure(report)

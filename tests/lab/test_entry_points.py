@@ -38,6 +38,7 @@ ROLES = (
 PASSWORD, TOKEN, KEY = "canary-password-90c1", "canary-token-5e77", "canary-key-31ab"
 GIVEN, INDEX = "canary-given-by-operator-c4", "canary-of-the-index-77"
 HEADERS = {"Authorization": f"Bearer {TOKEN}"}
+WITH_HEADERS = ("request_headers", "health_headers", "forecast_headers", "scheduler_headers")
 SECRETS = (PASSWORD, TOKEN, KEY, GIVEN, INDEX)
 
 
@@ -181,6 +182,7 @@ CASES: Mapping[str, Case] = {
     "database:slow_queries": Case(),
     "database:backup": Case(**CHANGES, before=lambda system: system.host.run(["rm", "-rf", FOLDER])),
     "database:prove": Case(**CHANGES, before=backed_up),
+    "database:compare": Case(before=backed_up),
     "database:refresh": Case(**ACTS),
     "database:restore": Case(**CHANGES, before=lost),
     "emergency:outage": Case(**ACTS),
@@ -340,6 +342,13 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
+def without_headers(value: Any) -> Any:
+    """Return variables without what is asked with headers."""
+    if isinstance(value, dict):
+        return {key: without_headers(item) for key, item in value.items() if key not in WITH_HEADERS}
+    return [without_headers(item) for item in value] if isinstance(value, list) else value
+
+
 class Operator:
     """Runs playbooks and entry points from the command line, in a folder that holds all that may be written."""
 
@@ -350,13 +359,25 @@ class Operator:
         self.home, self.out, self.given = folder / "home", folder / "out", folder / "given"
         system = world.system
         given = {key: value for key, value in {**variables(system), **(extra or {})}.items() if value is not None}
-        self.inventory = self.given / "hosts.yml"
-        self.inventory.touch(mode=0o600)
-        text = system.lab.inventory_text(user="ops", hosts=[system.host])
-        self.inventory.write_text(text + "".join(f"    {key}: {json.dumps(value)}\n" for key, value in given.items()))
+        self.inventory = self._inventory("hosts.yml", given)
+        # What a suite asks for it asks by commands, in which a secret would be seen: it does without headers.
+        self.plain = self._inventory("plain.yml", without_headers(given))
         self.watched = Watched()
         self.said = ""
         self.began = time.time()
+
+    def _inventory(self, name: str, given: Mapping[str, Any]) -> Path:
+        path = self.given / name
+        path.touch(mode=0o600)
+        text = self.world.system.lab.inventory_text(user="ops", hosts=[self.world.system.host])
+        path.write_text(text + "".join(f"    {key}: {json.dumps(value)}\n" for key, value in given.items()))
+        return path
+
+    def verify(self, entry: str) -> None:
+        """See that the host is as the entry point promises."""
+        told: list[str] = []
+        assert verify(entry, self.plain, on_output=told.append) == 0, told
+        assert not [line for line in told if line.startswith("SKIPPED")], told
 
     def run(self, what: str, *, check: bool = False) -> Status:
         """Run it, and return how the host ended."""
@@ -418,8 +439,8 @@ def test_entry_point(world: World, name: str, folder: Path) -> None:
             assert operator.run(entry, check=case.first is Status.CHANGED) is case.first
         if case.first is Status.CHANGED:
             assert operator.run(entry) is case.first
-        told: list[str] = []
-        assert not case.verified or verify(entry, operator.inventory, on_output=told.append) == 0, told
+        if case.verified:
+            operator.verify(entry)
         if case.first is Status.CHANGED and case.again is not None:
             assert operator.run(entry) is case.again
 
@@ -446,6 +467,8 @@ def test_entry_point_through_ansible(world: World, name: str, folder: Path) -> N
     operator = Operator(world, "ansible", folder, case.extra)
     with operator.leaking_nothing():
         assert operator.run(entry) is Status.CHANGED
+        if case.verified:
+            operator.verify(entry)
         if case.again is not None:
             assert operator.run(entry) is case.again
 

@@ -122,21 +122,35 @@ def test_a_full_disk_keeps_nothing_from_being_restarted(standing_system: System,
     assert "No space left on device" in failure(only)  # there was nothing else to do
 
 
-def test_a_restart_that_does_not_help(standing_system: System, inventory: Path) -> None:
+@pytest.mark.parametrize(
+    ("engine", "fault", "words"),
+    [
+        ("ssh", "error500@/health", "/health: it answered 500"),
+        ("ansible", "error500@/health", "/health: it answered 500"),
+        ("ssh", "hang_at_start", "runs, but nothing listens on port 8000"),
+        ("ansible", "hold_port", "address already in use"),
+    ],
+)
+def test_a_restart_that_does_not_help(
+    standing_system: System, inventory: Path, engine: str, fault: str, words: str
+) -> None:
     """The evidence is kept, and the failure says what is still wrong."""
-    standing_system.configure(FAULT="error500@/health")
-    report = run(inventory, "not_responding", incident_start_timeout=6)
+    standing_system.configure(FAULT=fault)
+    report = run(inventory, "not_responding", engine, incident_start_timeout=6)
     assert status(report) is Status.FAILED
-    assert "/health: it answered 500" in failure(report)
+    assert words in failure(report) + "".join(data(report, "service")["log"])
     assert standing_system.witness.file(data(report, "diagnose")["bundle"]).mode == 0o600
     assert verify("incident:not_responding", inventory) == 2
 
 
-def test_a_port_conflict_and_a_missing_variable_are_named(standing_system: System, inventory: Path) -> None:
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_port_conflict_and_a_missing_variable_are_named(
+    standing_system: System, inventory: Path, engine: str
+) -> None:
     system = standing_system
     system.configure(ANTHROPIC_API_KEY=None)
     system.hold_port()
-    report = run(inventory, "not_responding", incident_start_timeout=5, incident_settle=1)
+    report = run(inventory, "not_responding", engine, incident_start_timeout=5, incident_settle=1)
     assert status(report) is Status.FAILED
     words = {one["kind"]: one["words"] for one in data(report, "diagnose")["findings"]}
     assert "squatter.service), not by ai-cost-dashboard.service" in words["port_conflict"]

@@ -101,8 +101,9 @@ def test_a_disk_that_fills_up_is_told_with_a_date(hosts: Sequence[LabHost], inve
     assert disk["full_seconds"] == pytest.approx(40 * DAY, rel=0.1)
     assert disk["used_bytes"] + disk["free_bytes"] == pytest.approx(whole, rel=0.05)
     assert any("will be full on" in text for text in step(report, "capacity_trend").warnings)
-    failed = run("maintenance:capacity", inventory, maintenance_capacity_fail="60d")
-    assert statuses(failed) == [Status.FAILED, Status.OK]
+    for engine in ("ssh", "ansible"):
+        failed = run("maintenance:capacity", inventory, engine, maintenance_capacity_fail="60d")
+        assert statuses(failed) == [Status.FAILED, Status.OK]
     assert verify("maintenance:capacity", inventory) == 0
 
 
@@ -142,13 +143,14 @@ def test_security_review(hosts: Sequence[LabHost], inventory: Path, lab: Lab, tm
     knock = ["ssh", "-F", str(lab.ssh_config), "-o", "IdentityFile=/dev/null", "-o", "IdentitiesOnly=yes"]
     subprocess.run([*knock, "-o", "BatchMode=yes", "-l", "intruder", "lab1", "true"], check=False, capture_output=True)
     pair = {"maintenance_ports_only": ["22"], "maintenance_ports_expected": ["22"]}
-    bad = run("maintenance:security", inventory, **pair)
-    assert "8080" in str(bad.hosts["lab1"].failure)
-    assert [row["users"] for row in step(bad, "login_audit").data["failed"]] == [["intruder"]]
-    loose = run("maintenance:security", inventory, maintenance_security_strict=True)
-    assert "anybody can write to 1 file (folders count too): /etc/loose (0666)" in str(loose.hosts["lab1"].failure)
-    assert "anybody can read 1 secret: /srv/.env (0644)" in str(loose.hosts["lab1"].failure)
-    assert "/etc/nginx/ssl/site.pem (www.example.org) expires in 2 days" in str(loose.hosts["lab2"].failure)
+    for engine in ("ssh", "ansible"):
+        bad = run("maintenance:security", inventory, engine, **pair)
+        assert "8080" in str(bad.hosts["lab1"].failure)
+        assert [row["users"] for row in step(bad, "login_audit").data["failed"]] == [["intruder"]]
+        loose = run("maintenance:security", inventory, engine, maintenance_security_strict=True)
+        assert "anybody can write to 1 file (folders count too): /etc/loose (0666)" in str(loose.hosts["lab1"].failure)
+        assert "anybody can read 1 secret: /srv/.env (0644)" in str(loose.hosts["lab1"].failure)
+        assert "/etc/nginx/ssl/site.pem (www.example.org) expires in 2 days" in str(loose.hosts["lab2"].failure)
     for host in hosts:
         host.write("/root/tls.pem", (tmp_path / "k").read_bytes() + (tmp_path / "c").read_bytes())
         host.run(["systemd-run", "-q", "python3", "-c", TLS])
@@ -184,8 +186,9 @@ def test_monthly_upgrades_what_is_asked(
         host.run(["dpkg", "-i", repository.add("tiny", "1.0")])
         repository.add("tiny", "1.1")
         host.run(["apt-get", "-q", "update"])
-    told = run("maintenance:monthly", inventory, maintenance_security_fail=1)
-    assert "1 package without a security fix" in str(told.hosts["lab1"].failure)
+    for engine, what in (("ssh", "monthly"), ("ansible", "security")):
+        told = run(f"maintenance:{what}", inventory, engine, maintenance_security_fail=1)
+        assert "1 package without a security fix" in str(told.hosts["lab1"].failure)
     seen: list[str] = []
     assert verify("maintenance:monthly", asked, limit="lab1", on_output=seen.append) == 2
     assert any("1 packages lack a security fix: tiny" in line for line in seen), seen

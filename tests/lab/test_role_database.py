@@ -93,16 +93,34 @@ def test_data_loss_is_restored_while_writes_are_stopped(system: System, tmp_path
     whole = system.sql(rows)
     assert system.apply(tasks.postgres_backup(**ADMIN, folder=FOLDER, keep_free=0)).failure is None
     system.sql("DELETE FROM cost_records WHERE user_id = 'alice'")
+    lost = int(whole) - int(system.sql(rows))
     given = {"emergency_restore": True, "emergency_write_units": [system.unit], "emergency_settle": 0.5}
     hosts = inventory(system, tmp_path, database_system_user="postgres", **given)
 
     def run(**extra: Any) -> Report:
         return opslib.run_playbook("opslib.runbook.data_loss", hosts, extra_vars=extra)
 
+    def compared(report: Report) -> Any:
+        return next(step for step in report.hosts[system.host.name].steps if step.task == "postgres_compare")
+
+    for engine in ("ssh", "ansible"):
+        before = system.look()
+        told = opslib.run_playbook("database:compare", hosts, engine=engine)
+        assert ended(told) is Status.OK
+        assert {key for key, value in system.look().items() if before.get(key) != value} == set()
+        assert compared(told).data["lost_rows"] == lost
+        assert f"{lost} rows lost since backup" in compared(told).warnings[0]
+        strict = opslib.run_playbook(
+            "database:compare", hosts, engine=engine, extra_vars={"database_compare_strict": True}
+        )
+        assert f"public.cost_records has {int(whole) - lost} of {whole}" in str(strict.hosts[system.host.name].failure)
     (failed,) = run(database_backup="ai_cost-20200101-000000").hosts.values()
     assert "there is no backup ai_cost-20200101-000000" in str(failed.failure)
+    assert "there is no good backup ai_cost-20200101-000000" in str(next(s for s in failed.steps if s.ignored).error)
     assert not system.witness.service(system.unit).is_running
-    assert ended(run()) is Status.CHANGED
+    done = run()
+    assert ended(done) is Status.CHANGED
+    assert compared(done).data["lost_rows"] == lost
     assert system.sql(rows) == whole
     assert not system.witness.service(system.unit).is_running
     assert verify("emergency:data_loss", hosts) == 0

@@ -155,6 +155,18 @@ def test_what_could_not_be_looked_at_is_said_to_be_skipped(hosts: Sequence[LabHo
     assert "hush-hush" not in "".join(told)
 
 
+def test_a_suite_that_looks_at_nothing_verifies_nothing(
+    hosts: Sequence[LabHost], inventory: Path, tmp_path: Path, lab: Lab
+) -> None:
+    check = {"url": site.URL, "request_headers": {"X-Token": "hush-hush"}}
+    given = site.inventory(lab, tmp_path / "hosts.yml", hosts[:1], health_others=[check])
+    told: list[str] = []
+    assert verify("health:others", given, on_output=told.append) == 2
+    assert told[-1] == "nothing was verified: all tests left themselves out, for the reasons above"
+    role = suite(tmp_path, "import pytest\ndef test_it(): pytest.skip('so')\ndef test_other(): pass")
+    assert verify(role, inventory, limit="lab1") == 0
+
+
 def test_a_suite_that_names_none_is_refused(inventory: Path, tmp_path: Path) -> None:
     role = suite(tmp_path, "ALSO = ('nowhere',)\ndef test(): pass")
     with pytest.raises(PlaybookError, match=r"test_main\.py: ALSO names 'nowhere', of which there is no suite"):

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 DUMP, MANIFEST, PROOF, PARTIAL = ".dump", ".json", ".proof", ".partial"
 FORMAT = 1
 _PLAIN = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
+_SAFETY = "-safety"
 _LONGEST_MANIFEST = 16 << 20
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -98,15 +99,19 @@ class Locked:
 
 
 def stem(database: str) -> str:
-    """Return a database's name as file names begin with it: other characters are written as %XX."""
+    """Return a database's name as file names begin with it: other characters are written as %XX.
+
+    So is the last one of a name that would be taken for that of a backup made before a restore.
+    """
     raw = database.encode("utf-8", "surrogateescape")
-    return "".join(chr(byte) if chr(byte) in _PLAIN else "%%%02X" % byte for byte in raw)
+    name = "".join(chr(byte) if chr(byte) in _PLAIN else "%%%02X" % byte for byte in raw)
+    return name[:-1] + "%79" if name.endswith(_SAFETY) else name
 
 
 def name_for(database: str, now: float, taken: Collection[str], safety: bool = False) -> str:
     """Return the name of a new backup: its time in UTC, or the next second whose name is free."""
     while True:
-        name = stem(database) + ("-safety" if safety else "") + time.strftime("-%Y%m%d-%H%M%S", time.gmtime(now))
+        name = stem(database) + (_SAFETY if safety else "") + time.strftime("-%Y%m%d-%H%M%S", time.gmtime(now))
         if name not in taken:
             return name
         now += 1
@@ -114,7 +119,7 @@ def name_for(database: str, now: float, taken: Collection[str], safety: bool = F
 
 def is_ours(name: str, database: str) -> bool:
     """Whether a name, without its ending, is one that `name_for` gives to backups of a database."""
-    first = stem(database) + ("-safety-" if is_safety(name) else "-")
+    first = stem(database) + (_SAFETY if is_safety(name) else "") + "-"
     stamp = name[len(first) :]
     digits = stamp[:8] + stamp[9:]
     return name.startswith(first) and len(stamp) == 15 and stamp[8] == "-" and digits.isascii() and digits.isdigit()
@@ -122,7 +127,7 @@ def is_ours(name: str, database: str) -> bool:
 
 def is_safety(name: str) -> bool:
     """Whether the name of a backup is that of one made before a restore."""
-    return name[:-15].endswith("-safety-")
+    return name[:-15].endswith(_SAFETY + "-")
 
 
 def look(path: str, database: str) -> Store:

@@ -11,6 +11,7 @@ from opslib.host.postgres.settings import parse_url
 from opslib.host.task import TaskError
 from opslib.host.tasks.postgres_backup import PostgresBackup
 from opslib.host.tasks.postgres_check import PostgresCheck
+from opslib.host.tasks.postgres_compare import PostgresCompare
 from opslib.host.tasks.postgres_proof import PostgresProof
 from opslib.host.tasks.postgres_queries import PostgresQueries
 from opslib.host.tasks.postgres_refresh import PostgresRefresh
@@ -23,6 +24,7 @@ TASKS = {
     PostgresQueries: {},
     PostgresRefresh: {},
     PostgresBackup: FOLDERS,
+    PostgresCompare: FOLDERS,
     PostgresProof: FOLDERS,
     PostgresRestore: FOLDERS,
 }
@@ -61,6 +63,10 @@ OWN = [
     (PostgresBackup, "keep_for", TIMES),
     (PostgresBackup, "keep_free", SIZES),
     (PostgresBackup, "timeout", [0, *TIMES]),
+    (PostgresCompare, "folder", ["backups", "/a/../b", *NOT_TEXT, *HOSTILE]),
+    (PostgresCompare, "backup", [*NOT_TEXT, *BROKEN]),
+    (PostgresCompare, "strict", ["maybe", 2, [], *HOSTILE]),
+    (PostgresCompare, "timeout", [0, *TIMES]),
     (PostgresProof, "folder", ["backups", "/a/../b", *NOT_TEXT, *HOSTILE]),
     (PostgresProof, "backup", [*NOT_TEXT, *BROKEN]),
     (PostgresProof, "max_age", TIMES),
@@ -143,7 +149,7 @@ def test_contradictions(parameters, words):
 def test_more_contradictions():
     with pytest.raises(ParamError, match="must not be above fail_connections"):
         PostgresCheck(user="a", warn_connections=90, fail_connections=80)
-    for task in (PostgresProof, PostgresRestore):
+    for task in (PostgresCompare, PostgresProof, PostgresRestore):
         for args in ({"backup": "app-20250131-040500"}, {"database": "app", "backup": "../app-20250131-040500"}):
             with pytest.raises(ParamError, match="give database, and as backup the name of one of its backups"):
                 task(user="a", folder="/b", **args)

@@ -14,6 +14,7 @@ from opslib.host.postgres import store
 from opslib.host.postgres.store import Backup, Store
 from opslib.host.task import TaskError
 from opslib.host.tasks.postgres_backup import PostgresBackup
+from opslib.host.tasks.postgres_compare import PostgresCompare
 from opslib.host.tasks.postgres_proof import PostgresProof
 
 TOLD = {
@@ -44,6 +45,9 @@ def names(backups):
     [
         ("app-20250131-040500", "app", True),
         ("app-safety-20250131-040500", "app", True),
+        ("app-safety-20250131-040500", "app-safety", False),
+        ("app-safet%79-20250131-040500", "app-safety", True),
+        ("app-safet%79-safety-20250131-040500", "app-safety", True),
         ("app-20250131-040500", "ap", False),
         ("app-20250131-04050", "app", False),
         ("app-20250131-0405000", "app", False),
@@ -275,6 +279,37 @@ def test_what_another_run_completed_meanwhile_is_not_removed(tmp_path):
     (tmp_path / (name + ".json.partial")).write_text("{}")
     task.apply(Change(kind="remove", summary="", detail={"leftover": name + ".dump"}))
     assert os.listdir(str(tmp_path)) == [name + ".json.partial"]
+
+
+def compared(rows, backups, **parameters):
+    task = PostgresCompare(**dict({"user": "a", "folder": "/b"}, **parameters))
+    kept = Store(exists=True, backups=sorted(backups, key=lambda each: each.taken, reverse=True))
+    return task.plan({"now": NOW, "database": "app", "store": kept, "rows": rows})
+
+
+def test_what_is_lost_since_a_backup_is_told():
+    whole = {"public.a": 3, "public.b": 0}  # as in the manifests
+    old, new = backup(5 * DAY, tables={"public.a": 9, "public.b": 0}), backup(DAY)
+    found = compared(whole, [old, new])
+    assert found.reason == "nothing is missing since backup %s (1 day old): 3 rows in 2 tables" % new.name
+    assert (found.warnings, found.data["lost_rows"], found.data["tables"]) == ((), 0, [])
+    assert [row["rows"] for row in found.data["backups"]] == [3, 9]
+    found = compared({"public.a": 1, "public.c": 7}, [new])
+    assert found.data["tables"] == [
+        {"table": "public.a", "before": 3, "now": 1},
+        {"table": "public.b", "before": 0, "now": None},
+        {"table": "public.c", "before": None, "now": 7},
+    ]
+    assert (found.data["lost_rows"], found.data["missing_tables"]) == (2, ["public.b"])
+    words = "2 rows lost since backup %s (1 day old): public.a has 1 of 3; public.b is gone, which had 0" % new.name
+    assert (found.failure, list(found.warnings)) == ("", [words])
+    assert compared({"public.a": 1}, [new], strict=True).failure == words
+
+
+def test_there_is_nothing_to_compare_with():
+    for backups in ([], [backup(DAY, "broken")], [backup(-DAY)]):
+        assert compared({}, backups).failure == "there is no good backup of app in /b"
+    assert compared({"public.a": 3, "public.b": 0}, [backup(DAY, "broken"), backup(2 * DAY)]).failure == ""
 
 
 def test_space_is_looked_at_before():

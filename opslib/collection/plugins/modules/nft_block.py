@@ -14,8 +14,9 @@ description:
   - 'Works in a table of its own, C(inet opslib), so that no other rule is touched. Blocked
     are new and established connections, to this host and through it. An address that is blocked
     already stays as it is, also as part of a blocked network; a network takes the place of
-    the addresses in it that were blocked before. After O(expires) the kernel lets it in again
-    by itself. Nothing survives a reboot, a flush of all rules included: run it again then.'
+    the addresses in it that were blocked before, and is refused when it would let them in again
+    sooner. After O(expires) the kernel lets it in again by itself. Nothing survives a reboot,
+    a flush of all rules included: run it again then.'
   - 'Refused, before anything is changed, is every address or network that holds an address
     from where somebody is logged in over ssh just now (the operator), an address of this host,
     one of O(never), loopback, multicast, link-local IPv6, and networks wider than /8 (IPv6:

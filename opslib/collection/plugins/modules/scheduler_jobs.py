@@ -22,10 +22,11 @@ description:
     O(failures) runs failed; O(stuck) when it has run for longer than O(stuck); C(never) when
     no run is known; C(missing) when the scheduler does not list it; C(invalid) when its expression
     cannot be read; C(unsure) (a warning) when the page''s history does not reach back far enough,
-    or its newest run has a time that is still to come. Expressions have five fields, or are
-    @daily and the like; what APScheduler says of its triggers (C(cron[minute=''5'']), C(interval[0:15:00]))
-    is read as well. A scheduler that says it does not run is a failure, and there is a warning
-    when it means to run a job at another time than the expression says.'
+    or its newest run has a time that is still to come, or runs and it is not told since when.
+    Expressions have five fields, or are @daily and the like; what APScheduler says of its triggers
+    (C(cron[minute=''5'']), C(interval[0:15:00])) is read as well. A scheduler that says it
+    does not run is a failure, and there is a warning when it means to run a job at another
+    time than the expression says.'
   - 'Secrets of the page''s request and of the database are masked. Sources: crontab(5), APScheduler''s
     CronTrigger.'
 author:
