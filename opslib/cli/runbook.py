@@ -1,36 +1,47 @@
-"""`opslib runbook`: what of the runbooks is automated."""
+"""`opslib runbook`: what of the runbooks is automated, and what is wrong with them."""
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import sys
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from opslib.cli.click_parts import CONTEXT, Group, command, option
 from opslib.cli.screen import Screen, written
+from opslib.errors import UsageError
 from opslib.output.lines import BLANK, Line, Style, line
 
 if TYPE_CHECKING:
     from opslib.runbook_map import RunbookMap, Section
 
-__all__ = ["runbook", "show_map"]
+__all__ = ["lint_files", "runbook", "show_map"]
 
 EXAMPLES = (
     ("opslib runbook map", "Every section, with what does it, what is missing, and what stays a person's."),
     ("opslib runbook map --missing", "Only what is not automated yet."),
     ("opslib runbook map --json | jq '.[].sections[] | select(.state == \"human\")'", "For a program."),
 )
-COMMANDS = {"map": ("Print every section with what does it.", "opslib.cli.runbook:show_map")}
+LINT_EXAMPLES = (
+    ("opslib runbook lint docs/runbook.md", "Whether its review is overdue, and where facts are missing."),
+    ("opslib runbook lint docs/*.md || echo stale", "For a nightly job."),
+)
+COMMANDS = {
+    "map": ("Print every section with what does it.", "opslib.cli.runbook:show_map"),
+    "lint": ("Check when runbooks were to be reviewed, and for gaps.", "opslib.cli.runbook:lint_files"),
+}
+NOT_AS_IT_SHOULD_BE = 2
 STYLES: Mapping[str, Style] = {"done": "ok", "partly": "changed", "missing": "failed", "human": "skipped"}
 WIDTH = 60
 
 
 @click.group("runbook", cls=Group, homes=COMMANDS, examples=EXAMPLES, context_settings=CONTEXT)
 def runbook() -> None:
-    """See what of the runbooks is automated."""
+    """See what of the runbooks is automated, and what is wrong with them."""
 
 
 @command("map", examples=EXAMPLES)
@@ -61,6 +72,29 @@ def show_map(*, missing: bool, as_json: bool) -> int:
             screen.print(BLANK)
         screen.print(*_lines(each, missing=missing))
     return written(screen)
+
+
+@command("lint", examples=LINT_EXAMPLES)
+@click.argument("files", metavar="FILE...", nargs=-1, required=True)
+def lint_files(*, files: tuple[str, ...]) -> int:
+    """Say of runbooks in Markdown when their review is overdue, and where placeholders stand for facts.
+
+    Ends with 2 when there is something to say.
+    """
+    from opslib.runbook_lint import lint
+
+    today = dt.datetime.now(tz=dt.UTC).date()
+    screen = Screen(sys.stdout)
+    found = 0
+    for name in files:
+        try:
+            text = Path(name).read_text(encoding="utf-8")
+        except (OSError, ValueError) as error:
+            raise UsageError(f"{name} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+        for fault in lint(text, today):
+            found += 1
+            screen.print(line(f"{name}:{fault.line}: " if fault.line else f"{name}: ", fault.words))
+    return written(screen) or (NOT_AS_IT_SHOULD_BE if found else 0)
 
 
 def _wanted(section: Section, *, missing: bool) -> bool:

@@ -26,7 +26,15 @@ LAYERS = [
     {"opslib.engines.ansible_core"},
     {"opslib.inventory"},
     {"opslib.engines"},
-    {"opslib.fleet", "opslib.live_logs", "opslib.run", "opslib.runbook_map", "opslib.verify", "opslib.verify_fixtures"}
+    {
+        "opslib.fleet",
+        "opslib.live_logs",
+        "opslib.run",
+        "opslib.runbook_lint",
+        "opslib.runbook_map",
+        "opslib.verify",
+        "opslib.verify_fixtures",
+    }
     | {"opslib.verify_reach"},
     {"opslib.output", "opslib.lab", "opslib.collection_build", "opslib.runbook_build"},
     {"opslib.collection", "opslib.cli"},

@@ -29,6 +29,9 @@ _FOLDED = re.compile(
     r"|(?P<email>\b[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,64})+\b)"
     r"|(?P<ip>\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b|(?<![\w:])(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F]{1,4}(?![\w:]))"
     r"|(?P<hex>\b0[xX][0-9a-fA-F]+\b|\b(?=[0-9a-fA-F]*\d)(?=[0-9a-fA-F]*[a-fA-F])[0-9a-fA-F]{8,}\b)"
+    # A short commit, a ULID, the id of a payment: letters and digits by turns, at least three times.
+    r"|(?P<id>(?<![A-Za-z0-9])(?!(?:\d+(?:ms|us|[dhms]))+(?![A-Za-z0-9]))(?=[A-Za-z]*\d+[A-Za-z]+\d)[A-Za-z0-9]{7,64}"
+    r"(?![A-Za-z0-9]))"
     r"|(?P<n>\d+(?:[.,:]\d+)*)"
 )
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")

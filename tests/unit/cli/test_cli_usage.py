@@ -131,7 +131,7 @@ def test_version(capsys: Out) -> None:
 
 
 LOGS = ["logs tail", "logs follow", "logs errors", "logs search"]
-BELOW = ["lab up", "lab down", "lab list", "lab inventory", "lab ssh", *LOGS, "runbook map"]
+BELOW = ["lab up", "lab down", "lab list", "lab inventory", "lab ssh", *LOGS, "runbook map", "runbook lint"]
 
 
 @pytest.mark.parametrize("command", [*COMMANDS, *BELOW, ""])
