@@ -282,6 +282,7 @@ def variables(system: System) -> dict[str, Any]:
         "forecast_venv": f"{system.folder}/venv",
         "forecast_modules": ["trendcast"],
         "forecast_unit_user": "aicost",
+        "forecast_log_paths": [f"{system.folder}/logs"],
         "forecast_env_file": system.env_file,
         "forecast_headers": HEADERS,
         "forecast_users": ["alice"],

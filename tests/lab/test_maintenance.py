@@ -21,6 +21,7 @@ from support import site
 from support.debian import Repository
 from support.hosts import eventually
 from support.looks import fingerprint
+from support.system import System
 from support.witness import Witnesses
 from systems.install import PACKAGES
 
@@ -200,6 +201,49 @@ def test_monthly_upgrades_what_is_asked(
         assert witness(host).package("tiny").version == "1.1"
     again = run("maintenance:monthly", inventory, maintenance_os_upgrade="security", maintenance_security_fail=1)
     assert statuses(again) == [Status.OK, Status.OK]
+
+
+def test_python_packages_are_upgraded_and_what_uses_them_restarted(system: System, tmp_path: Path) -> None:
+    venv, wanted = f"{system.folder}/venv", "/srv/wanted.txt"
+    system.host.write(wanted, "trendcast==1.1\n")
+    places = {"find_links": ["/srv/wheels"], "no_index": True}
+    entry = {"venv": venv, "upgrade": True, "requirements": wanted, "unit": system.unit, **places}
+    given = system.inventory(tmp_path / "hosts.yml", maintenance_venvs=[{**entry, "http": system.url("/health")}])
+    started = system.host.run(["systemctl", "show", "--value", "-p", "MainPID", system.unit]).stdout
+
+    def upgrade(engine: Any, *, check: bool = False) -> Status:
+        done = opslib.run_playbook("maintenance:monthly", given, engine=engine, check=check, tags=["upgrade"])
+        done.raise_for_failures()
+        return done.hosts[system.host.name].status
+
+    before = system.look()
+    assert upgrade("ssh", check=True) is Status.CHANGED
+    assert {key for key, value in system.look().items() if before.get(key) != value} == set()
+    assert upgrade("ssh") is Status.CHANGED
+    seen = system.witness
+    version = "import trendcast; print(trendcast.__version__)"
+    assert seen.check_output("%s -c %s", f"{venv}/bin/python", version) == "1.1"
+    again = seen.check_output("systemctl show --value -p MainPID %s", system.unit)
+    assert again != started.strip()
+    assert upgrade("ansible") is Status.OK
+    system.host.write(wanted, "trendcast==1.0\n")
+    assert upgrade("ansible") is Status.CHANGED
+    assert seen.check_output("%s -c %s", f"{venv}/bin/python", version) == "1.0"
+    assert seen.check_output("systemctl show --value -p MainPID %s", system.unit) != again
+
+
+def test_programs_that_were_changed_are_found(hosts: Sequence[LabHost], inventory: Path) -> None:
+    hosts[0].run(["bash", "-c", "printf '\\n' >> /usr/bin/tac; touch -d '10 years ago' /usr/bin/tac"])
+    for engine in ("ssh", "ansible"):
+        told = opslib.run_playbook(
+            "maintenance:quarterly",
+            inventory,
+            engine=engine,  # type: ignore[arg-type]
+            tags=["files"],
+            extra_vars={"maintenance_file_audit": True, "maintenance_security_strict": True},
+        )
+        assert "/usr/bin/tac" in str(told.hosts["lab1"].failure)
+        assert "/usr/bin/tac" not in str(told.hosts["lab2"].failure)
 
 
 def test_errors_in_logs_are_counted(hosts: Sequence[LabHost], lab: Lab, tmp_path: Path) -> None:

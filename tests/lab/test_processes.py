@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
+import opslib
 from opslib import Become, Fleet, Status, Step, tasks
 from opslib.lab import Lab, LabHost
 from support.apply import Apply, target_for
@@ -72,7 +76,9 @@ def test_other_counts_fail(server: LabHost, apply: Apply) -> None:
         assert words in str(step.error)
 
 
-def test_it_never_counts_itself_nor_what_carries_it(lab: Lab, server: LabHost, witness: Witnesses) -> None:
+def test_it_never_counts_itself_nor_what_carries_it(
+    lab: Lab, server: LabHost, witness: Witnesses, tmp_path: Path
+) -> None:
     """Not the payload, not sudo, not Ansible's Python; the expression stands in none of their arguments either."""
     assert witness(server).run("pgrep -f opslib-payload").rc == 1
     task = tasks.processes(command="opslib-payload|processes|70771|python3", most=0)
@@ -83,6 +89,16 @@ def test_it_never_counts_itself_nor_what_carries_it(lab: Lab, server: LabHost, w
     with Fleet([target_for(lab, server, "ops")]) as fleet:
         (step,) = fleet.run([Step(task=task, become=Become(user="nosudo"))]).hosts[server.name].steps
     assert step.data["count"] == 0, step.data
+    hosts, play = tmp_path / "hosts.yml", tmp_path / "play.yml"
+    hosts.write_text(lab.inventory_text(user="ops", hosts=[server]))
+    args = {"command": "opslib-payload|processes|70771|python3|AnsiballZ|ansible", "most": 0}
+    task = {"name": "Count", "opslib.runbook.processes": args}
+    play.write_text(
+        json.dumps([{"name": "All", "hosts": "all", "gather_facts": False, "become": True, "tasks": [task]}])
+    )
+    report = opslib.run_playbook(play, hosts, engine="ansible")
+    (step,) = report.hosts[server.name].steps
+    assert (step.status, step.error, step.data["count"]) == (Status.OK, None, 0)
 
 
 def test_a_zombie_is_no_running_process(server: LabHost, units: Units, apply: Apply, witness: Witnesses) -> None:

@@ -213,6 +213,7 @@ def _variables(system: System) -> dict[str, Any]:
         "forecast_venv": f"{system.folder}/venv",
         "forecast_modules": ["trendcast"],
         "forecast_unit_user": "aicost",
+        "forecast_log_paths": [f"{system.folder}/logs/app.log"],
         "forecast_env_file": system.env_file,
         "forecast_memory_warn": "2%",
         "forecast_memory_fail": "1%",
