@@ -196,7 +196,9 @@ def log(system: System, lines: Sequence[tuple[float, str]]) -> None:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_errors_that_began_with_a_release(standing_system: System, inventory: Path, engine: str) -> None:
+def test_errors_that_began_with_a_release(
+    standing_system: System, inventory: Path, engine: str, tmp_path: Path
+) -> None:
     system = standing_system
     log(system, [(3600 - 60 * n, "INFO") for n in range(50)])
     release(system, 20, "v1.2.0")
@@ -214,6 +216,12 @@ def test_errors_that_began_with_a_release(standing_system: System, inventory: Pa
     found = data(report, "error_rate")
     assert (found["related"], found["high"]) == (True, True)
     system.host.run(["rm", "-r", "/var/lib/opslib/releases"])
+    told: list[str] = []
+    strict = tmp_path / "strict.yml"
+    given = inventory.read_text().replace("incident_logs:", "unused:")
+    strict.write_text(f"{given}    incident_logs: {json.dumps(logs)}\n    incident_per_minute: 0.1\n")
+    assert verify("incident:error_rate", strict, on_output=told.append) == 2
+    assert any("errors within 1h; there may be 0.1 per minute" in line for line in told), told
     alone = run(inventory, "error_rate", incident_logs=logs)
     assert "release v1" not in failure(alone)
 
@@ -231,8 +239,11 @@ def test_a_log_that_fills_up(standing_system: System, inventory: Path) -> None:
 def test_a_leak(standing_system: System, inventory: Path) -> None:
     system = standing_system
     watch = {"incident_watch": "2500ms", "incident_watch_every": "200ms"}
-    sound = run(inventory, "memory_leak", incident_memory_noise="100M", **watch)
+    told = {"incident_memory_noise": "100M", "incident_memory_match": "(?i)started|startup", "incident_since": "1d"}
+    sound = run(inventory, "memory_leak", **told, **watch)
     assert status(sound) is Status.OK, failure(sound)
+    assert data(sound, "memory_usage")["processes"][0]["rss_bytes"] > 0
+    assert data(sound, "log_errors")["count"] > 0
     used = data(sound, "memory_watch")["last_bytes"]
     running = pid(system)
     system.faults("leak=20")
