@@ -129,6 +129,15 @@ def test_rolling_stops_at_the_first_bad_host(systems: Sequence[System], inventor
     assert missing.exit_code == 2
 
 
+@pytest.mark.parametrize("engine", ["ssh", "ansible"])
+def test_a_host_that_is_lost_ends_the_run(systems: Sequence[System], inventory: Path, engine: str) -> None:
+    inventory.write_text(inventory.read_text().replace(systems[0].host.address, "127.0.0.9"))  # where nothing listens
+    report = run(inventory, "deploy_backend", engine, check=True)
+    assert report.hosts["lab1"].status is Status.UNREACHABLE
+    assert "lab2" not in report.hosts or not [step for step in report.hosts["lab2"].steps if step.task == "deploy"]
+    assert report.exit_code == 4
+
+
 def test_a_branch_means_one_commit_for_all_hosts(systems: Sequence[System], inventory: Path) -> None:
     newest, older = (systems[0].commit(ref) for ref in ("main", "v1.1.0"))
     pinned = {"backend_ref": "main", "backend_commit": older, "deploy_backend_serial": 2}  # main has moved on meanwhile
