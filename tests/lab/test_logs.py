@@ -122,6 +122,21 @@ def test_json_lines_and_json_laid_out(lab: Lab) -> None:
     assert done.stdout.splitlines()[-3:] == ['lab2      "id": 1', "lab2    }", "lab2  }"]
 
 
+def test_search_and_errors_on_all_hosts(lab: Lab) -> None:
+    """Rotated and packed files too; each line says which host it is of."""
+    names = [host.name for host in lab.hosts]
+    done = run(lab, "search", LOG, "--match", "packed|begin", "--json")
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 0, done.stderr
+    assert [row["host"] for row in rows] == [*names, *names]  # by time
+    assert [row["text"].split()[2] for row in rows] == ["packed"] * len(names) + ["begin"] * len(names)
+    done = run(lab, "errors", LOG, "--since", "2h")
+    for name in names:
+        assert f"broken on {name} password=***" in done.stdout
+        assert f"packed on {name}" in done.stdout
+    assert "hunter2" not in done.stdout
+
+
 def test_a_missing_log_fails_where_it_is_missing(lab: Lab) -> None:
     lab.hosts[1].write("/srv/app/only.log", "here\n")
     done = run(lab, "tail", "/srv/app/only.log")
@@ -280,6 +295,19 @@ def test_follow_through_both_kinds_of_rotation(lab: Lab, server: LabHost) -> Non
         assert len(numbers) >= 600 - lost, (kind, len(numbers))
         assert any("is new" in note or "truncated" in note for note in seen.notes())
     server.run(["rm", "-rf", "/srv/rotated", "/srv/writer.py", "/etc/rotate-test", "/tmp/state"])
+
+
+def test_follow_shows_json_entries_with_a_member(lab: Lab, server: LabHost) -> None:
+    log = "/srv/app/json.log"
+    query = LogQuery(paths=[log], fields={"user.id": 1}, lines=100)
+    with following(lab, server, query) as seen:
+        assert seen.until(lambda: len(seen.entries) == 2)
+        for number in (2, 1):
+            row = {"ts": time.time(), "level": "info", "user": {"id": number}}
+            server.run(["sh", "-c", f"echo '{json.dumps(row)}' >> {log}"])
+        assert seen.until(lambda: len(seen.entries) == 3)
+    assert [entry.members["user"]["id"] for entry in seen.entries if entry.members] == [1, 1, 1]
+    nothing_left(lab)
 
 
 def test_ctrl_c_ends_it_and_nothing_is_left(lab: Lab) -> None:
