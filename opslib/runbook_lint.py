@@ -13,9 +13,12 @@ _REVIEW = re.compile(r"next\s+review\W{0,10}:\W{0,10}(.*?)[\s*_|]*$", re.IGNOREC
 _DATES = ("%Y-%m-%d", "%B %d, %Y", "%b %d, %Y", "%d %B %Y", "%d %b %Y")
 _GAPS = (
     re.compile(r"\b(?:TBD|TODO|FIXME|XXX+)\b"),
-    re.compile(r"\[(?:your|previous|backup|name|phone|e-?mail|insert|support)\b[\w -]*\](?!\()", re.IGNORECASE),
+    re.compile(
+        r"\[(?:[a-z]+(?:-[a-z]+)+|(?:your|latest|name|phone|e-?mail|insert|support)\b[\w -]*)\](?!\()", re.IGNORECASE
+    ),
+    re.compile(r"<[a-z]+(?:[-_ ][a-z]+)+>|\b[a-z]+-here\b|\{\.\.\.[^}]*\}", re.IGNORECASE),
     re.compile(r"(?<!\[)\byour-(?:\w+(?:\.[\w-]+)+|api|app|project|team|frontend|backend)\b"),
-    re.compile(r"(?<![\w/])/path/to/"),
+    re.compile(r"(?<![\w/])(?:/path/to/|/Users/\w+/)"),
     re.compile(r"[\w.+-]+@example\.(?:com|org|net)\b|\+?1[-. ](?:555|XXX)[-. ]\w{3,4}"),
 )
 

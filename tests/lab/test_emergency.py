@@ -207,6 +207,14 @@ def test_breach(standing_system: System, inventory: Path) -> None:
         assert where == {system.env_file}
     again = run(inventory, "breach")
     assert status(again) is Status.OK, failure(again)
+    assert "203.0.113.9" in system.host.run(["nft", "list", "ruleset"]).stdout
+    for expected in (Status.CHANGED, Status.OK):
+        let_in = {"emergency_block_state": "open"}
+        opened = opslib.run_playbook(
+            "opslib.runbook.breach", inventory, engine="ssh", tags=["block"], extra_vars=let_in
+        )
+        assert status(opened) is expected, failure(opened)
+    assert "203.0.113.9" not in system.host.run(["nft", "list", "ruleset"]).stdout
     # What is put back is found, and replaced.
     system.host.run(["sed", "-i", "s/^ADMIN_TOKEN=.*/ADMIN_TOKEN=canary-old-token-5a/", system.env_file])
     told: list[str] = []

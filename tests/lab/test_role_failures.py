@@ -268,6 +268,52 @@ def test_a_package_that_cannot_be_imported_is_found_where_it_serves(system: Syst
     assert run(inventory, "forecast:package", **asked).status is Status.OK
 
 
+def test_a_log_that_is_not_there_hides_nothing_else(system: System, inventory: Path, engine: str) -> None:
+    """It is told, and what comes after it is done all the same."""
+    nowhere, unit = ["/srv/nowhere/app.log"], system.unit
+    cases: Mapping[str, tuple[Mapping[str, Any], str, bool]] = {
+        "emergency:data_loss": (
+            {"emergency_logs": nowhere, "emergency_write_units": [unit], "emergency_compare": True},
+            "postgres_compare",
+            True,
+        ),
+        "incident:memory_leak": (
+            {
+                "incident_unit": unit,
+                "incident_watch": "1s",
+                "incident_watch_every": "100ms",
+                "incident_memory_match": "x",
+                "incident_logs": nowhere,
+            },
+            "memory_watch",
+            False,
+        ),
+        "scheduler:status": (
+            {"scheduler_url": system.url("/health/scheduler"), "scheduler_log_paths": nowhere},
+            "scheduler_jobs",
+            False,
+        ),
+        "forecast:check": (
+            {
+                "forecast_url": system.url("/api/forecast"),
+                "forecast_venv": f"{system.folder}/venv",
+                "forecast_env_file": system.env_file,
+                "forecast_memory_warn": 0,
+                "forecast_memory_fail": 0,
+                "forecast_log_paths": nowhere,
+            },
+            "python_import",
+            False,
+        ),
+    }
+    for entry, (given, task, check) in cases.items():
+        result = run(inventory, entry, engine, check=check, **given)
+        (log,) = (step for step in result.steps if step.task == "log_errors")
+        assert (log.status, log.ignored) == (Status.FAILED, True), entry
+        assert "/srv/nowhere/app.log does not exist" in str(log.error)
+        assert [step.task for step in result.steps if step.task == task] == [task], entry
+
+
 # Databases
 
 CHECKS: Mapping[str, tuple[Mapping[str, Any], str, str]] = {
