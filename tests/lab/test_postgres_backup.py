@@ -233,6 +233,34 @@ def damage(system: System, how: str, name: str) -> None:
         system.host.run(["rm", path])
 
 
+def test_a_proof_that_takes_longer_than_connections_may_idle(system: System) -> None:
+    database.ballast(system)
+    assert system.apply(backup()).status is Status.CHANGED
+    before = databases(system)
+    system.sql("ALTER ROLE postgres SET idle_session_timeout = '200ms'", "postgres")
+    try:
+        done = system.apply(proof())
+    finally:
+        system.sql("ALTER ROLE postgres RESET idle_session_timeout", "postgres")
+    assert done.status is Status.CHANGED, done.failure
+    assert databases(system) == before
+
+
+def test_bytes_of_no_encoding_are_backed_up_as_they_are(system: System) -> None:
+    text = "TEMPLATE template0 ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'"
+    system.sql(f"CREATE DATABASE bytes {text}", "postgres")
+    system.sql(r"CREATE TABLE t (x text); INSERT INTO t VALUES (E'caf\xe9')", "bytes")
+    try:
+        for task in (backup(database="bytes"), proof(database="bytes")):
+            done = system.apply(task)
+            assert done.status is Status.CHANGED, done.failure
+        dump = f"pg_restore -f - {FOLDER}/bytes-2*.dump | LC_ALL=C grep -c -a -P 'caf\\xe9'"
+        assert system.host.run(["sh", "-c", dump]).stdout == "1\n"
+    finally:
+        system.sql("DROP DATABASE bytes", "postgres")
+        system.host.run(["sh", "-c", f"rm -f {FOLDER}/bytes-*"])
+
+
 DAMAGES = {
     "truncated": "instead of",
     "gone": "its dump cannot be looked at: No such file or directory",

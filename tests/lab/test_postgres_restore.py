@@ -219,7 +219,50 @@ def test_service_that_does_not_come_back_keeps_the_old_data(system: System) -> N
     assert not lost(system)
     system.host.run(["rm", drop_in])
     system.host.run(["systemctl", "daemon-reload"])
+    again = system.apply(restore(system))  # which knows that the unit is to run
+    assert again.status is Status.CHANGED, again.failure
+    assert serves(system)
+    assert old in databases(system)
+    assert system.apply(restore(system)).status is Status.OK
     system.sql(f"DROP DATABASE {old}")
+
+
+def test_a_unit_that_does_not_start_after_a_failed_restore_is_started_by_the_next(system: System) -> None:
+    drop_in = f"/etc/systemd/system/{system.unit}.d/bad.conf"
+    system.host.write(drop_in, "[Service]\nExecStartPre=/bin/false\n")
+    system.host.run(["systemctl", "daemon-reload"])
+    database.spoil(system, newest(system))
+    failed = system.apply(restore(system))
+    assert "the database is as it was before; " in str(failed.failure)
+    assert not system.witness.service(system.unit).is_running
+    system.host.run(["rm", drop_in])
+    system.host.run(["systemctl", "daemon-reload"])
+    assert "pg_restore failed" in str(system.apply(restore(system)).failure)
+    assert serves(system)
+    assert not files(system, "*.restoring")
+    system.host.run(["bash", "-c", f"rm {FOLDER}/{newest(system)}*"])
+    assert system.apply(tasks.postgres_backup(**ADMIN, folder=FOLDER, keep_free=0)).status is Status.CHANGED
+
+
+def test_what_belongs_to_the_database_itself_is_kept(system: System) -> None:
+    """Its tablespace, and that nobody but the superuser may enter."""
+    system.host.run(["install", "-d", "-o", "postgres", "-m", "700", "/srv/space"])
+    system.sql("CREATE TABLESPACE big LOCATION '/srv/space'", "postgres")
+    system.host.run(["systemctl", "stop", system.unit])
+    system.sql("ALTER DATABASE ai_cost SET TABLESPACE big", "postgres")
+    system.sql("REVOKE ALL ON DATABASE ai_cost FROM PUBLIC, ai_cost", "postgres")
+    facts = (
+        "SELECT datacl::text, spcname, has_database_privilege('ai_cost', datname, 'CONNECT') FROM pg_database d "
+        "JOIN pg_tablespace t ON t.oid = dattablespace WHERE datname = 'ai_cost'"
+    )
+    before = system.sql(facts, "postgres")
+    done = system.apply(restore(system, units=[]))
+    assert done.status is Status.CHANGED, done.failure
+    assert system.sql(facts, "postgres") == before
+    assert "|big|" in before
+    system.sql("GRANT ALL ON DATABASE ai_cost TO PUBLIC, ai_cost", "postgres")
+    system.sql("ALTER DATABASE ai_cost SET TABLESPACE pg_default", "postgres")
+    system.sql("DROP TABLESPACE big", "postgres")
     system.restart()
 
 

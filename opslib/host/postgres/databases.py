@@ -38,6 +38,8 @@ CROSS JOIN LATERAL aclexplode(d.datacl) a LEFT JOIN pg_catalog.pg_roles g ON g.o
 _TERMINATE = """
 SELECT pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()
 """
+_USUAL = "pg_default"
+_SAID = "SELECT d.datacl IS NOT NULL, pg_get_userbyid(d.datdba) FROM pg_catalog.pg_database d WHERE d.datname = $1"
 _PRIVILEGES = ("CREATE", "CONNECT", "TEMPORARY")
 _MYSELF = "SELECT pid, backend_start FROM pg_catalog.pg_stat_activity WHERE pid = pg_backend_pid()"
 _END = "SELECT pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE pid = $1 AND backend_start = $2"
@@ -57,12 +59,15 @@ def aside(database: str, mark: str) -> str:
 def create(session: Session, name: str, like: Mapping[str, Any], owner: str | None = None) -> None:
     """Create an empty database with the encoding and locale of another one.
 
-    like: `encoding`, `collate`, `ctype`, `provider` and `locale`, as `catalog.database` or a manifest has them.
+    like: `encoding`, `collate`, `ctype`, `provider`, `locale` and perhaps `tablespace`, as `catalog.database` or a
+    manifest has them.
     """
     words = ["CREATE DATABASE", quoted(name), "TEMPLATE template0 ENCODING", literal(like["encoding"])]
     words += ["LC_COLLATE", literal(like["collate"]), "LC_CTYPE", literal(like["ctype"])]
     if like.get("provider") == "i" and like.get("locale"):
         words += ["LOCALE_PROVIDER icu ICU_LOCALE", literal(like["locale"])]
+    if like.get("tablespace", _USUAL) != _USUAL:
+        words += ["TABLESPACE", quoted(like["tablespace"])]
     if owner:
         words += ["OWNER", quoted(owner)]
     session.rows(" ".join(words), timeout=300)
@@ -96,8 +101,9 @@ def copy_properties(session: Session, source: str, target: str) -> None:
         key = ".".join(quoted(part) for part in key.split("."))
         session.rows("%s SET %s TO %s" % (whose or "ALTER DATABASE " + quoted(target), key, shown))
     rights = session.rows(_RIGHTS, source)
-    if rights:
-        session.rows("REVOKE ALL ON DATABASE %s FROM PUBLIC" % quoted(target))
+    said, owner = session.rows(_SAID, source)[0]
+    if said == "t":  # perhaps that nobody may do anything, its owner neither
+        session.rows("REVOKE ALL ON DATABASE %s FROM PUBLIC, %s" % (quoted(target), quoted(owner or "")))
     for privilege, role, grantable, public in rights:
         if privilege in _PRIVILEGES:
             whom = "PUBLIC" if public == "t" else quoted(role or "")

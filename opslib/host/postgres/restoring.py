@@ -74,13 +74,18 @@ def restore(work: Work) -> dict[str, Any]:
             error.args = ("; ".join([words % error, *([failed] if failed else [])]),)
             raise
         except BaseException as error:
-            if _clean_up(work, note, error):
+            clean, words = _clean_up(work, note, error)
+            if clean:
                 tree.remove(folder, record)
+            if isinstance(error, OSError):  # which words itself by its number
+                raise TaskError(words) from error
+            if isinstance(error, Exception):
+                error.args = (words,)
             raise
         wrong = _start(work)
-        if wrong:
+        if wrong:  # the note stays, so that the next run starts them, and what was before stays, too
             words = "database %s is restored, but %s; what it held before is in database %s"
-            tree.remove(folder, record)
+            store.write_json(folder, record, dict(note, keep_old=True))
             raise TaskError(words % (database, wrong, done["old_database"] or done["safety_backup"]), **done)
         if done["old_database"] and not work.keep_old:
             _forget(work, done["old_database"])
@@ -208,10 +213,10 @@ def _start(work: Work) -> str:
     return listed(wrong)
 
 
-def _clean_up(work: Work, note: dict[str, Any], error: BaseException) -> bool:
-    """After a failure: the old data goes on serving. What goes wrong here is added to the error's words.
+def _clean_up(work: Work, note: dict[str, Any], error: BaseException) -> tuple[bool, str]:
+    """After a failure: the old data goes on serving.
 
-    Returns whether nothing is left for the next run to put right.
+    Returns whether nothing is left for the next run to put right, and the error's words with what went wrong here.
     """
     wrong: list[str] = []
     if not work.in_place:
@@ -220,17 +225,16 @@ def _clean_up(work: Work, note: dict[str, Any], error: BaseException) -> bool:
                 databases.drop(session, note["scratch"])
         except TaskError as trouble:
             wrong.append("database %s is left: %s" % (note["scratch"], trouble))
-    clean = not wrong
     failed = _start(work)
     if failed:
         wrong.append(failed)
     if not isinstance(error, Exception):
-        return clean
-    words = "%s; %s" % (error, _state(work, note))
+        return not wrong, ""
+    why = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+    words = "%s; %s" % (why, _state(work, note))
     if work.units and not failed:
         words += ", and %s %s again" % (", ".join(work.units), "runs" if len(work.units) == 1 else "run")
-    error.args = ("; ".join([words, *wrong]),)
-    return clean
+    return not wrong, "; ".join([words, *wrong])
 
 
 def _state(work: Work, note: dict[str, Any]) -> str:

@@ -106,7 +106,6 @@ class Settings(Record):
             "PGPASSFILE": _NO_FILE,
             "PGSERVICEFILE": _NO_FILE,
             "PGAPPNAME": "opslib",
-            "PGCLIENTENCODING": "UTF8",
             "PGGSSENCMODE": "disable",
             "HOME": "/",
         }

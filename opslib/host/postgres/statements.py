@@ -34,8 +34,7 @@ def folded(text: str) -> str:
             end = text.find("\n", place)
             place = len(text) if end < 0 else end
         elif text.startswith("/*", place):
-            end = text.find("*/", place)
-            place = len(text) if end < 0 else end + 2
+            place = _behind_comment(text, place)
         else:
             blank = c.isspace()
             if not blank or (out and out[-1] != " "):
@@ -43,6 +42,21 @@ def folded(text: str) -> str:
             place += 1
     short = printable("".join(out).strip())
     return short if len(short) <= LONGEST else short[: LONGEST - 3] + "..."
+
+
+def _behind_comment(text: str, place: int) -> int:
+    """Return where a comment ends, which may hold others; all of the text when it does not end."""
+    depth = 0
+    while place < len(text):
+        if text.startswith("/*", place):
+            depth, place = depth + 1, place + 2
+        elif text.startswith("*/", place):
+            depth, place = depth - 1, place + 2
+            if not depth:
+                return place
+        else:
+            place += 1
+    return place
 
 
 def _behind(text: str, place: int, quote: str, escapes: bool) -> int:

@@ -150,17 +150,40 @@ class PostgresProof(PostgresTask, name="postgres_proof"):
             try:
                 self._read(tools, file, backup)
                 name = "%s%d_%d" % (self._prefix(), os.getpid(), int(time.time()))
-                with self.connect(maintenance) as session:
-                    databases.create(session, name, backup.manifest)
-                    try:
-                        self._restore(tools, file, backup, name)
-                    finally:
-                        databases.drop(session, name)
+                left = self._try(tools, file, backup, name)
             finally:
                 os.close(file)
             seconds = round(time.monotonic() - began, 3)
             proof = {"sha256": backup.manifest["sha256"], "proven": time.time(), "seconds": seconds}
             store.write_json(folder, backup.name + store.PROOF, proof)
+            if left:
+                raise TaskError("backup %s is proven, but %s" % (backup.name, left))
+
+    def _try(self, tools: programs.Programs, file: int, backup: Backup, name: str) -> str:
+        """Restore into a scratch database and drop that whatever happens; return in words why it is left.
+
+        Each with a connection of its own: one that lies idle for as long as a restore takes may be cut.
+        """
+        settings = self.settings()
+        with self.connect(settings.to(self._maintenance(settings.database))) as session:
+            databases.create(session, name, backup.manifest)
+        try:
+            self._restore(tools, file, backup, name)
+        except BaseException as error:
+            left = self._dropped(name)
+            if left and isinstance(error, TaskError):
+                error.args = ("%s; %s" % (error, left),)
+            raise
+        return self._dropped(name)
+
+    def _dropped(self, name: str) -> str:
+        settings = self.settings()
+        try:
+            with self.connect(settings.to(self._maintenance(settings.database))) as session:
+                databases.drop(session, name)
+        except TaskError as error:
+            return "scratch database %s is left, which the next run drops: %s" % (name, error)
+        return ""
 
     def _read(self, tools: programs.Programs, file: int, backup: Backup) -> None:
         if store.checksum(file) != backup.manifest["sha256"]:

@@ -43,6 +43,8 @@ from opslib.host.worker import run_step
         ("SELECT 'hush", "SELECT '?'"),
         ("SELECT $$hush", "SELECT '?'"),
         ("SELECT /* hush", "SELECT"),
+        ("/* /* */ ' */ ALTER ROLE a PASSWORD 'hush'", "ALTER ROLE a PASSWORD '?'"),
+        ("SELECT /* a /* b */ hush", "SELECT"),
         ("\x1b[31m", "\\x1b[31m"),
         ("", ""),
         ("$", "$"),
@@ -331,6 +333,26 @@ def test_old_data_that_cannot_be_dropped(monkeypatch, tmp_path):
     monkeypatch.setattr(restoring, "Session", Unwilling)
     tmp_path.chmod(0o700)
     with pytest.raises(TaskError, match="is restored, but what it held before is left in database app_before"):
+        restoring.restore(work)
+    assert os.listdir(str(tmp_path)) == ["app.restoring"]
+
+
+@pytest.mark.parametrize("error", [OSError(5, "Input/output error"), TaskError("Input/output error")])
+def test_a_restore_that_fails_tells_all_and_keeps_what_the_next_one_must_know(monkeypatch, tmp_path, error):
+    def control(_unit, state, _work):
+        if state == "started":
+            raise TaskError("a.service did not start")
+
+    def fail(*_given):
+        raise error
+
+    work = restore(store=Store(exists=True, backups=[BACKUP])).changes[0].detail
+    work = Work(**dict(work._values(), folder=str(tmp_path), units=["a.service"], in_place=True))
+    monkeypatch.setattr(restoring, "control", control)
+    monkeypatch.setattr(restoring, "_replace", fail)
+    tmp_path.chmod(0o700)
+    words = "^Input/output error; the database is as it was before; a.service did not start$"
+    with pytest.raises(TaskError, match=words):
         restoring.restore(work)
     assert os.listdir(str(tmp_path)) == ["app.restoring"]
 
