@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Any, Sequence
 
 _SHOWN = 500
+_SOON = 60  # seconds by which nobody cares whether a block ends earlier
 _LONGEST = 10 * 365 * 86400
 
 
@@ -108,7 +109,9 @@ class NftBlock(Task, name="nft_block"):
                 already.append(one)
                 continue
             parts = [block for block in table.blocks if networks.within(net(block.net), wanted)]
-            longer = [part for part in parts if self.expires and (part.expires is None or part.expires > self.expires)]
+            longer = [
+                part for part in parts if self.expires and (part.expires is None or part.expires > self.expires + _SOON)
+            ]
             if longer:
                 left = "for ever" if longer[0].expires is None else "for another " + ago(longer[0].expires)
                 words = "%s in %s is blocked %s; block all of it as long, or let that in first; nothing was blocked"

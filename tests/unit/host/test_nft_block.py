@@ -158,13 +158,13 @@ nets = st.builds(
 
 
 def apply(blocks, found):
-    """Carry the commands out as the kernel would: overlapping elements are refused."""
+    """Carry the commands out as the kernel would: overlapping elements are refused, the same one is left as it is."""
     for text in commands(found):
         for line in text.splitlines():
             net = ipaddress.ip_network(line.split("{ ")[1].split()[0])
             if line.startswith("delete"):
                 blocks.remove(net)
-            else:
+            elif net not in blocks:
                 assert not any(net.overlaps(other) for other in blocks)
                 blocks.append(net)
     return blocks
