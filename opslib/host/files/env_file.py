@@ -7,6 +7,7 @@ import os
 from opslib.host.task import TaskError
 
 from . import env_text
+from .env_params import is_name
 
 _LONGEST = 1 << 20
 
@@ -28,4 +29,5 @@ def read(path: str) -> dict[str, str]:
         raise TaskError("environment file %s cannot be read: %s" % (path, error.strerror)) from None
     if len(data) > _LONGEST:
         raise TaskError("environment file %s is longer than 1 MiB" % path)
-    return env_text.values(env_text.parse(data.decode("utf-8", "surrogateescape")))
+    found = env_text.values(env_text.parse(data.decode("utf-8", "surrogateescape")))
+    return {name: value for name, value in found.items() if is_name(name)}  # systemd ignores others, as `export A=1`

@@ -57,10 +57,10 @@ def flaw(pieces: Sequence[Piece]) -> str:
         except UnicodeError:
             return "line %d is not UTF-8, for which systemd refuses the whole file" % piece.line
         if not piece.finished:
-            return "the value of %s in line %d does not end: a quote or a backslash is open" % (piece.key, piece.line)
-    for number, piece in enumerate(pieces[:-1]):
-        following = pieces[number + 1]
-        if piece.kind == COMMENT and piece.raw.rstrip(_NEWLINES).endswith("\\") and following.kind != BLANK:
+            return "the value in line %d does not end: a quote or a backslash is open" % piece.line
+    for number, piece in enumerate(pieces):
+        blank = number + 1 < len(pieces) and pieces[number + 1].kind == BLANK
+        if piece.kind == COMMENT and piece.raw.rstrip(_NEWLINES).endswith("\\") and not blank:
             return (
                 "the comment in line %d ends with a backslash: some versions of systemd take the next line as part of "
                 "it, others do not; remove the backslash" % piece.line
@@ -90,12 +90,16 @@ def edit(text: str, wanted: Mapping[str, str | None], notes: Mapping[str, str | 
             value = wanted[piece.key]
             if value is not None:
                 out.append(_note(piece.key, notes.get(piece.key)) + assignment(piece.key, value))
-    if out and not out[-1].endswith("\n"):
-        out.append("\n")
-    for key, value in wanted.items():
-        if value is not None and key not in last:
-            out.append(_note(key, notes.get(key)) + assignment(key, value))
-    return "".join(out)
+    new = [
+        _note(key, notes.get(key)) + assignment(key, value)
+        for key, value in wanted.items()
+        if value is not None and key not in last
+    ]
+    whole = "".join(out)
+    # The last line may have no end, or one that a backslash takes for its own.
+    if whole and (not whole.endswith("\n") or (new and len(parse(whole + "A=\n")) == len(parse(whole)))):
+        whole += "\n"
+    return whole + "".join(new)
 
 
 def assignment(key: str, value: str) -> str:

@@ -13,7 +13,6 @@ import time
 
 from opslib.host.files import tree
 from opslib.host.record import Record
-from opslib.host.task import TaskError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,29 +35,6 @@ class Store(Record):
     leftovers: Sequence[tuple[str, int]] = ()
     free_bytes: int = 0
     problem: str = ""
-
-
-class Locked:
-    """The folder, open and locked against other runs for as long as the `with` block lasts."""
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-
-    def __enter__(self) -> int:
-        import fcntl
-
-        self.fd = tree.open_folder(self.path)
-        try:
-            fcntl.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(self.fd)
-            raise TaskError("another run is archiving to %s just now; run again when it is done" % self.path) from None
-        except OSError:
-            pass  # this file system locks no folders
-        return self.fd
-
-    def __exit__(self, *_error: object) -> None:
-        os.close(self.fd)
 
 
 def name_for(now: float, taken: Collection[str]) -> str:

@@ -99,11 +99,14 @@ def carry_out(words: Sequence[str], removals: bool, lock_seconds: float, timeout
 
 def refresh(lock_seconds: float, timeout: float) -> None:
     """Fetch the package lists. Raises TaskError when one could not be had."""
+    before = os.stat(LISTS).st_mtime if os.path.isdir(LISTS) else None
     options = ("-q", "-o", "DPkg::Lock::Timeout=%d" % max(int(lock_seconds), 1), "-o", "APT::Update::Error-Mode=any")
     done = run(("apt-get", *options, "update"), timeout=timeout, env=_NEVER_ASK, ok=None)
     # apt 2.0 knows no Error-Mode and says so only in warnings.
     bad = [line for line in done.err.splitlines() if line.startswith(("E:", "Err:", "W: Failed to fetch"))]
     if done.code or bad:
+        if before is not None:  # what was fetched in part is as old as the rest
+            os.utime(LISTS, (before, before))
         raise TaskError("the package lists cannot be fetched: %s" % said(done.err or done.out))
     # Where nothing was new apt leaves no trace of its visit.
     os.utime(LISTS)

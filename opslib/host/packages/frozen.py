@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 
+from opslib.host.files import private, tree
 from opslib.host.task import TaskError
 
 TYPE_CHECKING = False
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from .pip import Venv
 
 MARK = ".freeze-"
+_LONGEST = 1 << 20
 
 
 def records(venv: str) -> list[str]:
@@ -25,33 +27,36 @@ def records(venv: str) -> list[str]:
 
 
 def read(path: str) -> str:
-    """Return what a record says. Raises TaskError when it cannot be read."""
+    """Return what a record says. Raises TaskError when it cannot be read, or is not whole."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise TaskError("the record %s cannot be read: %s" % (path, error.strerror)) from None
     with open(fd, encoding="utf-8", errors="replace") as file:
-        return file.read(1 << 20)
+        text = file.read(_LONGEST + 1)
+    if not text.endswith("\n") or len(text) > _LONGEST:
+        raise TaskError("the record %s is cut short, or no record: what it lost would be uninstalled" % path)
+    return text
 
 
 def write(venv: Venv, text: str) -> str:
     """Write down what is installed, for the environment's owner only, and return the file's path."""
     path = "%s%s%s.txt" % (venv.path, MARK, time.strftime("%Y%m%d-%H%M%S", time.gmtime()))
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    if os.path.lexists(path):
+        raise TaskError("%s exists already; wait a second and run this again" % path)
+    folder = tree.open_folder(os.path.dirname(path))
     try:
-        fd = os.open(path, flags, 0o600)
-    except FileExistsError:
-        raise TaskError("%s exists already; wait a second and run this again" % path) from None
-    with open(fd, "w", encoding="utf-8") as file:
-        if os.geteuid() == 0:
-            os.fchown(fd, venv.uid, venv.gid)
-        file.write(text)
-        file.flush()
-        os.fsync(fd)
+        owner = (venv.uid, venv.gid) if os.geteuid() == 0 else None
+        private.replace(folder, os.path.basename(path), text, 0o600, owner)
+    except OSError as error:
+        raise TaskError("the record %s cannot be written: %s" % (path, error.strerror)) from None
+    finally:
+        os.close(folder)
     return path
 
 
-def keep(venv: str, number: int) -> None:
-    """Remove all records of an environment but so many, the newest."""
-    for old in records(venv)[number:]:
+def keep(venv: str, number: int, newest: str) -> None:
+    """Remove all records of an environment but so many; newest: one that stays, whatever others say of their time."""
+    others = [path for path in records(venv) if path != newest]
+    for old in others[max(number - 1, 0) :]:
         os.unlink(old)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import stat
 
-from opslib.host.command import run
+from opslib.host.command import MAX_OUTPUT, run
 from opslib.host.record import Record
 from opslib.host.task import TaskError
 from opslib.host.words import printable
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from opslib.host.command import Completed
 
 QUICK = 120
+_LONGEST_REPORT = 64 << 20
 _SCRATCH = ("/dev/shm", "/run", "/tmp")
 _UNREACHABLE = ("Could not fetch URL", "Retrying (Retry", "Connection to", "No route to host")
 
@@ -48,7 +49,7 @@ class Venv(Record):
         ids = ("--reuid=%d" % self.uid, "--regid=%d" % self.gid, "--clear-groups")
         return ("setpriv", *ids, "--", *argv)
 
-    def pip(self, *words: str, timeout: float = QUICK) -> Completed:
+    def pip(self, *words: str, timeout: float = QUICK, max_output: int = MAX_OUTPUT) -> Completed:
         """Run pip; it leaves nothing but what it installs. Raises TaskError when it does not end in time."""
         import shutil
 
@@ -64,7 +65,7 @@ class Venv(Record):
         }
         try:
             argv = self.as_owner((self.python, "-I", "-B", "-m", "pip", *words))
-            return run(argv, timeout=timeout, env={**env, **self.index}, ok=None)
+            return run(argv, timeout=timeout, env={**env, **self.index}, ok=None, max_output=max_output)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
 
@@ -149,13 +150,20 @@ def rehearse(venv: Venv, words: Sequence[str], timeout: float) -> list[tuple[str
     """
     import json
 
-    done = venv.pip("install", "--dry-run", "--quiet", "--report=-", *words, timeout=timeout)
+    report = ("install", "--dry-run", "--quiet", "--report=-", *words)
+    done = venv.pip(
+        *report, timeout=timeout, max_output=_LONGEST_REPORT
+    )  # it holds all that packages say of themselves
     if done.code and "no such option: --dry-run" in done.err:
         return None
     if done.code:
         raise TaskError("pip refuses: %s" % said(done))
-    report = json.loads(done.out)
-    return [(row["metadata"]["name"], row["metadata"]["version"]) for row in report.get("install", [])]
+    try:
+        found = json.loads(done.out)
+        return [(row["metadata"]["name"], row["metadata"]["version"]) for row in found.get("install", [])]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        why = "is longer than 64 MiB" if done.cut else "is no report"
+        raise TaskError("what pip would install is not known: what it says %s" % why) from None
 
 
 def normal(name: str) -> str:

@@ -72,7 +72,11 @@ def _move(venv: Venv, one: str, other: str) -> None:
 def _remove(venv: Venv, suffix: str) -> None:
     path = beside(venv.path, suffix)
     if os.path.lexists(path):
-        _do(venv, "rm", "-rf", "--one-file-system", "--", path)
+        words = ("rm", "-rf", "--one-file-system", "--", path)
+        try:
+            _do(venv, *words)
+        except TaskError:  # what root has run in it may have left what its owner cannot remove
+            run(words, timeout=_LIMIT)
 
 
 def _do(venv: Venv, *argv: str) -> None:

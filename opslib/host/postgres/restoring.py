@@ -11,6 +11,7 @@ import os
 import time
 
 from opslib.host.files import tree
+from opslib.host.files.locked import Locked
 from opslib.host.record import Record
 from opslib.host.task import TaskError
 from opslib.host.tasks.service import Service
@@ -62,7 +63,7 @@ def restore(work: Work) -> dict[str, Any]:
         "keep_old": work.keep_old,
     }
     record = store.stem(database) + RESTORING
-    with store.Locked(work.folder) as folder:
+    with Locked(work.folder) as folder:
         store.write_json(folder, record, note)
         try:
             for unit in work.units:
@@ -108,7 +109,7 @@ def put_right(work: Work, note: dict[str, Any], goes_on: bool) -> None:
 
     goes_on: whether a restore follows, which starts the other units of the note, and puts a note in its place.
     """
-    with store.Locked(work.folder) as folder:
+    with Locked(work.folder) as folder:
         for unit in reversed(work.units):
             control(unit, "started", work)
         with Session(work.maintenance) as session:

@@ -75,29 +75,6 @@ class Store(Record):
         return [backup for backup in self.backups if not backup.problem]
 
 
-class Locked:
-    """The folder, open and locked against other runs for as long as the `with` block lasts."""
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-
-    def __enter__(self) -> int:
-        import fcntl
-
-        self.fd = _opened(self.path)
-        try:
-            fcntl.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(self.fd)
-            raise TaskError("another run is at work in %s just now; run again when it is done" % self.path) from None
-        except OSError:
-            pass  # this file system locks no folders
-        return self.fd
-
-    def __exit__(self, *_error: object) -> None:
-        os.close(self.fd)
-
-
 def stem(database: str) -> str:
     """Return a database's name as file names begin with it: other characters are written as %XX.
 

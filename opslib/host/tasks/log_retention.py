@@ -6,6 +6,7 @@ import os
 import time
 
 from opslib.host.files import tree
+from opslib.host.files.locked import Locked
 from opslib.host.logs import archive as log_archive
 from opslib.host.logs import deletion as log_deletion
 from opslib.host.logs import old as old_logs
@@ -236,7 +237,7 @@ class LogRetention(Task, name="log_retention"):
         if not detail:
             log_store.make(self.archive_to)
         elif "leftover" in detail:
-            with log_store.Locked(self.archive_to) as folder:
+            with Locked(self.archive_to, "archiving to") as folder:
                 tree.remove(folder, detail["leftover"])
         elif "name" in detail:
             self._archive(detail)
@@ -252,7 +253,7 @@ class LogRetention(Task, name="log_retention"):
     def _archive(self, detail: dict[str, Any]) -> None:
         root = self._open_root()
         try:
-            with log_store.Locked(self.archive_to) as folder:
+            with Locked(self.archive_to, "archiving to") as folder:
                 done, length = log_archive.write(folder, detail["name"], root, detail["files"], self.keep_free)
         finally:
             os.close(root)
@@ -288,7 +289,7 @@ class LogRetention(Task, name="log_retention"):
     def _read_back(self, files: Sequence[Found], members: Mapping[str, Member]) -> dict[str, str]:
         """Return the digests, by path, of what earlier archives really hold of files."""
         digests: dict[str, str] = {}
-        with log_store.Locked(self.archive_to) as folder:
+        with Locked(self.archive_to, "archiving to") as folder:
             for archive in sorted({members[file.path].archive for file in files if file.path in members}):
                 mine = {file.path: members[file.path].name for file in files if file.path in members}
                 mine = {path: name for path, name in mine.items() if members[path].archive == archive}

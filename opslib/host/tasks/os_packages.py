@@ -80,6 +80,8 @@ class OsPackages(Task, name="os_packages"):
         example=100,
     )
 
+    _fetched: Any = False
+
     def check(self) -> None:
         if self.upgrade == "named" and not self.packages:
             self.refuse("upgrade: named needs packages")
@@ -119,7 +121,11 @@ class OsPackages(Task, name="os_packages"):
         if self.upgrade == "security":
             names = [step.name for step in state["all"] if step.security and step.before and step.verb == "install"]
         elif self.upgrade == "named":
-            names = [name for name in self.packages if state["versions"][name] and name not in state["held"]]
+            names = [
+                name
+                for name in self.packages
+                if state["versions"][name] and name.partition(":")[0] not in state["held"]
+            ]
         return apt.named_words(names) if names else () if self.upgrade else None
 
     def plan(self, state: dict[str, Any]) -> Plan:
@@ -140,7 +146,8 @@ class OsPackages(Task, name="os_packages"):
             "reboot": state["reboot"],
             "restarts": state["restarts"],
         }
-        stale = self.refresh_after is not None and (state["age"] is None or state["age"] >= self.refresh_after)
+        old = self.refresh_after is not None and (state["age"] is None or state["age"] >= self.refresh_after)
+        stale = old and not self._fetched
         warnings = self._warnings(state, data, stale)
         missing = [name for name in self.packages if not state["versions"][name]]
         if missing:
@@ -222,6 +229,7 @@ class OsPackages(Task, name="os_packages"):
         left = lock.wait(self.lock_timeout, lambda text: self.tell({"text": text}))
         if change.detail[0] == "refresh":
             apt.refresh(left, self.timeout)
+            object.__setattr__(self, "_fetched", True)  # by this run, whatever time that took
         elif change.detail[0] == "finish":
             apt.finish(self.removals, left, self.timeout)
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from opslib.host.files import tree
+from opslib.host.files.locked import Locked
 from opslib.host.params import Duration, Number, Path, Size
 from opslib.host.plan import ACTION, CREATE, REMOVE, Change, Plan
 from opslib.host.postgres import backup as database_backup
@@ -144,7 +145,7 @@ class PostgresBackup(PostgresTask, name="postgres_backup"):
         if not detail:
             store.make(self.folder)
             return
-        with store.Locked(self.folder) as folder:
+        with Locked(self.folder) as folder:
             if "leftover" in detail:
                 if detail["leftover"] in store.look(self.folder, self.settings().database).leftovers:
                     tree.remove(folder, detail["leftover"])  # and not completed meanwhile by the run that wrote it

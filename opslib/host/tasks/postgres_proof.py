@@ -6,6 +6,7 @@ import os
 import time
 
 from opslib.host import ages
+from opslib.host.files.locked import Locked
 from opslib.host.params import Duration, Path, Text
 from opslib.host.plan import ACTION, CREATE, REMOVE, Change, Plan
 from opslib.host.postgres import catalog, databases, programs, store
@@ -138,7 +139,7 @@ class PostgresProof(PostgresTask, name="postgres_proof"):
     def apply(self, change: Change) -> None:
         settings = self.settings()
         maintenance = settings.to(self._maintenance(settings.database))
-        with store.Locked(self.folder) as folder:
+        with Locked(self.folder) as folder:
             if isinstance(change.detail, str):
                 with self.connect(maintenance) as session:
                     databases.drop(session, change.detail)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 
+from opslib.host.files.locked import Locked
 from opslib.host.packages import frozen as frozen_records
 from opslib.host.packages import pip, venv_aside
 from opslib.host.packages.kinds import Index, Links, Requirement
@@ -110,7 +111,8 @@ class PythonPackages(Task, name="python_packages"):
         cut_short = venv_aside.beside(self.venv, venv_aside.BEFORE) in state["left"]
         state["cut_short"] = cut_short
         if cut_short:
-            return state
+            with self._alone():  # or else it is no copy that was left
+                return state
         venv = self._venv(self.venv)
         state["frozen"] = pip.freeze(venv)
         state["broken"] = pip.broken(venv)
@@ -125,6 +127,9 @@ class PythonPackages(Task, name="python_packages"):
         elif self.outdated:
             state["outdated"], state["why"] = pip.outdated(venv, self.timeout)
         return state
+
+    def _alone(self) -> Locked:
+        return Locked(os.path.dirname(self.venv), "at work on an environment in")
 
     def _venv(self, path: str) -> Venv:
         if os.path.islink(self.venv):
@@ -207,6 +212,10 @@ class PythonPackages(Task, name="python_packages"):
     def apply(self, change: Change) -> None:
         if change.detail is None:
             return
+        with self._alone():
+            self._apply(change)
+
+    def _apply(self, change: Change) -> None:
         if change.detail == "back":
             venv_aside.put_back(self._venv(venv_aside.beside(self.venv, venv_aside.BEFORE)).at(self.venv))
             return
@@ -215,10 +224,13 @@ class PythonPackages(Task, name="python_packages"):
             venv_aside.clear(venv)
             return
         broken = set(change.detail["broken"] if change.detail else pip.broken(venv))
-        frozen = change.detail["frozen"] if change.detail else pip.freeze(venv)
-        record = None if self.restore else frozen_records.write(venv, frozen)
+        frozen = pip.freeze(venv)
+        if change.detail and change.detail["frozen"] != frozen:
+            raise TaskError("%s was changed by another run meanwhile; run this again" % self.venv)
         venv_aside.copy(venv)
+        record = None
         try:
+            record = None if self.restore else frozen_records.write(venv, frozen)
             self._work(venv, frozen)
             worse = sorted(set(pip.broken(venv)) - broken)
             if worse:
@@ -230,7 +242,10 @@ class PythonPackages(Task, name="python_packages"):
             data = error.data if isinstance(error, TaskError) else {}
             raise TaskError("%s; %s was put back as it was" % (error, self.venv), **data) from error
         venv_aside.done(venv)
-        frozen_records.keep(self.venv, self.keep)
+        if record and pip.freeze(venv) == frozen:  # nothing was upgraded: it says no more than the one before
+            os.unlink(record)
+        elif record:
+            frozen_records.keep(self.venv, self.keep, record)
 
     def _work(self, venv: Venv, frozen: str) -> None:
         if not self.restore:

@@ -156,9 +156,12 @@ class Writes(Task, name="writes"):
                     )
                 )
         gone = [one.unit for one in book.units if one.was_active and one.unit in lost]
-        warnings = ["%s ran before, but does not exist any more" % name for name in gone]
+        if gone:
+            words = "%s ran before, but %s not exist any more; the record of what was stopped is kept"
+            finding = words % (", ".join(gone), "does" if len(gone) == 1 else "do")
+            return Plan(changes=changes, finding=finding, data=data)
         changes.append(Change(kind=REMOVE, summary="forget what was stopped", detail=("forget", book)))
-        return Plan(changes=changes, warnings=warnings, data=data)
+        return Plan(changes=changes, data=data)
 
     def apply(self, change: Change) -> None:
         verb, what = change.detail
@@ -195,7 +198,7 @@ class Writes(Task, name="writes"):
 
 
 def _by_id(shown: dict[str, Unit]) -> dict[str, Unit]:
-    return {unit.id: unit for unit in shown.values()}
+    return {**shown, **{unit.id: unit for unit in shown.values()}}
 
 
 def _are(number: int) -> str:

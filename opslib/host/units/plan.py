@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 STARTS = ("start", "restart", "reload")
 RECENT = 60
 _ENABLED = ("enabled", "alias")
-_DISABLED = ("", "bad", "disabled", "generated", "indirect", "static", "transient")
+_DISABLED = ("", "bad", "disabled", "generated", "indirect", "linked", "linked-runtime", "static", "transient")
 
 
 class Wanted(Record):

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from opslib.host.files import env_file as env_files
 from opslib.host.files import env_text, private
 from opslib.host.params import ParamError
 from opslib.host.tasks import env_file
@@ -330,8 +331,8 @@ def test_a_shared_value_put_in_by_a_run_that_was_cut_short_is_kept(file, record)
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (b'A="open\nB=1\n', "the value of A in line 1 does not end"),
-        (b"A=1\\", "the value of A in line 1 does not end"),
+        (b'A="open\nB=1\n', "the value in line 1 does not end"),
+        (b"A=1\\", "the value in line 1 does not end"),
         (b"A=1\nB=\xff\n", "line 2 is not UTF-8"),
         (b"# remark \\\nA=1\n", "the comment in line 1 ends with a backslash"),
         (b"A=\0\n", "no text: it holds NUL"),
@@ -385,3 +386,20 @@ def test_lines_that_systemd_ignores_are_told(file):
     result = run(file, True)
     assert result["warnings"] == ["line %d gives no variable: systemd ignores it" % line for line in (1, 2)]
     assert result["data"]["variables"] == ["B"]
+
+
+def test_a_backslash_at_the_end_of_the_file_takes_no_new_variable_for_its_own(tmp_path):
+    path = tmp_path / "env"
+    path.write_text("FOO=bar\\\n")
+    args = {"path": str(path), "set": {"NEW": "1"}}
+    assert run_step(EnvFile, args, False)["status"] == "changed"
+    assert env_text.values(env_text.parse(path.read_text())) == {"FOO": "bar", "NEW": "1"}
+    assert run_step(EnvFile, args, False)["status"] == "ok"
+    path.write_text("A=1\n# a comment \\")
+    assert "the comment in line 2 ends with a backslash" in run_step(EnvFile, args, False)["error"]
+
+
+def test_what_systemd_ignores_is_no_variable(tmp_path):
+    path = tmp_path / "env"
+    path.write_text("export A=1\nB=2\n")
+    assert env_files.read(str(path)) == {"B": "2"}

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opslib.host.files.found import Found
+from opslib.host.files.locked import Locked
 from opslib.host.logs import archive as log_archive
 from opslib.host.logs import deletion as log_deletion
 from opslib.host.logs import old as old_logs
-from opslib.host.logs import store as log_store
 from opslib.host.logs import writers
 from opslib.host.logs.index import Member
 from opslib.host.logs.old import OldLogs
@@ -721,7 +721,7 @@ def test_killed_anywhere_either_originals_or_a_complete_archive_are_left(tmp_pat
 def test_two_runs_do_not_get_into_each_others_way(root, tmp_path):
     arc = tmp_path / "arc"
     arc.mkdir()
-    with log_store.Locked(str(arc)):
+    with Locked(str(arc)):
         ran = step(root, archive_to=str(arc), delete=True)
     assert ran["error"] == "another run is archiving to %s just now; run again when it is done" % arc
     assert all((root / name).exists() for name in OLD) and tree(arc) == []

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from opslib.host.command import Completed
 from opslib.host.packages import apt, due, lock
 from opslib.host.params import ParamError
 from opslib.host.system import processes
@@ -221,3 +222,32 @@ def test_lock_holder_is_found_and_waited_for(tmp_path):
         fcntl.lockf(file, fcntl.LOCK_EX)
         assert lock.holder([path]) is None
     assert os.listdir(str(tmp_path)) == ["lock"]
+
+
+def test_lists_that_this_run_fetched_are_new_whatever_time_that_took():
+    step = apt.Step(verb="install", name="openssl", before="1", after="2", security=True)
+    task = OsPackages(refresh_after=0, security_fail=1)
+    found = state(all=[step], plain=[step], age=0, root=True)
+    assert [change.detail[0] for change in task.plan(found).changes] == ["refresh"]
+    object.__setattr__(task, "_fetched", True)
+    after = task.plan(found)
+    assert (list(after.changes), "without a security fix" in after.failure) == ([], True)
+
+
+def test_a_package_on_hold_is_so_under_its_full_name():
+    task = OsPackages(upgrade="named", packages=["openssl:amd64"])
+    assert task._words({"versions": {"openssl:amd64": "1"}, "held": ["openssl"], "all": []}) == ()
+
+
+def test_lists_that_were_fetched_in_part_are_as_old_as_before(tmp_path, monkeypatch):
+    monkeypatch.setattr(apt, "LISTS", str(tmp_path))
+    os.utime(str(tmp_path), (1000, 1000))
+
+    def fetch(*_words, **_more):
+        (tmp_path / "x_Packages").write_text("")
+        return Completed(argv=("apt-get",), code=100, out="", err="E: Failed to fetch http://b/", cut=False)
+
+    monkeypatch.setattr(apt, "run", fetch)
+    with pytest.raises(TaskError, match="cannot be fetched"):
+        apt.refresh(1, 1)
+    assert os.stat(str(tmp_path)).st_mtime == 1000

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from opslib.host.files.locked import Locked
 from opslib.host.plan import Change
 from opslib.host.postgres import store
 from opslib.host.postgres.store import Backup, Store
@@ -113,7 +114,7 @@ def test_a_dump_that_is_a_link_is_broken(tmp_path):
     os.symlink("/etc/passwd", str(tmp_path / "app-20250101-000000.dump"))
     (backup,) = store.look(str(tmp_path), "app").backups
     assert backup.problem == "its dump is no regular file"
-    with store.Locked(str(tmp_path)) as folder, pytest.raises(TaskError, match="cannot be read: Too many levels"):
+    with Locked(str(tmp_path)) as folder, pytest.raises(TaskError, match="cannot be read: Too many levels"):
         store.open_dump(folder, backup)
 
 
@@ -128,14 +129,14 @@ def test_folders_that_are_missing_or_none(tmp_path):
 
 
 def test_two_runs_do_not_meet(tmp_path):
-    with store.Locked(str(tmp_path)), pytest.raises(TaskError, match="another run is at work"):
-        store.Locked(str(tmp_path)).__enter__()
-    with store.Locked(str(tmp_path)):
+    with Locked(str(tmp_path)), pytest.raises(TaskError, match="another run is at work"):
+        Locked(str(tmp_path)).__enter__()
+    with Locked(str(tmp_path)):
         pass
 
 
 def test_files_are_private_and_replaced_at_once(tmp_path):
-    with store.Locked(str(tmp_path)) as folder:
+    with Locked(str(tmp_path)) as folder:
         store.write_json(folder, "a.json", {"b": 1})
         store.write_json(folder, "a.json", {"b": "é"})
         assert store.read_json(folder, "a.json") == {"b": "é"}
@@ -150,7 +151,7 @@ def test_discarding_begins_with_the_manifest(tmp_path, monkeypatch):
     removed = []
     unlink = os.unlink
     monkeypatch.setattr(os, "unlink", lambda name, **how: (removed.append(name), unlink(name, **how)))
-    with store.Locked(str(tmp_path)) as folder:
+    with Locked(str(tmp_path)) as folder:
         (backup,) = store.look(str(tmp_path), "app").backups
         store.discard(folder, backup)
     assert removed[0] == "app-20250101-000000.json"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import pathlib
 import stat
 import subprocess
 import sys
+import threading
 import venv
 
 import pytest
@@ -13,11 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opslib.host.command import Completed
-from opslib.host.packages import pip, venv_aside
+from opslib.host.packages import frozen, pip, venv_aside
 from opslib.host.packages.pip import Venv
 from opslib.host.params import ParamError
 from opslib.host.tasks.python_packages import PythonPackages
 from opslib.host.worker import run_step
+from support.hosts import eventually
 
 HOSTILE = ["-oProxyCommand=x", "$(id)", "../x", "a\nb", "a\0b", "\udcff\x1b[31m", "", "x" * 70000]
 VENV = "/srv/app/venv"
@@ -201,3 +204,67 @@ def test_an_environment_is_told_of_and_not_touched(tmp_path):
     assert "is a symbolic link" in odd or "it has no pyvenv.cfg" in odd
     assert subprocess.run(["ls", "-A", str(tmp_path)], stdout=subprocess.PIPE, check=True).stdout == b"link\nvenv\n"
     assert stat.S_ISDIR(os.stat(place).st_mode)
+
+
+FAKE = """#!%s
+import json, os, sys, time
+have = open("%s/pkgs").read().split()
+if "freeze" in sys.argv:
+    print("\\n".join(have))
+elif "--dry-run" in sys.argv:
+    wanted = [{"metadata": {"name": name, "version": "2"}} for name in "ab" if name + "==2" not in have]
+    print(json.dumps({"install": wanted}))
+elif "install" in sys.argv:
+    open("%s/begun", "w").close()
+    while os.path.exists("%s/wait"):
+        time.sleep(0.01)
+    open("%s/pkgs", "w").write("pip==1\\na==2\\nb==2\\n")
+"""
+
+
+@pytest.fixture
+def fake(tmp_path):
+    """An environment whose pip upgrades two packages, once `wait` is gone from its folder."""
+    venv = tmp_path / "venv"
+    (venv / "bin").mkdir(parents=True)
+    (venv / "pyvenv.cfg").write_text("")
+    (venv / "pkgs").write_text("pip==1\na==1\nb==1\n")
+    (venv / "bin" / "python").write_text(FAKE % (sys.executable, *[venv] * 4))
+    (venv / "bin" / "python").chmod(0o755)
+    return venv
+
+
+def test_two_runs_do_not_work_on_one_environment(fake):
+    """Nor does one that only looks take the copy of a living run for what a dead one left."""
+    (fake / "wait").write_text("")
+    results = []
+    args = {"venv": str(fake), "upgrade": "all"}
+    first = threading.Thread(target=lambda: results.append(run_step(PythonPackages, args, False)))
+    first.start()
+    try:
+        assert eventually(lambda: (fake / "begun").exists())
+        for other in ({"venv": str(fake)}, args):
+            found = run_step(PythonPackages, other, False)
+            assert "another run is at work on an environment in" in found["error"]
+    finally:
+        (fake / "wait").unlink()
+        first.join()
+    assert (results[0]["status"], results[0]["error"]) == ("changed", None)
+    assert (fake / "pkgs").read_text().split() == ["pip==1", "a==2", "b==2"]
+
+
+def test_records_that_are_cut_short_are_not_believed(fake):
+    assert run_step(PythonPackages, {"venv": str(fake), "upgrade": "all"}, False)["status"] == "changed"
+    (record,) = frozen.records(str(fake))
+    assert frozen.read(record) == "pip==1\na==1\nb==1\n"
+    pathlib.Path(record).write_text("pip==1\na=")
+    found = run_step(PythonPackages, {"venv": str(fake), "restore": "latest"}, False)
+    assert "is cut short, or no record" in found["error"]
+
+
+def test_the_record_of_this_run_stays_whatever_a_wrong_clock_has_dated(tmp_path):
+    names = ["venv.freeze-2%03d0101-000000.txt" % year for year in (25, 26, 99)]
+    for name in names:
+        (tmp_path / name).write_text("pip==1\n")
+    frozen.keep(str(tmp_path / "venv"), 1, str(tmp_path / names[1]))
+    assert os.listdir(str(tmp_path)) == [names[1]]

@@ -82,3 +82,20 @@ def test_stop_then_resume_is_what_was(running, units):
     assert started == stopped[::-1]
     assert [back.changes[0].detail[0], back.changes[-1].detail[0]] == ["release", "forget"]
     assert left | set(started) == running
+
+
+def test_a_unit_that_is_gone_keeps_the_record():
+    book = Book(name="data_loss", since=1.0, units=[Held(unit="gone.service", was_active=True)])
+    shown = {"gone.service": Unit(name="gone.service", id="gone.service")}
+    found = Writes(state="resumed").plan({"now": 1, "book": book, "held": set(), "shown": shown})
+    assert (
+        found.finding == "gone.service ran before, but does not exist any more; the record of what was stopped is kept"
+    )
+    assert list(found.changes) == []
+
+
+def test_a_unit_that_has_become_another_s_alias_is_known_by_its_old_name():
+    book = Book(name="data_loss", since=1.0, units=[Held(unit="a.service", was_active=True)])
+    shown = {"a.service": Unit(name="a.service", id="b.service", load="loaded", active="inactive")}
+    found = Writes(state="resumed").plan({"now": 1, "book": book, "held": set(), "shown": shown})
+    assert [change.summary for change in found.changes] == ["start b.service", "forget what was stopped"]
