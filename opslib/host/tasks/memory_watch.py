@@ -89,6 +89,8 @@ class MemoryWatch(Asking, Task, name="memory_watch"):
             self.refuse(words % (self.duration, trend.LEAST, self.every))
         if self.limit == 0:
             self.refuse("limit 0 bytes leaves nothing to watch")
+        if self.restart:
+            self._service()  # which refuses what it could not do
 
     def _service(self) -> Service:
         own = ("unit", "settle", "start_timeout", "port", "http", "log_lines")

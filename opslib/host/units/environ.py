@@ -90,7 +90,7 @@ def of_unit(unit: str, main_pid: int) -> Environ:
         given, files = parse_show(_show(unit))
     except TaskError as error:
         problems.append(str(error))
-    for path, optional in files:
+    for path, optional in _expanded(files):
         try:
             given.update(env_file.read(path))
         except TaskError as error:
@@ -155,6 +155,17 @@ def parse_show(text: str) -> tuple[dict[str, str], list[tuple[str, bool]]]:
             if path.startswith("/"):
                 files.append((path, options == "ignore_errors=yes)"))
     return given, files
+
+
+def _expanded(files: Sequence[tuple[str, bool]]) -> Iterator[tuple[str, bool]]:
+    """Yield environment files, and those that a pattern among them means."""
+    for path, optional in files:
+        if any(c in path for c in "*?["):
+            from glob import glob
+
+            yield from ((found, optional) for found in sorted(glob(path)))
+        else:
+            yield path, optional
 
 
 def _environ(pid: int) -> bytes:

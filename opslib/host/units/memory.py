@@ -76,9 +76,19 @@ def sample(name: str, of: Source) -> Sample:
 
 
 def limit(of: Source) -> int | None:
-    """Return the tightest limit in bytes that systemd or a container sets for a unit; None when there is none."""
-    name = "memory.max" if of.version == 2 else "memory.limit_in_bytes"
-    found = [number for folder in of.folders for number in [cgroups.number(folder + "/" + name)] if number is not None]
+    """Return the tightest limit in bytes that systemd or a container sets for a unit; None when there is none.
+
+    Of a limit that it shares with others counts what they leave.
+    """
+    name, use = ("max", "current") if of.version == 2 else ("limit_in_bytes", "usage_in_bytes")
+    found = []
+    own = cgroups.number("%s/memory.%s" % (of.folders[0], use)) if of.kind == GROUP else None
+    for folder in of.folders:
+        number = cgroups.number("%s/memory.%s" % (folder, name))
+        if number is not None and number < _ENDLESS:
+            all_of_it = cgroups.number("%s/memory.%s" % (folder, use))
+            others = all_of_it - own if all_of_it is not None and own is not None else 0
+            found.append(max(number - max(others, 0), 1))
     if of.kind == PROCESSES:
         whole = cgroups.memory()
         found += [whole["limit_bytes"]] if whole else []

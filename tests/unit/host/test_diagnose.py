@@ -94,6 +94,13 @@ def test_what_a_unit_file_gives():
     assert environ.parse_show('Environment="broken\nEnvironmentFiles=')[1] == []
 
 
+def test_environment_files_may_be_named_by_a_pattern(tmp_path, monkeypatch):
+    for name, text in (("a.env", "TOKEN=canary-one"), ("b.env", "KEY=canary-two"), ("c.txt", "KEY=three")):
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(environ, "_show", lambda _unit: "EnvironmentFiles=%s/*.env (ignore_errors=yes)" % tmp_path)
+    assert environ.of_unit("shop.service", 0).secrets == {"canary-one", "canary-two"}
+
+
 def test_names_are_told_and_values_are_not():
     found = Environ(
         running={"PATH": "/bin", "API_KEY": "canary-old", "EMPTY": "", "SECRET_X": "same-value"},

@@ -232,3 +232,20 @@ def test_groups(tmp_path):
     for name, text in {"memory.usage_in_bytes": "7000\n", "memory.stat": "total_inactive_file 500\n"}.items():
         (tmp_path / name).write_text(text)
     assert memory._of_group(Source(kind="cgroup", version=1, folders=[str(tmp_path)])) == 6500
+
+
+def test_of_a_limit_that_is_shared_counts_what_others_leave(tmp_path):
+    own = tmp_path / "a.service"
+    own.mkdir()
+    for folder, most, used in ((tmp_path, "512", "500"), (own, "max", "100")):
+        (folder / "memory.max").write_text(most)
+        (folder / "memory.current").write_text(used)
+    source = memory.Source(kind=memory.GROUP, version=2, folders=[str(own), str(tmp_path)])
+    assert memory.limit(source) == 112
+    (own / "memory.max").write_text("110")
+    assert memory.limit(source) == 110
+
+
+def test_what_a_restart_could_not_do_is_refused_at_once():
+    with pytest.raises(ParamError, match="port"):
+        MemoryWatch(unit="x.scope", port=8000, restart=True)
