@@ -245,7 +245,7 @@ def test_a_unit_that_does_not_start_after_a_failed_restore_is_started_by_the_nex
 
 
 def test_what_belongs_to_the_database_itself_is_kept(system: System) -> None:
-    """Its tablespace, and that nobody but the superuser may enter."""
+    """Its tablespace, that nobody but the superuser may enter, and that nobody may write."""
     system.host.run(["install", "-d", "-o", "postgres", "-m", "700", "/srv/space"])
     system.sql("CREATE TABLESPACE big LOCATION '/srv/space'", "postgres")
     system.host.run(["systemctl", "stop", system.unit])
@@ -255,11 +255,14 @@ def test_what_belongs_to_the_database_itself_is_kept(system: System) -> None:
         "SELECT datacl::text, spcname, has_database_privilege('ai_cost', datname, 'CONNECT') FROM pg_database d "
         "JOIN pg_tablespace t ON t.oid = dattablespace WHERE datname = 'ai_cost'"
     )
+    system.sql("ALTER DATABASE ai_cost SET default_transaction_read_only = on", "postgres")
     before = system.sql(facts, "postgres")
     done = system.apply(restore(system, units=[]))
     assert done.status is Status.CHANGED, done.failure
     assert system.sql(facts, "postgres") == before
     assert "|big|" in before
+    assert system.sql("SHOW default_transaction_read_only") == "on"
+    system.sql("ALTER DATABASE ai_cost RESET default_transaction_read_only", "postgres")
     system.sql("GRANT ALL ON DATABASE ai_cost TO PUBLIC, ai_cost", "postgres")
     system.sql("ALTER DATABASE ai_cost SET TABLESPACE pg_default", "postgres")
     system.sql("DROP TABLESPACE big", "postgres")
@@ -276,6 +279,22 @@ def test_missing_database_is_created(system: System) -> None:
     assert counts(system) == manifest(system, newest(system))["tables"]
     system.host.run(["systemctl", "start", system.unit])
     system.await_up()
+
+
+def test_in_place_over_another_backup_that_fails(system: System) -> None:
+    """Nothing says any more that the database is made from the first: it is restored again when asked for."""
+    first = newest(system)
+    given = {"method": "in_place", "database": "ai_cost"}
+    assert system.apply(restore(system, backup=first, **given)).status is Status.CHANGED
+    assert system.apply(restore(system, backup=first, **given)).status is Status.OK
+    assert system.apply(tasks.postgres_backup(**ADMIN, folder=FOLDER, keep_free=0, max_age=0)).failure is None
+    second = newest(system)
+    assert second != first
+    tables = manifest(system, second)["tables"]
+    manifest(system, second, tables={**tables, "public.cost_records": 7})  # so that it is found wrong, when it is in
+    assert "restores to something else" in str(system.apply(restore(system, backup=second, **given)).failure)
+    assert system.apply(restore(system, backup=first, **given), check=True).status is Status.CHANGED
+    system.host.run(["bash", "-c", f"rm {FOLDER}/{second}*"])
 
 
 def test_in_place_as_the_application(system: System) -> None:

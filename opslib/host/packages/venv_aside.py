@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 
 from opslib.host.command import run
+from opslib.host.files import tree
 from opslib.host.task import TaskError
 
 TYPE_CHECKING = False
@@ -72,11 +73,20 @@ def _move(venv: Venv, one: str, other: str) -> None:
 def _remove(venv: Venv, suffix: str) -> None:
     path = beside(venv.path, suffix)
     if os.path.lexists(path):
-        words = ("rm", "-rf", "--one-file-system", "--", path)
+        words = ("rm", "-rf", "--one-file-system", "--")
         try:
-            _do(venv, *words)
-        except TaskError:  # what root has run in it may have left what its owner cannot remove
-            run(words, timeout=_LIMIT)
+            _do(venv, *words, path)
+        except TaskError:
+            if os.geteuid() != 0:
+                raise
+            # What root has run in it may have left what its owner cannot remove. From within the folder around it, so
+            # that nobody leads us to another.
+            folder = tree.open_folder(os.path.dirname(path))
+            try:
+                inside = "/proc/%d/fd/%d" % (os.getpid(), folder)
+                run((*words, "./" + os.path.basename(path)), timeout=_LIMIT, cwd=inside)
+            finally:
+                os.close(folder)
 
 
 def _do(venv: Venv, *argv: str) -> None:

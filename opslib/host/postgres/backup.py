@@ -58,8 +58,9 @@ def make(
             os.rename(name + ending + PARTIAL, name + ending, src_dir_fd=folder, dst_dir_fd=folder)
             os.fsync(folder)
     except BaseException as error:
-        for ending in (DUMP, MANIFEST):
-            tree.remove(folder, name + ending + PARTIAL)
+        named = (DUMP,) if name + MANIFEST not in os.listdir(folder) else ()
+        for ending in (DUMP + PARTIAL, *named, MANIFEST + PARTIAL):
+            tree.remove(folder, name + ending)
         if isinstance(error, OSError):
             raise TaskError("the backup cannot be written: %s" % error.strerror) from None
         raise

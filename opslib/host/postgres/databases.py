@@ -37,9 +37,11 @@ CROSS JOIN LATERAL aclexplode(d.datacl) a LEFT JOIN pg_catalog.pg_roles g ON g.o
 """
 _TERMINATE = """
 SELECT pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()
+AND backend_type = 'client backend'
 """
 _USUAL = "pg_default"
 _SAID = "SELECT d.datacl IS NOT NULL, pg_get_userbyid(d.datdba) FROM pg_catalog.pg_database d WHERE d.datname = $1"
+_PROVIDERS = 15  # the first version of the server that has them
 _PRIVILEGES = ("CREATE", "CONNECT", "TEMPORARY")
 _MYSELF = "SELECT pid, backend_start FROM pg_catalog.pg_stat_activity WHERE pid = pg_backend_pid()"
 _END = "SELECT pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE pid = $1 AND backend_start = $2"
@@ -64,13 +66,25 @@ def create(session: Session, name: str, like: Mapping[str, Any], owner: str | No
     """
     words = ["CREATE DATABASE", quoted(name), "TEMPLATE template0 ENCODING", literal(like["encoding"])]
     words += ["LC_COLLATE", literal(like["collate"]), "LC_CTYPE", literal(like["ctype"])]
-    if like.get("provider") == "i" and like.get("locale"):
-        words += ["LOCALE_PROVIDER icu ICU_LOCALE", literal(like["locale"])]
+    words += _provider(session, like)
     if like.get("tablespace", _USUAL) != _USUAL:
         words += ["TABLESPACE", quoted(like["tablespace"])]
     if owner:
         words += ["OWNER", quoted(owner)]
     session.rows(" ".join(words), timeout=300)
+
+
+def _provider(session: Session, like: Mapping[str, Any]) -> list[str]:
+    """Return who provides the locale, for servers that know more than one: without a word it is template0's."""
+    version = session.parameters.get("server_version", "")
+    digits = version[: len(version) - len(version.lstrip("0123456789"))]
+    if not digits or int(digits) < _PROVIDERS:
+        return []
+    if like.get("provider") == "i" and like.get("locale"):
+        return ["LOCALE_PROVIDER icu ICU_LOCALE", literal(like["locale"])]
+    if like.get("provider") == "b" and like.get("locale"):
+        return ["LOCALE_PROVIDER builtin BUILTIN_LOCALE", literal(like["locale"])]
+    return ["LOCALE_PROVIDER libc"] if like.get("provider") == "c" else []
 
 
 def drop(session: Session, name: str) -> None:

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 _NEWEST_FIRST = "/usr/lib/postgresql"
 _KEPT = 1 << 16
 _LOOK = 0.2
-_OPTIONS = "-c lock_timeout=60s"  # behind a lock that nobody lets go, an error is better than silence
+# Behind a lock that nobody lets go, an error is better than silence; a database may be frozen by its own settings.
+_OPTIONS = "-c lock_timeout=60s -c default_transaction_read_only=off"
 
 
 class Programs:

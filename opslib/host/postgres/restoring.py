@@ -15,6 +15,7 @@ from opslib.host.files.locked import Locked
 from opslib.host.record import Record
 from opslib.host.task import TaskError
 from opslib.host.tasks.service import Service
+from opslib.host.units import systemd
 from opslib.host.words import listed, printable
 from opslib.host.worker import FAILED, run_step
 
@@ -111,7 +112,8 @@ def put_right(work: Work, note: dict[str, Any], goes_on: bool) -> None:
     """
     with Locked(work.folder) as folder:
         for unit in reversed(work.units):
-            control(unit, "started", work)
+            # One that crashes and is started by systemd again and again is to begin anew.
+            control(unit, "restarted" if systemd.show(unit).restarting else "started", work)
         with Session(work.maintenance) as session:
             scratch, old = note.get("scratch"), note.get("old")
             if isinstance(scratch, str):
@@ -126,7 +128,7 @@ def put_right(work: Work, note: dict[str, Any], goes_on: bool) -> None:
 def control(unit: str, state: str, work: Work) -> None:
     """Start or stop a unit and see that it did. Raises TaskError."""
     settings = {"unit": unit, "state": state, "settle": work.settle, "start_timeout": work.start_timeout}
-    result = run_step(Service, dict(settings, reset_failed=state == "started"), False)
+    result = run_step(Service, dict(settings, reset_failed=state != "stopped"), False)
     if result["status"] == FAILED:
         raise TaskError(result["error"], log=result["data"].get("log", []))
 
@@ -153,6 +155,9 @@ def _replace(work: Work, folder: int, note: dict[str, Any]) -> dict[str, Any]:
             contents = programs.without_extensions(tools.contents(file))
             with Session(work.settings) as session:
                 note["tables"] = catalog.identities(session)
+            # It stays the same database, of which the note would go on saying that it is made from another backup.
+            tree.remove(folder, store.stem(database) + RESTORED)
+            os.fsync(folder)
             tools.restore(file, database, [*options, *_IN_PLACE], contents)
             note["replaced"] = True
             _verify(work, database, deadline, whole=False)

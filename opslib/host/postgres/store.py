@@ -126,8 +126,9 @@ def look(path: str, database: str) -> Store:
         names = [name for name in os.listdir(folder) if is_ours(name.partition(".")[0], database)]
         ends = (DUMP + PARTIAL, MANIFEST + PARTIAL, PROOF + PARTIAL)
         known = set(names)
-        unnamed = [n[: -len(MANIFEST + PARTIAL)] + DUMP for n in names if n.endswith(MANIFEST + PARTIAL)]
-        unnamed = [name for name in unnamed if name in known and name[: -len(DUMP)] + MANIFEST not in known]
+        begun = [n[: -len(MANIFEST + PARTIAL)] for n in names if n.endswith(MANIFEST + PARTIAL)]
+        begun = [name for name in begun if name + MANIFEST not in known]
+        unnamed = [name + ending for name in begun for ending in (DUMP, PROOF) if name + ending in known]
         leftovers = [name for name in names if name.endswith(ends) and name.count(".") == 2] + unnamed
         stems = sorted((name[: -len(MANIFEST)] for name in names if name.endswith(MANIFEST)), reverse=True)
         found = [backup for backup in (read(folder, each, database) for each in stems) if backup is not None]
@@ -213,9 +214,15 @@ def read_json(folder: int, name: str) -> dict[str, Any] | None:
 
 
 def discard(folder: int, backup: Backup) -> None:
-    """Remove a backup, its manifest first: without it the dump counts for nothing."""
-    for ending in (MANIFEST, PROOF, DUMP):
-        tree.remove(folder, backup.name + ending)
+    """Remove a backup, its manifest first: without it the dump counts for nothing, and the next run removes it."""
+    name = backup.name
+    try:
+        os.rename(name + MANIFEST, name + MANIFEST + PARTIAL, src_dir_fd=folder, dst_dir_fd=folder)
+        os.fsync(folder)
+    except FileNotFoundError:
+        pass
+    for ending in (PROOF, DUMP, MANIFEST + PARTIAL):
+        tree.remove(folder, name + ending)
     os.fsync(folder)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 import pytest
 from hypothesis import given
@@ -463,3 +464,46 @@ def test_an_environment_that_cannot_be_read(unit, monkeypatch):
     assert "cannot be read; run this as root (become)" in result["error"]
     wrong = run_step(StaleCredentials, {"unit": "app", "env_file": unit, "keys": ["NONE"]}, True)
     assert "holds no NONE" in wrong["error"]
+
+
+# Counting rows
+
+
+class Counting(FakeSession):
+    """A session whose every count takes a while."""
+
+    def __init__(self):
+        self.asked = []
+
+    def rows(self, sql, *_values, timeout=60):
+        self.asked.append(sql)
+        return [("public", "a"), ("public", "b")] if "pg_class" in sql else []
+
+    def value(self, _sql, *_values, timeout=60):
+        time.sleep(0.06)
+        return "5"
+
+
+def test_counting_has_one_time_for_all_tables_and_sees_all_rows():
+    session = Counting()
+    assert catalog.count_rows(session, 60) == {"public.a": 5, "public.b": 5}
+    assert session.asked[0] == "SET row_security = off"
+    with pytest.raises(TaskError, match="the rows of 2 tables cannot be counted within 0.05 seconds"):
+        catalog.count_rows(Counting(), 0.05)
+
+
+@pytest.mark.parametrize(
+    ("version", "like", "words"),
+    [
+        ("15.14 (Debian 15.14-1)", {"provider": "c"}, ["LOCALE_PROVIDER libc"]),
+        ("15.14", {"provider": "i", "locale": "en"}, ["LOCALE_PROVIDER icu ICU_LOCALE 'en'"]),
+        ("17beta1", {"provider": "b", "locale": "C.UTF-8"}, ["LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8'"]),
+        ("14.9", {"provider": "c"}, []),
+        ("", {"provider": "c"}, []),
+        ("16.1", {}, []),
+    ],
+)
+def test_who_provides_the_locale_is_said_to_servers_that_know_more_than_one(version, like, words):
+    session = FakeSession()
+    session.parameters = {"server_version": version}
+    assert " ".join(databases._provider(session, like)) == " ".join(words)

@@ -145,17 +145,31 @@ def test_files_are_private_and_replaced_at_once(tmp_path):
     assert (tmp_path / "a.json").stat().st_mode & 0o7777 == 0o600
 
 
-def test_discarding_begins_with_the_manifest(tmp_path, monkeypatch):
-    put(tmp_path, "app-20250101-000000")
-    (tmp_path / "app-20250101-000000.proof").write_text("{}")
-    removed = []
-    unlink = os.unlink
-    monkeypatch.setattr(os, "unlink", lambda name, **how: (removed.append(name), unlink(name, **how)))
+@pytest.mark.parametrize("steps", range(4))
+def test_discarding_that_is_cut_short_is_finished_by_the_next_run(tmp_path, monkeypatch, steps):
+    """What is left counts for nothing, whenever it was cut short."""
+    name = "app-20250101-000000"
+    put(tmp_path, name)
+    (tmp_path / (name + ".proof")).write_text("{}")
+    unlink, left = os.unlink, [None] * steps
+
+    def killed_later(path, **how):
+        left.pop()
+        unlink(path, **how)
+
     with Locked(str(tmp_path)) as folder:
         (backup,) = store.look(str(tmp_path), "app").backups
-        store.discard(folder, backup)
-    assert removed[0] == "app-20250101-000000.json"
-    assert os.listdir(str(tmp_path)) == []
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "unlink", killed_later)
+            if steps < 3:
+                with pytest.raises(IndexError):
+                    store.discard(folder, backup)
+            else:
+                store.discard(folder, backup)
+    found = store.look(str(tmp_path), "app")
+    assert found.backups == []
+    assert sorted(found.leftovers) == sorted(os.listdir(str(tmp_path)))
+    assert len(found.leftovers) == 3 - steps
 
 
 def test_a_proof_of_another_dump_counts_for_nothing(tmp_path):
