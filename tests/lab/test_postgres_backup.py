@@ -234,14 +234,16 @@ def damage(system: System, how: str, name: str) -> None:
 
 
 def test_a_proof_that_takes_longer_than_connections_may_idle(system: System) -> None:
-    database.ballast(system)
+    slow = "CREATE FUNCTION slow(i int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(3); RETURN i; END'"
+    system.sql(f"CREATE TABLE one AS SELECT 1 AS i; {slow}; CREATE INDEX ON one (slow(i))")
     assert system.apply(backup()).status is Status.CHANGED
     before = databases(system)
-    system.sql("ALTER ROLE postgres SET idle_session_timeout = '200ms'", "postgres")
+    system.sql("ALTER ROLE postgres SET idle_session_timeout = '1500ms'", "postgres")
     try:
         done = system.apply(proof())
     finally:
         system.sql("ALTER ROLE postgres RESET idle_session_timeout", "postgres")
+        system.sql("DROP TABLE one; DROP FUNCTION slow")
     assert done.status is Status.CHANGED, done.failure
     assert databases(system) == before
 

@@ -52,10 +52,10 @@ def inventory(system: System, tmp_path: Path) -> Path:
         "backend_ref": "side-v1.1.0",
         "backend_unit": system.unit,
         "backend_port": system.port,
-        "backend_http": {"url": system.url("/health/detailed"), "json": {"status": "healthy"}, "timeout": 2},
+        "backend_http": {"url": system.url("/health/detailed"), "json": {"status": "healthy"}, "timeout": 4},
         "backend_settle": 0.5,
         "backend_watch": "1s",
-        "backend_start_timeout": 8,
+        "backend_start_timeout": 15,
         "backend_env_file": system.env_file,
         "database_env_file": system.env_file,
         "database_system_user": None,
@@ -235,7 +235,7 @@ def test_pip_that_dies_half_way(system: System, inventory: Path, engine: str) ->
 BAD = [
     *((engine, "migration", "migration 004_invoices.sql failed") for engine in ENGINES),
     *((engine, "crash-at-start", "exit code 3|crash loop|start limit") for engine in ENGINES),
-    ("ssh", "hang", "/health/detailed: time ran out after 2 seconds, while waiting for its answer"),
+    ("ssh", "hang", "/health/detailed: time ran out after 4 seconds, while waiting for its answer"),
     ("ansible", "degraded", "status"),
     ("ssh", "conflict", "starlette"),
 ]
