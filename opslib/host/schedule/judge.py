@@ -62,8 +62,6 @@ def judge(
     if when is not None and when > now + AHEAD:
         words = "has a run of %s, which is still to come: a clock or a time zone is wrong" % utc(when)
         return Verdict(state=UNSURE, words=words, failures=streak)
-    if newest.status == RUNNING and newest.started is None:
-        return Verdict(state=UNSURE, words="is running, it is not told since when", failures=streak)
     if newest.status == RUNNING and newest.started is not None and now - newest.started > stuck:
         words = "has been running since %s, longer than %g s" % (utc(newest.started), stuck)
         return Verdict(state=STUCK, words=words, failures=streak)
@@ -75,6 +73,8 @@ def judge(
         times = "its last run" if streak == 1 else "its last %d runs" % streak
         words = "fails: %s failed, at %s with: %s" % (times, utc(last.started), last.error or "no message")
         return Verdict(state=FAILING, words=words, failures=streak)
+    if newest.status == RUNNING and newest.started is None:
+        return Verdict(state=UNSURE, words="is running, it is not told since when", failures=streak)
     words = {RUNNING: "is running", SUCCEEDED: "ran well", FAILED: "failed"}.get(
         newest.status, "ran, it is not known how"
     )

@@ -111,7 +111,7 @@ class Writes(Task, name="writes"):
         return Book(name=self.record, since=book.since if book else state["now"], units=rows)
 
     def _stop(self, wanted: Book, state: dict[str, Any], data: dict[str, Any]) -> Plan:
-        book, units = state["book"], _by_id(state["shown"])
+        book, units = state["book"], _by_name(state["shown"])
         changes = []
         if book is None or len(book.units) < len(wanted.units):
             new = [one.unit for one in wanted.units if book is None or one not in book.units]
@@ -134,7 +134,7 @@ class Writes(Task, name="writes"):
     def _resume(self, book: Book | None, state: dict[str, Any], data: dict[str, Any], lost: Sequence[str]) -> Plan:
         if book is None:
             return Plan(reason="nothing is stopped under the name %s" % self.record, data=data)
-        units = _by_id(state["shown"])
+        units = _by_name(state["shown"])
         changes = []
         held = [one.unit for one in book.units if one.unit in state["held"] or units[one.unit].reload_needed]
         if held:
@@ -197,7 +197,8 @@ class Writes(Task, name="writes"):
             raise TaskError("%s %s; the record of what was stopped is kept" % (name, words), log=log)
 
 
-def _by_id(shown: dict[str, Unit]) -> dict[str, Unit]:
+def _by_name(shown: dict[str, Unit]) -> dict[str, Unit]:
+    """Return units by the names they were asked for, and by their own."""
     return {**shown, **{unit.id: unit for unit in shown.values()}}
 
 
@@ -206,7 +207,7 @@ def _are(number: int) -> str:
 
 
 def _facts(book: Book | None, state: dict[str, Any], name: str) -> dict[str, Any]:
-    units = _by_id(state["shown"])
+    units = _by_name(state["shown"])
     since = state["book"].since if state["book"] else None
     rows = [
         {

@@ -177,6 +177,14 @@ def test_a_secret_does_not_show_in_patterns_of_messages():
     assert found.data == {"pattern": "rejected key ***, <n> of <n>"}
 
 
+def test_a_secret_across_the_end_of_what_is_shown_of_a_line_does_not_show_in_part():
+    found = Evidence(0.0)
+    found.secrets = {"kaninchen-kaninchen"}
+    found.sections = {"logs/a.log": "x" * 1990 + "kaninchen-kaninchen and more\n"}
+    found.masked()
+    assert found.sections["logs/a.log"] == "x" * 1990 + "*** and mo" + "\n"
+
+
 # What changed
 
 DPKG = """\

@@ -244,8 +244,9 @@ def test_two_runs_do_not_work_on_one_environment(fake):
     try:
         assert eventually(lambda: (fake / "begun").exists())
         for other in ({"venv": str(fake)}, args):
-            found = run_step(PythonPackages, other, False)
-            assert "another run is at work on an environment in" in found["error"]
+            for check in (True, False):
+                found = run_step(PythonPackages, other, check)
+                assert "another run is at work on an environment in" in found["error"]
     finally:
         (fake / "wait").unlink()
         first.join()
@@ -268,3 +269,18 @@ def test_the_record_of_this_run_stays_whatever_a_wrong_clock_has_dated(tmp_path)
         (tmp_path / name).write_text("pip==1\n")
     frozen.keep(str(tmp_path / "venv"), 1, str(tmp_path / names[1]))
     assert os.listdir(str(tmp_path)) == [names[1]]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="giving files to other users needs root")
+def test_what_root_left_in_a_copy_hinders_nobody(tmp_path):
+    """Its owner cannot remove it, nor may a look at what is left fail for it."""
+    tmp_path.chmod(0o755)
+    around = tmp_path / "app"
+    trash = around / ".venv.opslib-trash" / "of-root"
+    trash.mkdir(parents=True)
+    (trash / "file").write_text("")
+    trash.chmod(0o700)
+    for path in (around, trash.parent):
+        os.chown(str(path), 12345, 12345)
+    venv_aside.clear(Venv(path=str(around / "venv"), uid=12345, gid=12345, index={}))
+    assert os.listdir(str(around)) == []

@@ -81,7 +81,11 @@ def test_nobody_locks_themselves_out(args, words):
 
 def test_whoever_runs_this_is_known_under_every_name(monkeypatch):
     """Two names may stand for one user: what it would lock out counts, not what it is called."""
-    me = os.getuid()
+    me = 1000
+    status = b"Uid:\t1000\t1000\t1000\t1000\nPPid:\t1\n"
+    monkeypatch.setattr(revoke_access.processes, "read", lambda *_what: status)
+    monkeypatch.setattr(revoke_access.processes, "pids", list)
+    monkeypatch.delenv("SUDO_USER", raising=False)
     monkeypatch.setattr(
         revoke_access, "_accounts", lambda: {"anna": (me, "/"), "anna2": (me, "/"), "eve": (54321, "/")}
     )

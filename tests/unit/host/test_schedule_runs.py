@@ -236,6 +236,7 @@ def verdict(*newest, due=600.0, complete=True, oldest=None, failures=1, stuck=36
         ([run(-3600, "running")], "unsure", "which is still to come"),
         ([run(-30)], "ok", "ran well"),
         ([Run(job="j", status="running")], "unsure", "is running, it is not told since when"),
+        ([Run(job="j", status="running"), run(600, "failed", error="boom")], "failing", "its last run failed"),
         ([Run(job="j", id="1", started=None, finished=NOW - 5, status="succeeded")], "ok", "at 2026-11-24T05:59:55Z"),
     ],
 )
